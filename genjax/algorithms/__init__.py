@@ -1,0 +1,1 @@
+"""Learners: each file makes one kind of `Algorithm`."""

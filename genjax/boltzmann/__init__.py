@@ -1,0 +1,1 @@
+"""Boltzmann machines as values: unit types, the layered `Machine`, its RBM."""

@@ -1,0 +1,1 @@
+"""Datasets: one `load`, whatever the source."""

@@ -1,0 +1,1 @@
+"""What a machine says of data, in nats: exact, by annealed importance sampling, by pseudo-likelihood."""

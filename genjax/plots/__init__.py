@@ -1,0 +1,1 @@
+"""Figures: every function takes arrays and a path, and writes one PNG."""

@@ -1,0 +1,1 @@
+"""Drawing from machines: block Gibbs."""

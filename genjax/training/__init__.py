@@ -1,0 +1,1 @@
+"""Running any `Algorithm`: the loop, its checkpoints, its run folder."""
