@@ -1,0 +1,62 @@
+"""The `genjax` command: finds the subcommand, prints its answer, and turns what went wrong into an exit status.
+
+0: done. 2: the user's mistake, or a divergence. 1: ours. 130 and 143: SIGINT and SIGTERM, after a clean save.
+"""
+
+import importlib
+import json
+import os
+import sys
+
+COMMANDS = {
+    "train": ("train", "train a model, and judge and draw it at the end"),
+    "evaluate": ("evaluate", "log-likelihoods of a run, with their intervals"),
+    "sample": ("sample", "draw along fresh chains"),
+    "reconstruct": ("reconstruct", "fill in removed pixels, measured against the truth"),
+    "export": ("export", "the parameters as plain arrays"),
+    "data": ("datasets", "the known datasets"),
+}
+
+
+def usage() -> str:
+    """What `genjax --help` prints."""
+    lines = [f"  {name:12} {text}" for name, (_, text) in COMMANDS.items()]
+    return "\n".join(["usage: genjax COMMAND ...   (each takes --help and --json)", "", *lines])
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; the exit status."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(usage())
+        return 0
+    if arguments[0] not in COMMANDS:
+        return fail(f"{arguments[0]} is no command; choose one of {', '.join(COMMANDS)}.")
+    # JAX must be told before it starts; a person who wants its logs sets the level himself.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from genjax.cli.train import Interrupted
+    from genjax.errors import UserError
+
+    try:
+        command = importlib.import_module(f"genjax.cli.{COMMANDS[arguments[0]][0]}").command
+        result, text = command(arguments[1:])
+    except UserError as error:
+        return fail(str(error))
+    except Interrupted as error:
+        return fail(f"{error}: the run is saved; go on with --resume.", 128 + error.number)
+    except KeyboardInterrupt:
+        return fail("interrupted.", 130)
+    except BrokenPipeError:
+        return 1
+    print(json.dumps(result) if "--json" in arguments else text)
+    return 0
+
+
+def fail(sentence: str, status: int = 2) -> int:
+    """Print one sentence on standard error; the exit status."""
+    print(f"genjax: {sentence}", file=sys.stderr)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""What every `train` command takes besides its model's own fields, and how one line of arguments becomes a config."""
+
+import contextlib
+import dataclasses
+import io
+import itertools
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import tyro
+
+from genjax.data.binarisation import Binarisation
+from genjax.errors import UserError
+from genjax.random import Generator
+
+Options = TypeVar("Options")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """On what, for how long and where."""
+
+    dataset: str = "digits"
+    """A name from `genjax data`, a .npz or .npy file, or a folder of images."""
+    data_dir: str | None = None
+    """Where the files of the dataset lie (IDX, or prepared by TensorFlow Datasets)."""
+    size: int | None = None
+    """Side in pixels to which a folder's images are resized."""
+    binarisation: Binarisation = "sampled"
+    """How intensities become binary: a fresh draw each time an image is shown, a threshold at 1/2, or not at all."""
+    validation: bool = True
+    """Hold out the last training images (5,000 of MNIST's) for the learning curves."""
+    epochs: int | None = None
+    """Passes over the training images (by default as many as make about 18,000 steps)."""
+    batch_size: int = 100
+    """Images a step."""
+    seed: int = 0
+    """Of everything random in the run."""
+    rng: Generator = "counter"
+    """Where random bits come from: the fused counter-based generator, JAX's threefry, or the device's own."""
+    out: str | None = None
+    """The run's folder (by default runs/<model>-<dataset>, with -2, -3, ... where that exists)."""
+    resume: str | None = None
+    """A run's folder to go on with; its config.json rules, and only --epochs may differ."""
+    checkpoint_seconds: float = 15.0
+    """Least time between two checkpoints."""
+    evaluate: bool = True
+    """Estimate the log-likelihood at the end."""
+    temperatures: int = 10_000
+    """Temperatures of annealed importance sampling."""
+    ais_chains: int = 500
+    """Chains of annealed importance sampling."""
+    json: bool = False
+    """Print one JSON object instead of sentences."""
+
+
+NOT_SAVED = ("out", "resume", "json")  # where and how this process runs, not what the run is
+MAY_DIFFER = (*NOT_SAVED, "epochs", "evaluate", "temperatures", "ais_chains", "checkpoint_seconds")
+
+
+def parse(kind: type[Options], arguments: list[str], program: str, default: Options | None = None) -> Options:
+    """The options in `arguments`. Raises `UserError` with tyro's words, out of their box, where one is bad."""
+    box = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(box):
+            return tyro.cli(kind, args=arguments, prog=program, default=default)  # type: ignore[arg-type]
+    except SystemExit as leaving:
+        if not leaving.code:
+            raise
+    lines = [line.strip("│ ") for line in box.getvalue().splitlines() if line.startswith("│")]
+    first_part = itertools.takewhile(lambda line: not line.startswith("─"), lines)
+    raise UserError(f"{' '.join(first_part).rstrip('.')}; see {program} --help.")
+
+
+def restore(kind: type[Options], saved: dict[str, Any], folder: Path) -> Options:
+    """The config that a run's config.json holds."""
+    names = {field.name for field in dataclasses.fields(kind)} - set(NOT_SAVED)  # type: ignore[arg-type]
+    missing = sorted(names - set(saved))
+    if missing:
+        raise UserError(f"{folder / 'config.json'} lacks {', '.join(missing)}; restore it from a copy.")
+    return kind(**{name: saved[name] for name in names})
+
+
+def positive(config: Any, *names: str) -> None:
+    """Raise `UserError` for the first of these fields that is not positive."""
+    for name in names:
+        value = getattr(config, name)
+        if value is not None and not value > 0:
+            raise UserError(f"--{name.replace('_', '-')} {value} is not positive; give a number above 0.")
+
+
+def unless_same(given: Any, saved: Any, folder: Path) -> None:
+    """Raise `UserError` for the first field, --epochs aside, in which a resumed run's options differ from its own."""
+    for field in dataclasses.fields(saved):
+        new, old = getattr(given, field.name), getattr(saved, field.name)
+        if field.name not in MAY_DIFFER and new != old:
+            option = f"--{field.name.replace('_', '-')}"
+            raise UserError(f"{option} {new} differs from {old} in {folder}; with --resume only --epochs may differ.")
+
+
+def say(text: str) -> None:
+    """A line for people, on standard error, so that standard output holds the answer alone."""
+    print(text, file=sys.stderr, flush=True)

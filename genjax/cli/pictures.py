@@ -1,0 +1,45 @@
+"""The figures of a run, drawn at the end of training into its figures/."""
+
+import json
+from pathlib import Path
+
+from genjax import random
+from genjax.cli.reconstruct import damage, parse_region, reconstruct
+from genjax.cli.run import Run
+from genjax.plots import curves, images
+from genjax.training.folder import read_metrics
+
+TIMES = [1, 3, 10, 30, 100, 300, 1000]
+
+
+def draw(run: Run) -> list[Path]:
+    """All figures that the family has; the paths written."""
+    target, name = run.folder / "figures", run.folder.name
+    shape = run.prepared.dataset.shape
+    written = [
+        curves.learning_curves(
+            read_metrics(run.folder), run.family.panels, f"{name}: learning curves", summary(run), target / "curves.png"
+        )
+    ]
+    if run.family.filters is not None:
+        title = f"{name}: filters of the strongest hidden units"
+        written.append(images.filters(run.family.filters(run.state), shape, title, target / "filters.png"))
+    if run.family.sample is not None:
+        pixels, _ = run.family.sample(random.key(run.config.seed, run.config.rng), run.state, 10, TIMES)
+        title = f"{name}: p(v | h) along fresh chains"
+        written.append(images.chain(pixels, TIMES, shape, title, target / "samples.png"))
+    if run.family.reconstruct is not None:
+        removed = damage(parse_region(f"bottom:{shape[0] // 2}"), shape, 16, run.config.seed)
+        written.append(reconstruct(run, removed, 400, run.config.seed, target / "reconstructions.png")[1])
+    return written
+
+
+def summary(run: Run) -> str:
+    """One line of the evaluation for the foot of a figure."""
+    path = run.folder / "evaluation.json"
+    if not path.exists():
+        return "not evaluated"
+    answer = json.loads(path.read_text())["log_likelihood"]["test"]
+    doubt = "" if answer["trusted"] else " (not trusted)"
+    numbers = f"{answer['mean']:.2f} nats [{answer['low']:.2f}, {answer['high']:.2f}]{doubt}"
+    return f"test log-likelihood {numbers}, {answer['estimator']}, binarisation {run.config.binarisation}"

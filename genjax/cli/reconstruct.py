@@ -1,0 +1,126 @@
+"""`genjax reconstruct RUN --remove ...`: fill in removed pixels, and measure against the truth."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+import tyro
+
+from genjax import random
+from genjax.cli.options import parse, positive
+from genjax.cli.run import Run, fixed_splits, load
+from genjax.errors import UserError
+from genjax.plots import images
+
+FORMS = "top:N, middle:N or bottom:N (rows), rows:A-B (from 0), or random:SHARE"
+
+
+@dataclass(frozen=True)
+class Options:
+    """Remove pixels of test images, clamp the rest, and let the model fill them in."""
+
+    run: Annotated[str, tyro.conf.Positional]
+    """The run's folder."""
+    remove: str = "bottom:4"
+    """top:10, middle:6, bottom:8, rows:5-14 (both included, from 0), or random:0.3."""
+    images: int = 1000
+    """Test images to measure on."""
+    sweeps: int = 400
+    """Gibbs sweeps; the first quarter is not counted."""
+    seed: int = 0
+    """Of chains and of random removal."""
+    out: str | None = None
+    """The picture (by default in the run's figures/)."""
+    json: bool = False
+    """Print one JSON object."""
+
+
+class Region(NamedTuple):
+    """What to remove: kind and its numbers."""
+
+    kind: str
+    first: float
+    last: float
+
+
+def parse_region(text: str) -> Region:
+    """Read `--remove`. Raises `UserError` for another form."""
+    rows = re.fullmatch(r"(top|middle|bottom):(\d+)", text)
+    span = re.fullmatch(r"rows:(\d+)-(\d+)", text)
+    share = re.fullmatch(r"random:(\d*\.?\d+)", text)
+    if rows and int(rows[2]) > 0:
+        return Region(rows[1], 0, int(rows[2]))
+    if span and int(span[1]) <= int(span[2]):
+        return Region("rows", int(span[1]), int(span[2]))
+    if share and 0 < float(share[1]) < 1:
+        return Region("random", 0, float(share[1]))
+    raise UserError(f"--remove {text} is none of the known forms; give {FORMS} between 0 and 1.")
+
+
+def damage(region: Region, shape: tuple[int, int, int], count: int, seed: int) -> np.ndarray:
+    """Which pixels to remove, booleans `(count, pixels)`. Raises `UserError` where the image has too few rows."""
+    height, width, channels = shape
+    if region.kind == "random":
+        pixels = np.random.default_rng(seed).random((count, height, width, 1)) < region.last
+        return np.broadcast_to(pixels, (count, *shape)).reshape(count, -1)
+    size = int(region.last)
+    start = {"top": 0, "middle": (height - size) // 2, "bottom": height - size, "rows": int(region.first)}[region.kind]
+    stop = size + 1 if region.kind == "rows" else start + size
+    if start < 0 or stop > height or stop - start >= height:
+        text = f"rows:{start}-{size}" if region.kind == "rows" else f"{region.kind}:{size}"
+        raise UserError(f"--remove {text} does not fit images of {height} rows; leave at least one row.")
+    removed = np.zeros(shape, bool)
+    removed[start:stop] = True
+    return np.broadcast_to(removed.reshape(-1), (count, height * width * channels))
+
+
+def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
+    """Run `genjax reconstruct`."""
+    options = parse(Options, arguments, "genjax reconstruct")
+    positive(options, "images", "sweeps")
+    region = parse_region(options.remove)
+    run = load(Path(options.run))
+    if run.family.reconstruct is None:
+        raise UserError(f"A {run.model} does not reconstruct.")
+    count = min(options.images, len(run.prepared.dataset.test))
+    removed = damage(region, run.prepared.dataset.shape, count, options.seed)
+    name = options.remove.replace(":", "-").replace(".", "_")
+    path = Path(options.out) if options.out else run.folder / "figures" / f"reconstruct-{name}.png"
+    measured, picture = reconstruct(run, removed, max(2, options.sweeps), options.seed, path)
+    measured = {"remove": options.remove} | measured | {"figure": str(picture)}
+    return measured, (
+        f"{options.remove} removed from {count} test images: {100 * measured['pixel_error']:.2f} % of their pixels "
+        f"wrong (the training mean: {100 * measured['pixel_error_of_mean']:.2f} %),\n"
+        f"{measured['nats_per_pixel']:.4f} nats a removed pixel (the training mean: "
+        f"{measured['nats_per_pixel_of_mean']:.4f})\n{picture}"
+    )
+
+
+def reconstruct(run: Run, removed: np.ndarray, sweeps: int, seed: int, path: Path) -> tuple[dict[str, Any], Path]:
+    """Fill in removed pixels of the first test images; errors, and the picture original | damaged | reconstruction.
+
+    `pixel_error`: share of removed pixels whose expected value is on the wrong side of one half. `nats_per_pixel`:
+    mean of -log p(true pixel) under the expected values, pixel by pixel. Both beside those of the training images'
+    mean, which knows nothing of the image.
+    """
+    assert run.family.reconstruct is not None
+    train, test = fixed_splits(run)
+    truth = test[: len(removed)]
+    filled = run.family.reconstruct(random.key(seed, run.config.rng), run.state, truth, removed, sweeps)
+    known = np.broadcast_to(train.mean(0), truth.shape)
+    measured: dict[str, Any] = {"images": len(truth), "removed_pixels": int(removed.sum()), "sweeps": sweeps}
+    for suffix, guess in (("", filled), ("_of_mean", known)):
+        p = np.clip(guess[removed].astype(np.float64), 1e-4, 1 - 1e-4)
+        x = truth[removed]
+        measured["pixel_error" + suffix] = float(np.mean((p > 0.5) != (x > 0.5)))
+        measured["nats_per_pixel" + suffix] = float(-np.mean(np.where(x > 0.5, np.log(p), np.log1p(-p))))
+    shown = slice(0, 16)
+    columns = {
+        "original": truth[shown],
+        "damaged": np.where(removed, np.nan, truth)[shown],
+        "reconstruction": filled[shown],
+    }
+    title = f"{run.folder.name}: removed pixels (red) filled in"
+    return measured, images.side_by_side(columns, run.prepared.dataset.shape, title, path)

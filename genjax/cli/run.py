@@ -1,0 +1,108 @@
+"""A run that exists: its folder opened, its data read, its newest state restored."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from genjax import data, random
+from genjax.cli.families import FAMILIES, Family
+from genjax.cli.options import RunConfig, restore
+from genjax.data import Dataset
+from genjax.errors import UserError
+from genjax.training import folder as run_folder
+from genjax.training import loop
+from genjax.training.checkpoint import Checkpoints
+from genjax.typing import Batch
+
+FIXED_DRAW = 20_240_229  # seed of the one binarisation that validation and test images are judged by
+
+
+class Prepared(NamedTuple):
+    """Data as a run sees them."""
+
+    dataset: Dataset
+    training: loop.TrainingSet
+    plan: loop.Plan
+
+
+class Run(NamedTuple):
+    """A trained model with all that its folder says of it."""
+
+    folder: Path
+    model: str
+    family: Family
+    config: RunConfig
+    prepared: Prepared
+    state: Any
+    step: int
+
+
+def prepare(config: RunConfig, family: Family) -> Prepared:
+    """Read a run's data and put them on the device."""
+    dataset = data.load(config.dataset, config.data_dir, config.size)
+    if not config.validation:
+        dataset = dataset.without_validation()
+    if family.binary and config.binarisation == "none" and not binary(dataset.train[:1000]):
+        raise UserError(
+            f"--binarisation none leaves {config.dataset} with intensities between 0 and 1, "
+            "and this model takes binary pixels; choose sampled or threshold."
+        )
+    held_out = None
+    if len(dataset.validation):
+        x = data.binarise_fixed(dataset.validation[:1000], config.binarisation, FIXED_DRAW)
+        held_out = Batch(jnp.asarray(x), jnp.asarray(dataset.labels.validation[:1000]))
+    images, labels = jnp.asarray(dataset.train), jnp.asarray(dataset.labels.train)
+    plan = loop.plan(len(dataset.train), config.batch_size, config.binarisation)
+    return Prepared(dataset, loop.TrainingSet(images, labels, held_out), plan)
+
+
+def binary(images: np.ndarray) -> bool:
+    """Whether all intensities are 0 or 1."""
+    return bool(np.all((images == 0) | (images == 1)))
+
+
+def read_config(folder: Path) -> tuple[str, Family, RunConfig]:
+    """The model's name, its family and its config. Raises `UserError` for a model that this version does not know."""
+    saved = run_folder.read_config(folder)
+    if saved.get("model") not in FAMILIES:
+        raise UserError(f"{folder} holds a model {saved.get('model')!r}; known are {', '.join(FAMILIES)}.")
+    family = FAMILIES[saved["model"]]
+    return saved["model"], family, restore(family.config, saved, folder)
+
+
+def initial_state(prepared: Prepared, family: Family, config: RunConfig) -> tuple[Any, Any, int]:
+    """The algorithm, its state before the first step, and the number of steps of the whole run."""
+    assert config.epochs is not None
+    total = config.epochs * prepared.plan.steps_per_epoch
+    algorithm, hyper = family.algorithm(config, total)
+    key = random.key(config.seed, config.rng)
+    return algorithm, loop.initial(key, algorithm, prepared.training, prepared.plan, hyper), total
+
+
+def load(folder: Path) -> Run:
+    """Open a run with its newest checkpoint. Raises `UserError` where any part is missing or damaged."""
+    model, family, config = read_config(folder)
+    prepared = prepare(config, family)
+    _, like, _ = initial_state(prepared, family, config)
+    state, step = restore_newest(folder, like)
+    return Run(folder, model, family, config, prepared, state, step)
+
+
+def restore_newest(folder: Path, like: Any) -> tuple[Any, int]:
+    """The newest checkpoint's state and its step."""
+    checkpoints = Checkpoints(folder / "checkpoints")
+    step = checkpoints.latest()
+    if step is None:
+        raise UserError(f"{folder} has no checkpoint; train it again with genjax train.")
+    state = checkpoints.restore(step, like)
+    checkpoints.close()
+    return state, step
+
+
+def fixed_splits(run: Run) -> tuple[np.ndarray, np.ndarray]:
+    """Training and test images under the one fixed binarisation."""
+    how = run.config.binarisation
+    dataset = run.prepared.dataset
+    return data.binarise_fixed(dataset.train, how, FIXED_DRAW + 1), data.binarise_fixed(dataset.test, how, FIXED_DRAW)

@@ -1,0 +1,171 @@
+"""`genjax train MODEL`: train, keep, judge and draw a model."""
+
+import dataclasses
+import signal
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from genjax import random
+from genjax.cli import evaluate, pictures
+from genjax.cli.families import FAMILIES
+from genjax.cli.options import NOT_SAVED, RunConfig, parse, positive, say, unless_same
+from genjax.cli.progress import Bar
+from genjax.cli.run import Run, initial_state, prepare, read_config, restore_newest
+from genjax.errors import Diverged, UserError
+from genjax.training import folder as run_folder
+from genjax.training import loop
+from genjax.training.checkpoint import Checkpoints
+
+STEPS = 18_000  # default length of a run
+SHOWN = ("pseudo_likelihood", "reconstruction_error", "free_energy_gap")
+
+
+class Interrupted(Exception):
+    """A signal came; the state is saved."""
+
+    def __init__(self, number: int):
+        super().__init__(signal.Signals(number).name)
+        self.number = number
+
+
+class Signals:
+    """While open, SIGINT and SIGTERM are noted and answered at the end of the chunk; a second SIGINT ends at once."""
+
+    def __enter__(self) -> "Signals":
+        self.number: int | None = None
+        self.before = {number: signal.signal(number, self.note) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+
+    def note(self, number: int, frame: FrameType | None) -> None:
+        """Handler: remember the signal."""
+        if self.number is not None and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.number = number
+        say("saving at the end of this chunk ...")
+
+
+def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
+    """Run `genjax train` with what stands behind it; returns the result as numbers and as sentences."""
+    model = arguments[0] if arguments else ""
+    if model not in FAMILIES:
+        raise UserError(f"genjax train {model or '...'}: name a model, one of {', '.join(FAMILIES)}.")
+    family = FAMILIES[model]
+    config = parse(family.config, arguments[1:], f"genjax train {model}")
+    first_step, folder = 0, None
+    if config.resume is not None:
+        folder = Path(config.resume)
+        config = resumed(config, model, arguments[1:], folder)
+    check(config)
+    prepared = prepare(config, family)
+    if config.epochs is None:
+        epochs = prepared.plan.parts * -(-STEPS // (prepared.plan.parts * prepared.plan.steps_per_epoch))
+        config = dataclasses.replace(config, epochs=epochs)  # in whole chunks
+    algorithm, state, total = initial_state(prepared, family, config)
+    if folder is None:
+        folder = create(config, model, prepared.dataset.licence, prepared.plan)
+    else:
+        hyper = state.hyper
+        state, first_step = restore_newest(folder, state)
+        state = state._replace(hyper=hyper)  # a longer run's rates fall more slowly
+        finish_config(folder, model, config, first_step, total)
+    say(f"{folder}: {model} on {config.dataset}, {len(prepared.dataset.train)} images, {total} steps")
+    state, seconds = run(folder, config, algorithm, prepared, state, total, first_step)
+    done = Run(folder, model, family, config, prepared, state, total)
+    result: dict[str, Any] = {"run": str(folder), "steps": total, "training_seconds": round(seconds, 2)}
+    lines = [f"{folder}: {total} steps in {seconds:.0f} s"]
+    if config.evaluate and family.evaluate is not None:
+        judged = evaluate.judge(done, config.temperatures, config.ais_chains, config.seed)
+        result |= {"evaluation": judged}
+        lines += evaluate.sentences(judged)
+    result["figures"] = [str(path) for path in pictures.draw(done)]
+    return result, "\n".join([*lines, f"figures: {folder / 'figures'}"])
+
+
+def check(config: Any) -> None:
+    """Refuse numbers outside their range, each by its option's name."""
+    counts = ("epochs", "batch_size", "size", "temperatures", "ais_chains", "hidden", "k", "chains", "learning_rate")
+    positive(config, *[name for name in counts if hasattr(config, name)])
+    for name, low, high in (("momentum", 0, 1), ("average", 0, 1)):
+        value = getattr(config, name, 0)
+        if not low <= value < high:
+            raise UserError(f"--{name} {value} is out of range; give a number from {low} up to, not including, {high}.")
+    if not config.weight_decay >= 0:
+        raise UserError(f"--weight-decay {config.weight_decay} is negative; give 0 or more.")
+
+
+def create(config: RunConfig, model: str, licence: str, plan: loop.Plan) -> Path:
+    """A new run's folder."""
+    name = Path(config.dataset).stem or "images"
+    folder = run_folder.free_name(Path("runs") / f"{model}-{name}") if config.out is None else Path(config.out)
+    return run_folder.create(folder, model, saved_fields(config), decided(plan), licence)
+
+
+def saved_fields(config: RunConfig) -> dict[str, Any]:
+    """What of the config goes into config.json."""
+    return {name: value for name, value in dataclasses.asdict(config).items() if name not in NOT_SAVED}
+
+
+def decided(plan: loop.Plan) -> dict[str, Any]:
+    """What was chosen once for the run, for the record."""
+    return {"steps_per_epoch": plan.steps_per_epoch, "chunk": plan.part * plan.parts, "dtype": "float32"}
+
+
+def resumed(given: RunConfig, model: str, arguments: list[str], folder: Path) -> RunConfig:
+    """The saved config, with the new number of epochs if one was given; refuses any other difference."""
+    if given.out is not None:
+        raise UserError(f"--out {given.out} does not go with --resume {folder}; leave it out.")
+    saved_model, family, saved = read_config(folder)
+    if saved_model != model:
+        raise UserError(f"--resume {folder} holds a run of {saved_model}, not {model}; use genjax train {saved_model}.")
+    config = parse(family.config, arguments, f"genjax train {model}", saved)
+    unless_same(config, saved, folder)
+    return config
+
+
+def finish_config(folder: Path, model: str, config: RunConfig, first_step: int, total: int) -> None:
+    """Write the new length of a resumed run; refuse one shorter than what is done."""
+    if total < first_step:
+        raise UserError(f"--epochs {config.epochs} is less than the {first_step} steps that {folder} has done.")
+    saved = run_folder.read_config(folder)
+    run_folder.write_json(folder / "config.json", saved | {"epochs": config.epochs})
+    run_folder.rewind_metrics(folder, first_step)
+
+
+def run(
+    folder: Path, config: RunConfig, algorithm: Any, prepared: Any, state: Any, total: int, first_step: int
+) -> tuple[Any, float]:
+    """Train with a progress bar, metrics and checkpoints; the last state and the seconds that it took."""
+    checkpoints = Checkpoints(folder / "checkpoints")
+    checkpoints.save(first_step, state)
+    kept, began = time.perf_counter(), time.perf_counter()
+    with Signals() as signals, Bar("training", total) as bar:
+
+        def record(chunk: loop.Chunk) -> None:
+            nonlocal kept
+            entry = {"step": chunk.step, "epoch": chunk.epoch, "seconds": round(chunk.seconds, 3)}
+            run_folder.append_metrics(folder, entry | chunk.metrics)
+            now = time.perf_counter()
+            if chunk.step == total or signals.number or now - kept >= config.checkpoint_seconds:
+                checkpoints.save(chunk.step, chunk.state)
+                kept = now
+            speed = (chunk.step - first_step) / chunk.seconds
+            notes = [f"{name} {chunk.metrics[name]:.4g}" for name in SHOWN if name in chunk.metrics]
+            bar.update(chunk.step, f"epoch {chunk.epoch:.0f}  {speed:.0f} steps/s  " + "  ".join(notes))
+            if signals.number and chunk.step < total:
+                raise Interrupted(signals.number)
+
+        try:
+            key = random.key(config.seed, config.rng)
+            state = loop.train(key, algorithm, prepared.training, prepared.plan, state, total, first_step, [record])
+        except Diverged as error:
+            last = checkpoints.path(checkpoints.latest() or 0)
+            raise Diverged(f"{error}; the last good checkpoint is {last}; lower --learning-rate.") from None
+        finally:
+            checkpoints.close()
+    return state, time.perf_counter() - began

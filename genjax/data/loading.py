@@ -1,0 +1,149 @@
+"""`load`: from what a person names to a `Dataset`, by the first reader that finds it."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from genjax.data import arrays, catalog, fetch, folder, idx, prepared
+from genjax.data.catalog import Entry
+from genjax.data.dataset import Dataset, Images, assemble
+from genjax.errors import UserError
+
+FORMS = (
+    "an .npz file (x_train, y_train, x_test, y_test), an .npy file, a folder of images, or with --data-dir a set "
+    "that lies there as IDX files or prepared by TensorFlow Datasets"
+)
+
+
+def load(name: str = "digits", data_dir: str | os.PathLike | None = None, size: int | None = None) -> Dataset:
+    """Images of a known set (`genjax.data.catalog`), of a file or of a folder, split three ways.
+
+    `data_dir` is looked through for IDX files (itself and `<name>` in it) and then for a prepared TFDS set
+    (itself and `tfds` in it), and nothing is fetched; without it, a known set is read from where TFDS keeps its
+    sets, or fetched once. `size` is the side in pixels to which a folder's images are resized. Raises `UserError`.
+    """
+    try:
+        return _load(os.fspath(name), data_dir, size)
+    except OSError as error:  # a folder on the way that may not be entered, a disk that fails
+        raise UserError(
+            f"--dataset {name}: {error.filename or 'a file'} cannot be read ({error.strerror or error}); "
+            "check the path and its permissions."
+        ) from None
+
+
+def _load(name: str, data_dir: str | os.PathLike | None, size: int | None) -> Dataset:
+    place = None if data_dir is None else Path(data_dir).expanduser()
+    if place is not None and not place.is_dir():
+        raise UserError(f"--data-dir {data_dir}: there is no such folder; give the one that holds the data.")
+    entry = catalog.find(name)
+    path = None if entry else _path(name, place)
+    if size is not None and (size < 1 or path is None or not path.is_dir()):
+        raise UserError(
+            f"--size {size}: it is the side in pixels, at least 1, to which a folder of images is resized, and "
+            f"--dataset {name} is resized to it only if it is such a folder; leave it out or change it."
+        )
+    if entry is not None:
+        return assemble(name, _known(entry, place), entry.licence)
+    if place is not None and (images := _prepared_or_idx(name, place)):
+        return assemble(name, images, "see source")
+    if path is None:
+        raise _unknown(name, place)
+    return assemble(path.resolve().stem if path.is_file() else path.resolve().name, _own(path, size), "see source")
+
+
+def _known(entry: Entry, place: Path | None) -> Images:
+    if entry.tfds is None:
+        if place is not None:
+            raise UserError(
+                f"--data-dir {place}: --dataset {entry.name} comes with scikit-learn and reads no folder; leave out "
+                "--data-dir or name another set."
+            )
+        return _digits()
+    images = _in_folder(entry, place) if place else _on_this_machine(entry)
+    return _upright(images) if entry.transposed else images
+
+
+def _digits() -> Images:
+    from sklearn.datasets import load_digits  # slow to import, and other sets do not need it
+
+    bunch = load_digits()
+    x = (bunch.images / 16).astype(np.float32)[..., None]  # pyright: ignore[reportAttributeAccessIssue]
+    return Images(x, bunch.target.astype(np.int32), None, None, "scikit-learn")  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _in_folder(entry: Entry, place: Path) -> Images:
+    """The set where a person says that it lies, or a sentence that lists what was looked for."""
+    assert entry.tfds is not None
+    looked_for = []
+    if entry.idx is not None:
+        for where in (place / entry.name, place):
+            if paths := idx.find(where, entry.idx):
+                return idx.read_four(paths)
+        names = ", ".join(names[0] for names in idx.wanted(entry.idx).values())
+        looked_for.append(f"{names} (or without .gz) in it and in {entry.name}/")
+    for root in (place, place / "tfds"):
+        if found := prepared.find(root, entry.tfds):
+            return prepared.read(found, entry.tfds, by_index=entry.idx is not None)
+    looked_for.append(f"{entry.tfds}/<version>/dataset_info.json of TensorFlow Datasets in it and in tfds/")
+    raise UserError(
+        f"--data-dir {place}: --dataset {entry.name} is not there; looked for {'; and '.join(looked_for)}; "
+        "put one of these there or correct the folder."
+    )
+
+
+def _on_this_machine(entry: Entry) -> Images:
+    """The set where TFDS or an earlier fetch left it, else from the network."""
+    assert entry.tfds is not None
+    by_index = entry.idx is not None
+    for root in prepared.roots():
+        if found := prepared.find(root, entry.tfds):
+            return prepared.read(found, entry.tfds, by_index)
+    if entry.idx is not None:
+        return fetch.read_fetched(entry)
+    return prepared.read(fetch.prepare(entry.name, entry.tfds), entry.tfds, by_index)
+
+
+def _upright(images: Images) -> Images:
+    test = None if images.test is None else images.test.swapaxes(1, 2)
+    return images._replace(train=images.train.swapaxes(1, 2), test=test)
+
+
+def _path(name: str, place: Path | None) -> Path | None:
+    """The file or folder that the name is, seen from here or else from the data folder."""
+    if not name:
+        return None
+    here = Path(name).expanduser()
+    candidates = [here] if place is None else [here, place / name]
+    return next((path for path in candidates if path.exists()), None)
+
+
+def _prepared_or_idx(name: str, place: Path) -> Images | None:
+    """A set that genjax does not know, by its name in the data folder."""
+    if Path(name).is_absolute() or not name.strip("./"):
+        return None
+    if paths := idx.find(place / name):
+        return idx.read_four(paths)
+    for root in (place, place / "tfds"):
+        if found := prepared.find(root, name):
+            return prepared.read(found, name, by_index=False)
+    return None
+
+
+def _own(path: Path, size: int | None) -> Images:
+    if path.is_dir():
+        return folder.read(path, size)
+    match path.suffix.lower():
+        case ".npz":
+            return arrays.read_npz(path)
+        case ".npy":
+            return arrays.read_npy(path)
+    raise UserError(f"--dataset {path}: genjax cannot read such a file; give {FORMS}.")
+
+
+def _unknown(name: str, place: Path | None) -> UserError:
+    if Path(name).suffix.lower() in (".npz", ".npy") or len(Path(name).parts) > 1:
+        return UserError(f"--dataset {name}: there is no such file or folder; correct the path.")
+    known = ", ".join(entry.name for entry in catalog.CATALOG)
+    where = "" if place is None else f" and --data-dir {place} holds nothing of that name"
+    return UserError(f"--dataset {name}: not one of {known}{where}; choose one, or give {FORMS}.")

@@ -1,0 +1,107 @@
+"""Randomness: named subkeys, and the Bernoulli draws that every sampler of binary units comes down to.
+
+The generator travels in the key's type. With JAX's default keys (threefry2x32) a draw's words come from `words`,
+cheap enough to vanish behind a matrix product; any other kind of key (`jax.random.key(seed, impl="rbg")`, or
+`key(seed, "threefry")` from here) draws through `jax.random.bits`.
+"""
+
+import zlib
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+from jax.extend.random import define_prng_impl
+from jaxtyping import Array, Bool, Float, Int, Key, UInt32
+
+Generator = Literal["counter", "threefry", "rbg"]
+"""`counter`: `words` below; `threefry`: all bits by JAX's threefry2x32; `rbg`: the device's own generator."""
+
+
+def _default(data: Array) -> Key[Array, ""]:
+    return jax.random.wrap_key_data(data, impl="threefry2x32")
+
+
+_THREEFRY = define_prng_impl(
+    key_shape=(2,),
+    seed=lambda seed: jax.random.key_data(jax.random.key(seed, impl="threefry2x32")),
+    split=lambda data, shape: jax.random.key_data(jax.random.split(_default(data), shape)),
+    random_bits=lambda data, width, shape: jax.random.bits(_default(data), shape, f"uint{width}"),
+    fold_in=lambda data, number: jax.random.key_data(jax.random.fold_in(_default(data), number)),
+    name="threefry_bits",
+    tag="threefry_bits",
+)
+
+
+def key(seed: int, generator: Generator = "counter") -> Key[Array, ""]:
+    """A key whose draws come from this generator."""
+    implementations = {"counter": "threefry2x32", "threefry": _THREEFRY, "rbg": "rbg"}
+    return jax.random.key(seed, impl=implementations[generator])
+
+
+def subkey(key: Key[Array, ""], name: str) -> Key[Array, ""]:
+    """The key of one use, found by its name: adding a use elsewhere leaves it as it is."""
+    return jax.random.fold_in(key, zlib.crc32(name.encode()))
+
+
+def words(
+    key: Key[Array, ""],
+    chains: int,
+    units: int,
+    first_chain: int | Int[Array, ""] = 0,
+    first_unit: int | Int[Array, ""] = 0,
+) -> UInt32[Array, "chains units"]:
+    """Random 32-bit words, each a function of the key and of its global (chain, unit) alone.
+
+    Threefry-2x32 (Salmon et al. 2011) gives every chain a 64-bit pair (a, b) and every unit a pair (c, d); a word
+    mixes its chain's pair with its unit's. The pairs are O(chains + units); the mix is elementwise, so that XLA fuses
+    it into the comparison that consumes the words. The products by data, not only by constants, break the rectangles
+    that a + c and b ^ d leave; the last two lines end lowbias32 (Wellons 2018, "hash prospector").
+    """
+    rows, columns = jax.random.wrap_key_data(jax.random.bits(key, (2, 2), jnp.uint32), impl="threefry2x32")
+    a, b = _pairs(rows, chains, first_chain)
+    c, d = _pairs(columns, units, first_unit)
+    x = a[:, None] + c
+    y = (b[:, None] ^ d) | jnp.uint32(1)  # odd: a product by y keeps every bit of x
+    x = x * y
+    x = (x ^ (x >> 16) ^ y) * y
+    x = (x ^ (x >> 15)) * jnp.uint32(0x846CA68B)
+    return x ^ (x >> 16)
+
+
+def _pairs(key: Key[Array, ""], count: int, first: int | Int[Array, ""]) -> UInt32[Array, "2 count"]:
+    indices = jnp.arange(count, dtype=jnp.uint32) + jnp.asarray(first, jnp.uint32)
+    return jax.random.key_data(jax.vmap(jax.random.fold_in, (None, 0))(key, indices)).T
+
+
+def bits(key: Key[Array, ""], shape: tuple[int, ...]) -> UInt32[Array, "..."]:
+    """Words of the key's generator; leading axes count as chains, the last as units."""
+    if str(jax.random.key_impl(key)) != "threefry2x32":
+        return jax.random.bits(key, shape, jnp.uint32)
+    *batch, units = shape
+    chains = 1
+    for size in batch:
+        chains *= size
+    return words(key, chains, units).reshape(shape)
+
+
+def below_sigmoid(words: UInt32[Array, "*shape"], logits: Float[Array, "*shape"]) -> Bool[Array, "*shape"]:
+    """u < sigmoid(logits) as u < (1 - u) exp(logits), where u = (1 + v 2^-24) / 2 and v is odd: the upper 24 bits.
+
+    Probabilities are resolved to 2^-24; u is never 0 or 1, and an infinite logit decides without a NaN.
+    """
+    v = (jax.lax.bitcast_convert_type(words, jnp.int32) >> 7 | 1).astype(jnp.float32)
+    return 2.0**24 + v < (2.0**24 - v) * jnp.exp(logits)
+
+
+def bernoulli(key: Key[Array, ""], logits: Float[Array, "*batch units"]) -> Float[Array, "*batch units"]:
+    """1 with probability sigmoid(logits), else 0, in the dtype of the logits.
+
+    The noise of an entry depends on the key and on the entry's global index alone, so sharding changes nothing.
+    """
+    return below_sigmoid(bits(key, logits.shape), logits).astype(logits.dtype)
+
+
+def bernoulli_of_mean(key: Key[Array, ""], mean: Float[Array, "*batch units"]) -> Float[Array, "*batch units"]:
+    """1 with probability `mean`, else 0; means of 0 and 1 are kept exactly."""
+    u = ((bits(key, mean.shape) >> 8).astype(jnp.int32).astype(jnp.float32) + 0.5) * 2.0**-24
+    return (u < mean).astype(mean.dtype)

@@ -1,0 +1,82 @@
+"""Checkpoints of a run: the whole state as named arrays, by Orbax, each written whole or not at all."""
+
+import logging
+import zlib
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+
+from genjax.errors import UserError
+
+logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax tells of every file it touches
+
+
+def named_leaves(state: Any) -> dict[str, Any]:
+    """The state's arrays by their path, e.g. `.machine.weights[0]`."""
+    return {jax.tree_util.keystr(path): leaf for path, leaf in jax.tree_util.tree_flatten_with_path(state)[0]}
+
+
+def digest(leaves: dict[str, Any]) -> int:
+    """CRC-32 over names and bytes: what tells a damaged checkpoint from a whole one."""
+    total = 0
+    for name in sorted(leaves):
+        total = zlib.crc32(np.ascontiguousarray(leaves[name]).tobytes(), zlib.crc32(name.encode(), total))
+    return total
+
+
+class Checkpoints:
+    """The folder `checkpoints/` of a run: the newest three, named by stage and step."""
+
+    def __init__(self, folder: Path, stage: str = "train"):
+        self.folder = folder / stage
+        self.folder.mkdir(parents=True, exist_ok=True)
+        options = ocp.CheckpointManagerOptions(max_to_keep=3, enable_async_checkpointing=False)
+        self.manager = ocp.CheckpointManager(self.folder.resolve(), options=options)
+
+    def latest(self) -> int | None:
+        """Steps done at the newest checkpoint; None where there is none."""
+        return self.manager.latest_step()
+
+    def path(self, step: int) -> Path:
+        """Where the checkpoint of a step lies."""
+        return self.folder / str(step)
+
+    def save(self, step: int, state: Any) -> None:
+        """Write the state reached after `step` steps; a step that is there already is left as it is."""
+        if step in self.manager.all_steps():
+            return
+        leaves = {name: np.asarray(leaf) for name, leaf in named_leaves(state).items()}
+        record = ocp.args.JsonSave({"step": step, "digest": digest(leaves)})  # type: ignore[call-arg]
+        arrays = ocp.args.StandardSave(leaves)  # type: ignore[call-arg]
+        self.manager.save(step, args=ocp.args.Composite(state=arrays, record=record))
+
+    def restore(self, step: int, like: Any) -> Any:
+        """The state of a step, in the structure of `like` (a state or its `jax.eval_shape`).
+
+        Raises `UserError` where the files are damaged or hold another model's state.
+        """
+        remedy = "delete that folder to go back to the checkpoint before it"
+        try:
+            record = self.manager.restore(step, args=ocp.args.Composite(record=ocp.args.JsonRestore()))["record"]
+            saved = self.manager.item_metadata(step)["state"]
+            wanted = named_leaves(like)
+            if {n: tuple(x.shape) for n, x in saved.items()} != {n: tuple(x.shape) for n, x in wanted.items()}:
+                raise UserError(f"Checkpoint {self.path(step)} holds another model's state than config.json names.")
+            shapes = {name: jax.ShapeDtypeStruct(x.shape, x.dtype) for name, x in wanted.items()}
+            arrays = ocp.args.StandardRestore(shapes)  # type: ignore[call-arg]
+            leaves = self.manager.restore(step, args=ocp.args.Composite(state=arrays))["state"]
+            whole = digest(leaves) == record["digest"]
+        except UserError:
+            raise
+        except Exception as error:  # Orbax raises whatever its storage layers raise
+            raise UserError(f"Checkpoint {self.path(step)} is damaged ({type(error).__name__}); {remedy}.") from error
+        if not whole:
+            raise UserError(f"Checkpoint {self.path(step)} is damaged (its checksum differs); {remedy}.")
+        return jax.tree.unflatten(jax.tree.structure(like), [leaves[name] for name in wanted])
+
+    def close(self) -> None:
+        """Wait for what is being written."""
+        self.manager.close()

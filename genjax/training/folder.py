@@ -1,0 +1,126 @@
+"""The run folder: what was asked (config.json), where it ran (environment.json), what happened (metrics.jsonl)."""
+
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from genjax.errors import UserError
+
+FORMAT = 1
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write whole or not at all."""
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_text(json.dumps(content, indent=2) + "\n")
+    os.replace(temporary, path)
+
+
+def free_name(folder: Path) -> Path:
+    """The folder itself, or with -2, -3, ... where it exists."""
+    number = 2
+    candidate = folder
+    while candidate.exists():
+        candidate, number = folder.with_name(f"{folder.name}-{number}"), number + 1
+    return candidate
+
+
+def create(folder: Path, model: str, config: dict[str, Any], decided: dict[str, Any], licence: str) -> Path:
+    """Make a run's folder with its config and environment. Raises `UserError` where it cannot be written.
+
+    `decided` holds what was chosen once for the run (plan, generator, dtype) and is kept on resume.
+    """
+    try:
+        folder.mkdir(parents=True)
+        write_json(folder / "environment.json", environment(licence))
+        write_json(folder / "config.json", {"format": FORMAT, "model": model, **config, "decided": decided})
+    except FileExistsError:
+        raise UserError(f"--out {folder} exists; name another folder, or continue it with --resume {folder}.") from None
+    except OSError as error:
+        raise UserError(f"--out {folder} cannot be written ({error.strerror}); name a folder that can.") from None
+    return folder
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """What `config.json` of a run says. Raises `UserError` where there is none, or not of a format known here."""
+    path = folder / "config.json"
+    try:
+        content = json.loads(path.read_text())
+        if not isinstance(content, dict):
+            raise ValueError("not an object")
+    except FileNotFoundError:
+        raise UserError(f"{folder} is not a run folder: it has no config.json; make one with genjax train.") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}).") from None
+    except ValueError as error:
+        raise UserError(f"{path} is damaged ({error}); restore it from a copy.") from None
+    if content.get("format") != FORMAT:
+        found = content.get("format")
+        raise UserError(f"{path} has format {found}; this version of genjax reads format {FORMAT}.")
+    return content
+
+
+def environment(licence: str) -> dict[str, Any]:
+    """Versions, device, commit and the data's licence."""
+    packages = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "genjax-models")
+    versions = {}
+    for name in packages:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = "not installed as a package"
+    device = jax.devices()[0]
+    return {
+        "python": platform.python_version(),
+        "versions": versions,
+        "device": f"{device.platform}: {device.device_kind}",
+        "devices": jax.device_count(),
+        "machine": platform.machine(),
+        "commit": commit(),
+        "data_licence": licence,
+    }
+
+
+def commit() -> str:
+    """The commit of the checkout that the package runs from; "unknown" elsewhere."""
+    here = Path(__file__).parent
+    try:
+        result = subprocess.run(
+            ["git", "-C", here, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return result.stdout.strip()
+
+
+def append_metrics(folder: Path, entry: dict[str, Any]) -> None:
+    """One JSON object, one line."""
+    with open(folder / "metrics.jsonl", "a") as file:
+        file.write(json.dumps(entry) + "\n")
+
+
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """All whole lines of metrics.jsonl (a killed run may have left half of one)."""
+    path = folder / "metrics.jsonl"
+    entries = []
+    for line in path.read_text().splitlines() if path.exists() else []:
+        try:
+            entries.append(json.loads(line))
+        except ValueError:
+            continue
+    return entries
+
+
+def rewind_metrics(folder: Path, step: int) -> None:
+    """Drop what lies after `step`: a resumed run writes it again."""
+    kept = [entry for entry in read_metrics(folder) if entry["step"] <= step]
+    path = folder / "metrics.jsonl"
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_text("".join(json.dumps(entry) + "\n" for entry in kept))
+    os.replace(temporary, path)

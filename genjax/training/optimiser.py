@@ -1,0 +1,48 @@
+"""Optimisers by name, built from traced rates: a new learning rate, momentum or decay never compiles again."""
+
+from typing import Literal
+
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int, PyTree
+
+from genjax.typing import Hyper
+
+Optimiser = Literal["sgd", "nesterov", "adam", "adamw", "rmsprop", "lion"]
+Schedule = Literal["constant", "linear", "cosine"]
+
+
+def learning_rate_at(schedule: Schedule, hyper: Hyper, step: Int[Array, ""]) -> Float[Array, ""]:
+    """The learning rate of this step: `learning_rate` times a function of step / total_steps (linear, cosine: to 0)."""
+    progress = jnp.clip(step / hyper["total_steps"], 0.0, 1.0)
+    shape = {
+        "constant": jnp.ones_like(progress),
+        "linear": 1 - progress,
+        "cosine": 0.5 * (1 + jnp.cos(jnp.pi * progress)),
+    }
+    return hyper["learning_rate"] * shape[schedule]
+
+
+def transformation(
+    optimiser: Optimiser, hyper: Hyper, learning_rate: Float[Array, ""], decayed: PyTree
+) -> optax.GradientTransformation:
+    """The optax chain of this step. Its state does not depend on the rates, so it may be built anew at every step.
+
+    `decayed` is a pytree of booleans, shaped like the parameters: which of them weight decay acts on. The decay is
+    decoupled from the gradient's scaling (AdamW; Loshchilov and Hutter 2019) for every optimiser. `momentum` is the
+    decay of the velocity for sgd and nesterov, the first beta for the others.
+    """
+    momentum = hyper["momentum"]
+    directions = {
+        "sgd": lambda: optax.trace(momentum),  # type: ignore[arg-type]
+        "nesterov": lambda: optax.trace(momentum, nesterov=True),  # type: ignore[arg-type]
+        "adam": lambda: optax.scale_by_adam(b1=momentum),  # type: ignore[arg-type]
+        "adamw": lambda: optax.scale_by_adam(b1=momentum),  # type: ignore[arg-type]
+        "rmsprop": lambda: optax.chain(optax.scale_by_rms(), optax.trace(momentum)),  # type: ignore[arg-type]
+        "lion": lambda: optax.scale_by_lion(b1=momentum),  # type: ignore[arg-type]
+    }
+    return optax.chain(
+        directions[optimiser](),
+        optax.add_decayed_weights(hyper["weight_decay"], mask=decayed),
+        optax.scale(-learning_rate),  # type: ignore[arg-type]
+    )
