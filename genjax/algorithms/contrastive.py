@@ -157,9 +157,9 @@ def contrastive(config: ContrastiveConfig, axis_name: str | None = None) -> Algo
             hyper=state.hyper,
         )
         return new, {
-            "weight_norm": optax.global_norm(machine.weights),
+            "weight_norm": optax.tree.norm(machine.weights),
             "parameter_max": largest(machine),
-            "gradient_norm": optax.global_norm(slope.weights),
+            "gradient_norm": optax.tree.norm(slope.weights),
             "hidden_activity": averaged(jnp.mean(positive[1])),
             "learning_rate": learning_rate,
         }
@@ -179,7 +179,9 @@ def view(key: Key[Array, ""], machine: Machine, x: Float[Array, "batch visible"]
     """What is cheap to say of a machine on some images: nats an image, and a reconstruction's squared error a pixel."""
     hidden = draw(subkey(key, "hidden"), machine, (x, None), 1)
     return {
-        prefix + "pseudo_likelihood": jnp.mean(one_pixel_pseudo_log_likelihood(subkey(key, "pixel"), machine, x)),
+        prefix + "pseudo_likelihood": jnp.mean(
+            one_pixel_pseudo_log_likelihood(subkey(key, "pixel"), machine, x, draws=16)
+        ),
         prefix + "reconstruction_error": jnp.mean((x - mean(machine, (None, hidden), 0)) ** 2),
         prefix + "free_energy": jnp.mean(free_energy(machine, x)),
     }

@@ -6,6 +6,7 @@ Layers of one parity (0, 2, ... or 1, 3, ...) are independent given the other pa
 or summed out in closed form. A state is a tuple of arrays, one a layer, each `(*batch, units)`.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import jax
@@ -96,7 +97,7 @@ def energy(machine: Machine, state: States) -> Float[Array, "*batch"]:
     )
 
 
-def own_terms(machine: Machine, state: States, layers: range) -> Float[Array, "*batch"]:
+def own_terms(machine: Machine, state: States, layers: Iterable[int]) -> Float[Array, "*batch"]:
     """What these layers add to the log-density by themselves: b x - energy(x), summed."""
     total = jnp.zeros((), jnp.float32)
     for layer in layers:

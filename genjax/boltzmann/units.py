@@ -7,7 +7,7 @@ enumeration or quadrature; nothing else in the package looks inside.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +19,7 @@ Field = Float[Array, "*batch units"]
 Quadratic = Float[Array, " units"] | None
 
 
+@runtime_checkable
 class Unit(Protocol):
     """What a layer's type answers. Arrays hold `width` numbers a variable (K for one of K states, otherwise 1)."""
 

@@ -21,7 +21,7 @@ from genjax.training.folder import write_json
 class Options:
     """Estimate the log-likelihood of a trained model on its training and test images."""
 
-    run: Annotated[str, tyro.conf.Positional]
+    run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """The run's folder."""
     temperatures: int = 10_000
     """Temperatures of annealed importance sampling."""

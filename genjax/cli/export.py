@@ -17,9 +17,9 @@ from genjax.errors import UserError
 class Options:
     """Write weights_0, ..., bias_0, bias_1, ... as float32 arrays."""
 
-    run: Annotated[str, tyro.conf.Positional]
+    run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """The run's folder."""
-    file: Annotated[str, tyro.conf.Positional]
+    file: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")]
     """The .npz to write."""
     overwrite: bool = False
     """Replace the file where it exists."""

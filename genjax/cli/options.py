@@ -69,9 +69,10 @@ def parse(kind: type[Options], arguments: list[str], program: str, default: Opti
     except SystemExit as leaving:
         if not leaving.code:
             raise
-    lines = [line.strip("│ ") for line in box.getvalue().splitlines() if line.startswith("│")]
-    first_part = itertools.takewhile(lambda line: not line.startswith("─"), lines)
-    raise UserError(f"{' '.join(first_part).rstrip('.')}; see {program} --help.")
+    heading, *lines = [line.strip("│╭╮╰╯─- ") for line in box.getvalue().splitlines()]
+    rest = itertools.dropwhile(lambda line: not line, lines)  # a rule may follow the heading
+    message = " ".join(itertools.takewhile(bool, rest)) or heading
+    raise UserError(f"{message.rstrip('.')}; see {program} --help.")
 
 
 def restore(kind: type[Options], saved: dict[str, Any], folder: Path) -> Options:

@@ -13,7 +13,7 @@ LOG_SECONDS = 10.0
 class Bar:
     """Progress to `total`, on standard error. Use as a context manager and call `update`."""
 
-    def __init__(self, title: str, total: float):
+    def __init__(self, title: str, total: float | int):
         self.title, self.total, self.said = title, total, 0.0
         self.terminal = sys.stderr.isatty()
         self.began = time.perf_counter()
@@ -29,7 +29,7 @@ class Bar:
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.rich.stop()
 
-    def update(self, done: float, note: str = "") -> None:
+    def update(self, done: float | int, note: str = "") -> None:
         """Say how far it has come; `note` stands beside the bar."""
         self.rich.update(self.task, completed=done, note=note)
         now = time.perf_counter()

@@ -21,7 +21,7 @@ FORMS = "top:N, middle:N or bottom:N (rows), rows:A-B (from 0), or random:SHARE"
 class Options:
     """Remove pixels of test images, clamp the rest, and let the model fill them in."""
 
-    run: Annotated[str, tyro.conf.Positional]
+    run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """The run's folder."""
     remove: str = "bottom:4"
     """top:10, middle:6, bottom:8, rows:5-14 (both included, from 0), or random:0.3."""

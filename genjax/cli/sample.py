@@ -19,7 +19,7 @@ from genjax.plots import images
 class Options:
     """Draw samples along independent chains, and picture them."""
 
-    run: Annotated[str, tyro.conf.Positional]
+    run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """The run's folder."""
     sweeps: int = 1000
     """Gibbs sweeps from fresh starting points."""

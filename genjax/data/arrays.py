@@ -111,11 +111,11 @@ def _rescaled(x: dict[str, np.ndarray], path: Path) -> dict[str, np.ndarray]:
 
 
 def _remedy(kind: np.dtype, low: float, high: float) -> str:
-    if low >= 0 and high <= 255 and kind.kind in "ui":
-        return f"save them as uint8 (0 to 255), or as floats divided by the largest possible one ({high:g}, or 255)"
-    if low >= 0:
-        return f"divide them by the largest possible one ({high:g}, or 255)"
-    return f"rescale them, for instance (x - {low:g}) / {high - low:g}"
+    if low < 0:
+        return f"rescale them, for instance (x - {low:g}) / {high - low:g}"
+    if kind.kind in "ui" and high <= 255:
+        return "save them as uint8 if 255 is white, or as floats divided by the value that is"
+    return "divide them by the value that stands for white (255 for bytes)"
 
 
 def _labels(array: Shaped[np.ndarray, "..."] | None, count: int, path: Path, key: str) -> Shaped[np.ndarray, " images"]:

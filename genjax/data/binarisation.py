@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
+from genjax import random
 from genjax.errors import UserError
 
 Binarisation = Literal["sampled", "threshold", "none"]
@@ -20,7 +21,7 @@ def binarise(key: Key[Array, ""], x: Float[Array, "*shape"], how: Binarisation) 
     """
     match how:
         case "sampled":
-            return jax.random.bernoulli(key, x).astype(jnp.float32)
+            return random.bernoulli_of_mean(key, x.astype(jnp.float32))
         case "threshold":
             return (x > 0.5).astype(jnp.float32)
         case "none":
@@ -44,4 +45,4 @@ def binarise_fixed(
 @jax.jit
 def _draw_rows(key: Key[Array, ""], x: Float[Array, "images pixels"]) -> Float[Array, "images pixels"]:
     keys = jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, jnp.arange(len(x)))
-    return jax.vmap(lambda row_key, row: binarise(row_key, row, "sampled"))(keys, x)
+    return jax.vmap(jax.random.bernoulli)(keys, x).astype(jnp.float32)

@@ -64,8 +64,9 @@ def read(path: Path, axes: int) -> Shaped[np.ndarray, "..."]:
     what = "images" if axes == 3 else "labels"
     magic, expected = content[:4], bytes([0, 0, _UNSIGNED_BYTE, axes])
     if magic != expected:
+        begins = f"0x{magic.hex()}" if magic else "nothing at all"
         raise UserError(
-            f"--data-dir: {path} is not an IDX file of {what} (it begins with 0x{magic.hex() or '00'}, such a file "
+            f"--data-dir: {path} is not an IDX file of {what} (it begins with {begins}, such a file "
             f"with 0x{expected.hex()}); fetch it again or correct its name."
         )
     header = 4 + 4 * axes

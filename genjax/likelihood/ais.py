@@ -60,6 +60,11 @@ def log_ratio(
     return total
 
 
+@partial(jax.jit, static_argnames=("chains",))
+def _begin(key: Key[Array, ""], base: Machine, chains: int) -> tuple[States, Float[Array, ""]]:
+    return initial_state(key, base, chains), uncoupled_log_z(base)
+
+
 @partial(jax.jit, static_argnames=("parity",), donate_argnames=("state",))
 def _anneal(
     key: Key[Array, ""], machine: Machine, base: Machine, state: States, betas: Array, first: Array, parity: int
@@ -93,8 +98,8 @@ def log_weights(
     The mean of their exponentials is an unbiased estimate of Z. `progress` is called with the share done.
     """
     parity = larger_parity(machine)
-    total = np.full(chains, float(uncoupled_log_z(base)), np.float64)
-    state = initial_state(jax.random.fold_in(key, 0), base, chains)
+    state, start = _begin(jax.random.fold_in(key, 0), base, chains)
+    total = np.full(chains, float(start), np.float64)
     anneal_key = jax.random.fold_in(key, 1)
     betas = np.asarray(betas, np.float32)
     steps = len(betas) - 1

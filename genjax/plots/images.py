@@ -71,9 +71,10 @@ def side_by_side(columns: dict[str, Float[np.ndarray, "images pixels"]], shape: 
         rgb = np.repeat(grey.reshape(len(images), -1, shape[2]), 3 // shape[2], axis=2)
         rgb[np.isnan(images).reshape(len(images), -1, shape[2]).any(2)] = (0.8, 0.2, 0.2)
         sheets.append(tile(rgb.reshape(len(images), -1), (shape[0], shape[1], 3), 4))
-    figure = Figure(figsize=(2.6 * len(sheets), 0.7 * len(next(iter(columns.values()))) / 4 + 1.2))
+    rows = -(-len(next(iter(columns.values()))) // 4)
+    figure = Figure(figsize=(2.6 * len(sheets), 0.65 * rows + 0.8), layout="constrained")
     for axes, sheet, heading in zip(np.atleast_1d(figure.subplots(1, len(sheets))), sheets, columns):
         axes.imshow(np.clip(sheet, 0, 1))
         axes.set(xticks=[], yticks=[], title=heading)
-    figure.suptitle(title, y=1.0)
+    figure.suptitle(title)
     return save(figure, path)

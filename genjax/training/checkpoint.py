@@ -19,6 +19,11 @@ def named_leaves(state: Any) -> dict[str, Any]:
     return {jax.tree_util.keystr(path): leaf for path, leaf in jax.tree_util.tree_flatten_with_path(state)[0]}
 
 
+def shapes(leaves: dict[str, Any]) -> dict[str, list[int]]:
+    """The shape of each array, as JSON keeps it."""
+    return {name: list(leaf.shape) for name, leaf in leaves.items()}
+
+
 def digest(leaves: dict[str, Any]) -> int:
     """CRC-32 over names and bytes: what tells a damaged checkpoint from a whole one."""
     total = 0
@@ -49,7 +54,7 @@ class Checkpoints:
         if step in self.manager.all_steps():
             return
         leaves = {name: np.asarray(leaf) for name, leaf in named_leaves(state).items()}
-        record = ocp.args.JsonSave({"step": step, "digest": digest(leaves)})  # type: ignore[call-arg]
+        record = ocp.args.JsonSave({"shapes": shapes(leaves), "digest": digest(leaves)})  # type: ignore[call-arg]
         arrays = ocp.args.StandardSave(leaves)  # type: ignore[call-arg]
         self.manager.save(step, args=ocp.args.Composite(state=arrays, record=record))
 
@@ -61,12 +66,11 @@ class Checkpoints:
         remedy = "delete that folder to go back to the checkpoint before it"
         try:
             record = self.manager.restore(step, args=ocp.args.Composite(record=ocp.args.JsonRestore()))["record"]
-            saved = self.manager.item_metadata(step)["state"]
             wanted = named_leaves(like)
-            if {n: tuple(x.shape) for n, x in saved.items()} != {n: tuple(x.shape) for n, x in wanted.items()}:
+            if record["shapes"] != shapes(wanted):
                 raise UserError(f"Checkpoint {self.path(step)} holds another model's state than config.json names.")
-            shapes = {name: jax.ShapeDtypeStruct(x.shape, x.dtype) for name, x in wanted.items()}
-            arrays = ocp.args.StandardRestore(shapes)  # type: ignore[call-arg]
+            abstract = {name: jax.ShapeDtypeStruct(x.shape, x.dtype) for name, x in wanted.items()}
+            arrays = ocp.args.StandardRestore(abstract)  # type: ignore[call-arg]
             leaves = self.manager.restore(step, args=ocp.args.Composite(state=arrays))["state"]
             whole = digest(leaves) == record["digest"]
         except UserError:

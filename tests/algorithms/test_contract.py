@@ -1,0 +1,125 @@
+"""Every `Algorithm` of the table through the same trials: jit, vmap, one compilation, finite metrics, resume."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from genjax.algorithms.contrastive import ContrastiveConfig, contrastive
+from genjax.training import loop
+from genjax.training.config import split
+
+CASES = {
+    "pcd": (contrastive, ContrastiveConfig(hidden=5, chains=7)),
+    "cd": (contrastive, ContrastiveConfig(hidden=5, negative="cd", k=2)),
+    "plain": (contrastive, ContrastiveConfig(hidden=5, centred=False, momentum=0.5, optimiser="nesterov")),
+    "adam": (contrastive, ContrastiveConfig(hidden=5, optimiser="adam", momentum=0.9, schedule="cosine")),
+    "average": (contrastive, ContrastiveConfig(hidden=5, average=0.5, schedule="constant")),
+}
+
+
+@pytest.fixture(params=CASES, name="case")
+def case_fixture(request):
+    return CASES[request.param]
+
+
+def training_set(seed: int = 0) -> loop.TrainingSet:
+    rng = np.random.default_rng(seed)
+    images = jnp.asarray(rng.random((43, 12)), jnp.float32)
+    labels = jnp.asarray(rng.integers(0, 3, 43), jnp.int32)
+    held_out = loop.Batch(jnp.asarray(rng.integers(0, 2, (9, 12)), jnp.float32), jnp.zeros(9, jnp.int32))
+    return loop.TrainingSet(images, labels, held_out)
+
+
+def start(case, total=40, **rates):
+    factory, config = case
+    static, hyper = split(dataclasses.replace(config, **rates), total)
+    algorithm = factory(static)
+    data = training_set()
+    plan = loop.plan(43, 10, "sampled", longest_chunk=4)
+    return algorithm, data, plan, loop.initial(jax.random.key(0), algorithm, data, plan, hyper)
+
+
+def same(a, b) -> bool:
+    return all(np.array_equal(x, y) for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True))
+
+
+def test_the_state_keeps_its_shape_and_metrics_are_finite_scalars(case):
+    algorithm, data, plan, state = start(case)
+    batch = loop.example(data, plan).batch
+    new, metrics = jax.jit(algorithm.step)(jax.random.key(1), state, batch)
+    assert jax.tree.map(jnp.shape, new) == jax.tree.map(jnp.shape, state)
+    assert jax.tree.map(jnp.result_type, new) == jax.tree.map(jnp.result_type, state)
+    metrics |= algorithm.observe(jax.random.key(2), new, batch, data.held_out)
+    assert "parameter_max" in metrics
+    assert all(x.shape == () and np.isfinite(x) for x in metrics.values())
+    assert not same(new, state)
+
+
+def test_vmap_over_keys_is_each_alone(case):
+    algorithm, data, plan, state = start(case)
+    batch = loop.example(data, plan).batch
+    keys = jax.random.split(jax.random.key(1), 3)
+    together = jax.vmap(algorithm.step, (0, None, None))(keys, state, batch)[0]
+    alone = algorithm.step(keys[2], state, batch)[0]
+    for a, b in zip(jax.tree.leaves(together), jax.tree.leaves(alone)):
+        np.testing.assert_allclose(a[2], b, atol=1e-5)
+
+
+def test_new_rates_parameters_and_data_never_compile_again(case):
+    algorithm, data, plan, state = start(case)
+    before = loop.run_chunk._cache_size()
+    loop.run_chunk(jax.random.key(0), state, data, jnp.asarray(0), algorithm, plan, 1)
+    assert loop.run_chunk._cache_size() <= before + 1
+    before = loop.run_chunk._cache_size()
+    for seed, rate in enumerate((0.3, 0.02)):
+        again, _, _, state = start(case, total=100 + seed, learning_rate=rate, weight_decay=rate / 10)
+        assert again is algorithm
+        loop.run_chunk(jax.random.key(seed), state, training_set(seed), jnp.asarray(4 * seed), algorithm, plan, 1)
+    assert loop.run_chunk._cache_size() == before
+
+
+def test_a_run_cut_in_two_is_the_whole_run_bit_for_bit(case):
+    algorithm, data, plan, state = start(case)
+    key = jax.random.key(3)
+    whole, lines = state, []
+    copy = jax.tree.map(jnp.copy, state)
+    whole = loop.train(key, algorithm, data, plan, whole, 24, 0, [lambda chunk: lines.append(chunk.metrics)])
+    first = loop.train(key, algorithm, data, plan, copy, 12)
+    saved = jax.tree.map(np.asarray, first)
+    again: list = []
+    second = loop.train(
+        key, algorithm, data, plan, jax.tree.map(jnp.asarray, saved), 24, 12, [lambda c: again.append(c.metrics)]
+    )
+    assert same(whole, second)
+    assert lines[-len(again) :] == again
+
+
+def test_another_key_is_another_run(case):
+    algorithm, data, plan, state = start(case)
+    runs = [
+        loop.train(jax.random.key(seed), algorithm, data, plan, jax.tree.map(jnp.copy, state), 4) for seed in (0, 1)
+    ]
+    assert not same(*runs)
+
+
+def test_the_step_runs_over_devices_by_an_axis_name(case):
+    """On one device the averaged step differs from the plain one in its keys alone; here: it runs and agrees in shape."""
+    factory, config = case
+    static, hyper = split(config, 40)
+    algorithm = factory(static, axis_name="devices")
+    data = training_set()
+    plan = loop.plan(43, 10, "sampled")
+    state = loop.initial(jax.random.key(0), algorithm, data, plan, hyper)
+    batch = loop.example(data, plan).batch
+    stacked = jax.tree.map(lambda x: jnp.stack([x, x]), state)
+    halves = jax.tree.map(lambda x: x.reshape(2, 5, *x.shape[1:]), batch)
+    if config.negative == "cd":
+        stacked = stacked._replace(chains=jax.tree.map(lambda x: x[:, :5], stacked.chains))
+    new, metrics = jax.vmap(algorithm.step, (None, 0, 0), axis_name="devices")(jax.random.key(1), stacked, halves)
+    for leaf in jax.tree.leaves(new.machine):
+        np.testing.assert_array_equal(leaf[0], leaf[1])
+    assert not np.array_equal(new.chains[0][0], new.chains[0][1])
+    assert np.isfinite(metrics["weight_norm"]).all()

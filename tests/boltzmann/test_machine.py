@@ -1,0 +1,129 @@
+"""The machine against brute force: energy, conditionals, either parity summed out, layers clamped."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from genjax.boltzmann import machine as m
+from genjax.boltzmann.path import interpolate, path_fields, uncoupled
+from genjax.boltzmann.rbm import free_energy, rbm
+from genjax.errors import UserError
+from tests.machines import all_states, energies, float64, index_of, log_sum_exp, probabilities, random_machine
+
+SHAPES = [(4, 3), (3, 5), (3, 3, 2), (2, 3, 2, 3)]
+
+
+def as_jax(states: list[np.ndarray]) -> tuple:
+    return tuple(jnp.asarray(x, jnp.float32) for x in states)
+
+
+@pytest.mark.parametrize("sizes", SHAPES)
+def test_energy(sizes):
+    machine = random_machine(sizes)
+    states = all_states(sizes)
+    np.testing.assert_allclose(m.energy(machine, as_jax(states)), energies(machine, states), atol=1e-5)
+
+
+@pytest.mark.parametrize("parity", [0, 1])
+@pytest.mark.parametrize("sizes", SHAPES)
+def test_marginal_sums_out_either_parity(sizes, parity):
+    machine = random_machine(sizes)
+    states, log_p = all_states(sizes), -energies(machine, all_states(sizes))
+    kept = [layer for layer in range(len(sizes)) if layer % 2 != parity]
+    groups = index_of([states[layer] for layer in kept])
+    rows = [np.flatnonzero(groups == g)[0] for g in range(groups.max() + 1)]
+    state = tuple(jnp.asarray(x[rows], jnp.float32) if layer in kept else None for layer, x in enumerate(states))
+    truth = [log_sum_exp(log_p[groups == g]) for g in range(groups.max() + 1)]
+    np.testing.assert_allclose(m.marginal(machine, state, parity), truth, atol=1e-5)
+
+
+@pytest.mark.parametrize(("sizes", "summed"), [((4, 3), 0), ((3, 5), 1), ((3, 4, 2), 0), ((2, 5, 2), 1)])
+def test_the_larger_side_is_summed_out_by_default(sizes, summed):
+    machine = random_machine(sizes)
+    state = tuple(jnp.ones((1, n)) if layer % 2 != summed else None for layer, n in enumerate(sizes))
+    np.testing.assert_array_equal(m.marginal(machine, state), m.marginal(machine, state, summed))
+
+
+@pytest.mark.parametrize("sizes", SHAPES)
+def test_conditional_means(sizes):
+    """p(x_i = 1 | the other layers) from the joint density, for every unit and every state of its neighbours."""
+    machine = random_machine(sizes)
+    states, p = all_states(sizes), probabilities(machine)
+    for layer in range(len(sizes)):
+        others = index_of([x for other, x in enumerate(states) if other != layer])
+        total = np.bincount(others, p)
+        mean = np.stack([np.bincount(others, p * states[layer][:, i]) for i in range(sizes[layer])], 1) / total[:, None]
+        np.testing.assert_allclose(m.mean(machine, as_jax(states), layer), mean[others], atol=2e-6)
+
+
+@pytest.mark.parametrize("sizes", SHAPES)
+def test_condition_is_the_conditional_machine(sizes):
+    """p(rest | x_l) of the joint equals p of the smaller machine, for each layer and several clamped states."""
+    machine = random_machine(sizes)
+    states, log_p = all_states(sizes), -energies(machine, all_states(sizes))
+    for layer in range(len(sizes)):
+        group = index_of([states[layer]])
+        for g in (0, group.max(), group.max() // 2):
+            rows = group == g
+            x = jnp.asarray(states[layer][rows][0], jnp.float32)
+            smaller = m.condition(machine, layer, x)
+            rest = [y[rows] for other, y in enumerate(states) if other != layer]
+            own = float(m.own_terms(machine, tuple(x if i == layer else None for i in range(len(sizes))), [layer]))
+            np.testing.assert_allclose(-m.energy(smaller, as_jax(rest)) + own, log_p[rows], atol=1e-5)
+            assert smaller.check() is smaller
+
+
+def test_free_energy_does_not_overflow():
+    machine = random_machine((4, 3), scale=500.0)
+    states = all_states((4,))[0]
+    weights, (b, c) = float64(machine)
+    truth = -states @ b - np.logaddexp(0, states @ weights[0] + c).sum(1)
+    np.testing.assert_allclose(free_energy(machine, jnp.asarray(states, jnp.float32)), truth, rtol=1e-6)
+
+
+def test_an_rbm_starts_at_the_base_rates():
+    mean = jnp.asarray([0.1, 0.5, 0.9])
+    machine = rbm(jax.random.key(0), 7, mean)
+    np.testing.assert_allclose(jax.nn.sigmoid(machine.biases[0]), mean, atol=1e-6)
+    assert machine.sizes == (3, 7)
+    assert 0.003 < float(machine.weights[0].std()) < 0.03
+    never = rbm(jax.random.key(0), 2, jnp.asarray([0.0, 1.0]))
+    assert np.all(np.isfinite(never.biases[0]))
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.3, 1.0])
+def test_path_fields_are_those_of_the_machine_between(beta):
+    machine, base = random_machine((3, 4, 2)), random_machine((3, 4, 2), seed=1)
+    state = as_jax(all_states((3, 4, 2)))
+    between = interpolate(base, machine, beta)
+    for layer in range(3):
+        expected = m.fields(between, state, layer)
+        np.testing.assert_allclose(path_fields(machine, state, layer, beta, base), expected, atol=1e-5)
+
+
+def test_the_uncoupled_base_has_the_datas_means():
+    machine = random_machine((4, 3, 2))
+    mean = jnp.asarray([0.2, 0.4, 0.6, 0.8])
+    base = uncoupled(machine, mean)
+    assert base.weights == (None, None)
+    np.testing.assert_allclose(jax.nn.sigmoid(base.biases[0]), mean, atol=1e-6)
+    upward = jax.nn.sigmoid(mean @ machine.weights[0] + machine.biases[1])
+    np.testing.assert_allclose(jax.nn.sigmoid(base.biases[1]), upward, atol=1e-3)
+
+
+def test_check_names_what_does_not_fit():
+    machine = random_machine((4, 3))
+    wrong = m.Machine((machine.weights[0].T,), machine.biases, machine.units)
+    with pytest.raises(UserError, match=r"weights\[0\] has shape \(3, 4\).*must be \(4, 3\)"):
+        wrong.check()
+    with pytest.raises(UserError, match="1 weights and 1 unit types"):
+        m.Machine(machine.weights, machine.biases, machine.units[:1]).check()
+
+
+def test_a_machine_is_a_pytree_that_stacks():
+    machines = [random_machine((4, 3), seed=s) for s in range(3)]
+    stacked = jax.tree.map(lambda *x: jnp.stack(x), *machines)
+    visible = jnp.ones(4)
+    together = jax.vmap(free_energy, (0, None))(stacked, visible)
+    np.testing.assert_allclose(together, [free_energy(x, visible) for x in machines], rtol=1e-5)

@@ -1,0 +1,187 @@
+"""Each command as a person types it: what it answers, writes, and says when something is wrong."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from genjax.cli import reconstruct
+from genjax.errors import UserError
+from genjax.training.folder import free_name
+
+TOO_SMALL_FOR_A_PICTURE = 2000
+
+
+def one_sentence(status: int, error: str) -> str:
+    """The last line on standard error; there was no traceback, and the status is the user's."""
+    assert status == 2
+    assert "Traceback" not in error
+    line = error.strip().splitlines()[-1]
+    assert line.startswith("genjax: ")
+    assert line.endswith(".")
+    return line
+
+
+def test_a_run_folder_holds_everything(trained):
+    config = json.loads((trained / "config.json").read_text())
+    assert (config["format"], config["model"], config["hidden"], config["epochs"]) == (1, "rbm", 12, 4)
+    environment = json.loads((trained / "environment.json").read_text())
+    assert {"versions", "device", "commit", "data_licence"} <= set(environment)
+    lines = [json.loads(line) for line in (trained / "metrics.jsonl").read_text().splitlines()]
+    wanted = {"step", "epoch", "seconds", "pseudo_likelihood", "reconstruction_error", "free_energy_gap", "weight_norm"}
+    assert all(wanted <= set(line) for line in lines)
+    assert lines[-1]["step"] == 48
+    pictures = {p.name for p in (trained / "figures").glob("*.png")}
+    assert {"curves.png", "filters.png", "samples.png", "reconstructions.png"} <= pictures
+    assert all(p.stat().st_size > TOO_SMALL_FOR_A_PICTURE for p in (trained / "figures").glob("*.png"))
+
+
+def test_evaluate_is_exact_where_it_can_be_and_export_holds_the_same_machine(genjax, trained, tmp_path):
+    status, answer, _ = genjax("evaluate", trained, "--json")
+    assert status == 0
+    test = answer["log_likelihood"]["test"]
+    assert (test["kind"], test["trusted"], test["bracket"]) == ("exact", True, [test["mean"]] * 2)
+    assert set(answer["log_likelihood"]) == {"test", "train"}
+    assert {"mean", "low", "high", "image_se", "kind", "estimator", "trusted", "reason"} <= set(test)
+    assert answer["binarisation"] == "sampled"
+    assert answer["peak_memory_mb"] > 0
+    assert genjax("export", trained, tmp_path / "w.npz")[0] == 0
+    arrays = np.load(tmp_path / "w.npz", allow_pickle=False)
+    w, b, c = (arrays[n].astype(np.float64) for n in ("weights_0", "bias_0", "bias_1"))
+    assert w.shape == (64, 12)
+    hidden = np.array(np.meshgrid(*[[0, 1]] * 12)).reshape(12, -1).T
+    log_z = np.logaddexp.reduce(hidden @ c + np.logaddexp(0, hidden @ w.T + b).sum(1))
+    assert answer["log_z"]["mean"] == pytest.approx(log_z, abs=1e-4)
+
+
+def test_export_does_not_overwrite_unasked(genjax, trained, tmp_path):
+    file = tmp_path / "w.npz"
+    file.write_text("mine")
+    assert "--overwrite" in one_sentence(*genjax("export", trained, file)[::2])
+    assert file.read_text() == "mine"
+    assert genjax("export", trained, file, "--overwrite")[0] == 0
+    assert "not an .npz" in one_sentence(*genjax("export", trained, tmp_path / "w.txt")[::2])
+    assert "cannot be written" in one_sentence(*genjax("export", trained, tmp_path / "no" / "w.npz")[::2])
+
+
+def test_sample_writes_a_picture_and_states(genjax, trained, tmp_path):
+    status, answer, _ = genjax(
+        "sample", trained, "--sweeps", 20, "--chains", 5, "--out", tmp_path / "s.npz", "--seed", 3, "--json"
+    )
+    assert status == 0
+    arrays = np.load(tmp_path / "s.npz")
+    assert arrays["samples"].shape == arrays["means"].shape == (5, 64)
+    assert set(np.unique(arrays["samples"])) == {0.0, 1.0}
+    assert len(np.unique(arrays["samples"], axis=0)) == 5
+    assert Path(answer["figure"]).stat().st_size > TOO_SMALL_FOR_A_PICTURE
+
+
+def test_reconstruct_beats_the_mean_and_keeps_what_is_known(genjax, trained):
+    status, answer, _ = genjax("reconstruct", trained, "--remove", "rows:2-3", "--sweeps", 40, "--json")
+    assert status == 0
+    assert answer["removed_pixels"] == 2 * 8 * answer["images"]
+    assert 0 < answer["pixel_error"] < 0.5
+    assert 0 < answer["nats_per_pixel"] < 1
+    assert Path(answer["figure"]).name == "reconstruct-rows-2-3.png"
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [("top:3", [0, 1, 2]), ("middle:4", [2, 3, 4, 5]), ("bottom:2", [6, 7]), ("rows:5-6", [5, 6]), ("rows:0-0", [0])],
+)
+def test_regions(text, rows):
+    removed = reconstruct.damage(reconstruct.parse_region(text), (8, 5, 1), 2, 0).reshape(2, 8, 5)
+    assert np.flatnonzero(removed.all((0, 2))).tolist() == rows
+    assert removed.sum() == 2 * 5 * len(rows)
+
+
+def test_random_removal_is_by_pixel_and_differs_between_images():
+    removed = reconstruct.damage(reconstruct.parse_region("random:0.3"), (28, 28, 3), 50, 0).reshape(50, 784, 3)
+    assert abs(removed.mean() - 0.3) < 0.02
+    assert np.all(removed[..., 0] == removed[..., 2])
+    assert not np.array_equal(removed[0], removed[1])
+
+
+@pytest.mark.parametrize("text", ["top", "top:0", "rows:5-3", "random:0", "random:1.5", "left:3", "top:8", "rows:7-9"])
+def test_bad_regions_are_refused(text):
+    with pytest.raises(UserError, match=re.escape(f"--remove {text}")):
+        reconstruct.damage(reconstruct.parse_region(text), (8, 8, 1), 1, 0)
+
+
+def test_data_lists_sets_with_licence_and_citation(genjax):
+    status, answer, _ = genjax("data", "--json")
+    assert status == 0
+    by_name = {entry["name"]: entry for entry in answer["datasets"]}
+    assert {"digits", "mnist", "fashion_mnist"} <= set(by_name)
+    assert all(entry["licence"] and entry["citation"] for entry in by_name.values())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["trian"], "trian is no command"),
+        (["train"], "name a model, one of rbm"),
+        (["train", "gann"], "gann: name a model"),
+        (["train", "rbm", "--hiden", "3"], "--hiden"),
+        (["train", "rbm", "--hidden", "x"], "--hidden"),
+        (["train", "rbm", "--hidden", "0"], "--hidden 0 is not positive"),
+        (["train", "rbm", "--learning-rate", "nan"], "--learning-rate nan"),
+        (["train", "rbm", "--momentum", "1.5"], "--momentum 1.5"),
+        (["train", "rbm", "--negative", "foo"], "foo"),
+        (["train", "rbm", "--dataset", "mnits"], "mnits"),
+        (["train", "rbm", "--dataset", "mnist", "--data-dir", "nowhere"], "nowhere"),
+        (["train", "rbm", "--binarisation", "none"], "--binarisation none"),
+        (["train", "rbm", "--resume", "nowhere"], "nowhere is not a run folder"),
+        (["evaluate", "nowhere"], "nowhere is not a run folder"),
+        (["sample", "nowhere", "--sweeps", "0"], "--sweeps 0"),
+        (["export", "nowhere"], "FILE"),
+    ],
+)
+def test_mistakes_get_one_sentence(genjax, tmp_path, monkeypatch, arguments, said):
+    monkeypatch.chdir(tmp_path)
+    assert said in one_sentence(*genjax(*arguments)[::2])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_existing_or_unwritable_folder_is_refused(genjax, trained, tmp_path):
+    assert "--resume" in one_sentence(*genjax("train", "rbm", "--out", trained)[::2])
+    (tmp_path / "file").write_text("")
+    line = one_sentence(*genjax("train", "rbm", "--out", tmp_path / "file" / "run")[::2])
+    assert "cannot be written" in line
+
+
+def test_damaged_and_foreign_run_folders_are_refused(genjax, trained, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(trained, copy)
+    config = json.loads((copy / "config.json").read_text())
+    for content, said in (
+        ("{", "is damaged"),
+        (json.dumps(config | {"model": "gan"}), "holds a model 'gan'"),
+        (json.dumps(config | {"format": 99}), "format 99"),
+        (json.dumps({k: v for k, v in config.items() if k != "hidden"}), "lacks hidden"),
+        (json.dumps(config | {"hidden": 13}), "another model"),
+    ):
+        (copy / "config.json").write_text(content)
+        assert said in one_sentence(*genjax("evaluate", copy)[::2])
+    (copy / "config.json").write_text(json.dumps(config))
+    shutil.rmtree(copy / "checkpoints" / "train" / "48" / "state")
+    assert "is damaged" in one_sentence(*genjax("evaluate", copy)[::2])
+    shutil.rmtree(copy / "checkpoints")
+    assert "has no checkpoint" in one_sentence(*genjax("evaluate", copy)[::2])
+
+
+def test_default_names_count_up(tmp_path):
+    assert free_name(tmp_path / "a").name == "a"
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a-2").mkdir()
+    assert free_name(tmp_path / "a").name == "a-3"
+
+
+def test_help_is_for_people(genjax, capsys):
+    assert "evaluate" in genjax("--help")[1]
+    with pytest.raises(SystemExit, match="0"):
+        genjax("train", "rbm", "--help")
+    assert "--learning-rate" in capsys.readouterr().out

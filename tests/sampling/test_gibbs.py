@@ -1,0 +1,170 @@
+"""The sweep against its exact transition matrix: it keeps the target, and it is what the matrix says."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.stats import chi2
+
+from genjax import random
+from genjax.boltzmann.machine import Machine
+from genjax.boltzmann.path import interpolate
+from genjax.sampling.gibbs import initial_state, sample, sweep
+from tests.machines import all_states, float64, index_of, probabilities, random_machine
+
+DRAWS = 100_000
+CASES = ["plain", "beta", "base", "clamp"]
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-x))
+
+
+def transition_matrix(machine: Machine, clamp: list[np.ndarray]) -> np.ndarray:
+    """K[x, y] = p(y) after odd layers given even, then even given odd; clamped units keep x. Float64, by hand."""
+    weights, biases = float64(machine)
+    states = all_states(machine.sizes)
+
+    def move(parity: int) -> np.ndarray:
+        """p(all layers = y | x) where only one parity is drawn."""
+        kernel = np.ones((len(states[0]), len(states[0])))
+        for layer in range(machine.depth):
+            old, new = states[layer][:, None, :], states[layer][None, :, :]
+            if layer % 2 != parity:
+                kernel *= np.all(old == new, axis=-1)
+                continue
+            field = np.broadcast_to(biases[layer], states[layer].shape)
+            if layer > 0:
+                field = field + states[layer - 1] @ weights[layer - 1]
+            if layer + 1 < machine.depth:
+                field = field + states[layer + 1] @ weights[layer].T
+            p = sigmoid(field)[:, None, :]
+            free = np.where(new == 1, p, 1 - p)
+            kernel *= np.where(clamp[layer], old == new, free).prod(-1)
+        return kernel
+
+    return move(1) @ move(0)
+
+
+def setting(sizes: tuple[int, ...], case: str) -> tuple[Machine, dict, Machine, list[np.ndarray]]:
+    """A machine with the sweep's options, the machine whose density the sweep should keep, and what is clamped."""
+    machine = random_machine(sizes, scale=0.8, seed=3)
+    clamp = [np.zeros(n, bool) for n in sizes]
+    if case == "beta":
+        target = jax.tree.map(lambda x: 0.5 * x, machine)
+        return machine, {"beta": 0.5}, target, clamp
+    if case == "base":
+        base = random_machine(sizes, scale=0.5, seed=4)
+        return machine, {"beta": 0.3, "base": base}, interpolate(base, machine, 0.3), clamp
+    if case == "clamp":
+        clamp[0][1] = clamp[1][0] = True
+        masks = (jnp.asarray(clamp[0]), jnp.asarray(clamp[1]), *[None] * (len(sizes) - 2))
+        return machine, {"clamp": masks}, machine, clamp
+    return machine, {}, machine, clamp
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("sizes", [(4, 3), (3, 3, 2)])
+def test_the_exact_matrix_keeps_the_target(sizes, case):
+    _, _, target, clamp = setting(sizes, case)
+    p = probabilities(target)
+    np.testing.assert_allclose(p @ transition_matrix(target, clamp), p, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "case", "generator"),
+    [(s, c, "counter") for s in [(4, 3), (3, 3, 2)] for c in CASES] + [((4, 3), "plain", "threefry")],
+)
+def test_the_sweep_follows_its_matrix(sizes, case, generator):
+    """100,000 sweeps from every state; cells that expect fewer than 5 are pooled; one chi-square over all rows."""
+    machine, options, target, clamp = setting(sizes, case)
+    matrix = transition_matrix(target, clamp)
+    states = all_states(sizes)
+
+    @jax.jit
+    def counts(key, machine, start):
+        state = tuple(jnp.broadcast_to(x, (DRAWS, x.shape[-1])) for x in start)
+        drawn = jnp.concatenate(sweep(key, machine, state, **options), axis=-1).astype(jnp.int32)
+        index = drawn @ (2 ** jnp.arange(drawn.shape[-1])[::-1])
+        return jnp.zeros(len(states[0]), jnp.int32).at[index].add(1)
+
+    statistic, freedom = 0.0, 0
+    key = random.key(11, generator)
+    for row in range(len(states[0])):
+        start = tuple(jnp.asarray(x[row], jnp.float32) for x in states)
+        seen = np.asarray(counts(jax.random.fold_in(key, row), machine, start), np.float64)
+        expected = DRAWS * matrix[row]
+        assert seen[expected == 0].sum() == 0
+        rare = expected < 5
+        seen = np.append(seen[~rare], seen[rare].sum())
+        expected = np.append(expected[~rare], expected[rare].sum())
+        keep = expected > 1e-3
+        statistic += np.sum((seen - expected)[keep] ** 2 / expected[keep])
+        freedom += keep.sum() - 1
+    assert chi2.sf(statistic, freedom) > 1e-6
+
+
+def test_a_chain_that_starts_at_the_target_stays_there():
+    """Exact draws as starting points, 20 sweeps: the histogram is the target's (tells broken from slow)."""
+    machine = random_machine((4, 3), scale=1.5, seed=5)
+    p = probabilities(machine)
+    start = np.random.default_rng(0).choice(len(p), 200_000, p=p)
+    state = tuple(jnp.asarray(x[start], jnp.float32) for x in all_states((4, 3)))
+    state, _ = jax.jit(lambda k, m, s: sample(k, m, s, 20))(jax.random.key(0), machine, state)
+    seen = np.bincount(index_of(list(state)), minlength=len(p))
+    expected = 200_000 * p
+    statistic = np.sum((seen - expected) ** 2 / expected)
+    assert chi2.sf(statistic, len(p) - 1) > 1e-6
+
+
+def test_sample_observes_every_few_sweeps_and_is_the_sweep_repeated():
+    machine = random_machine((4, 3))
+    key = jax.random.key(2)
+    state = initial_state(jax.random.key(3), machine, 5)
+    last, seen = sample(key, machine, state, 7, every=2, observe=lambda s: s[0])
+    history = []
+    for i in range(7):
+        state = sweep(jax.random.fold_in(key, i), machine, state)
+        history.append(np.asarray(state[0]))
+    assert seen.shape == (3, 5, 4)
+    np.testing.assert_array_equal(seen, [history[1], history[3], history[5]])
+    np.testing.assert_array_equal(last[0], history[6])
+    np.testing.assert_array_equal(last[1], state[1])
+
+
+def test_observations_differ_between_sweeps_and_chains():
+    machine = random_machine((30, 20), scale=0.1)
+    state = initial_state(jax.random.key(0), machine, 50)
+    _, seen = sample(jax.random.key(1), machine, state, 4, observe=lambda s: s)
+    flat = np.concatenate([np.asarray(x).reshape(200, -1) for x in seen], axis=1)
+    assert len(np.unique(flat, axis=0)) == 200
+
+
+def test_clamped_units_keep_their_values_for_each_chain():
+    machine = random_machine((6, 4))
+    state = initial_state(jax.random.key(0), machine, 8)
+    mask = jax.random.bernoulli(jax.random.key(1), 0.5, (8, 6))
+    last, _ = sample(jax.random.key(2), machine, state, 10, clamp=(mask, None))
+    np.testing.assert_array_equal(np.asarray(last[0])[mask], np.asarray(state[0])[mask])
+    assert not np.array_equal(last[0], state[0])
+
+
+def test_vmap_over_machines_and_no_second_compilation():
+    count = 0
+
+    @jax.jit
+    def run(key, machine, state, beta):
+        nonlocal count
+        count += 1
+        return sample(key, machine, state, 3, beta=beta)[0]
+
+    for seed in range(3):
+        machine = random_machine((5, 4), seed=seed)
+        run(jax.random.key(seed), machine, initial_state(jax.random.key(0), machine, 2), jnp.asarray(0.1 * seed))
+    assert count == 1
+    stacked = jax.tree.map(lambda *x: jnp.stack(x), *[random_machine((5, 4), seed=s) for s in range(3)])
+    keys = jax.random.split(jax.random.key(0), 3)
+    states = jax.vmap(initial_state, (0, 0, None))(keys, stacked, 2)
+    together = jax.vmap(sweep)(keys, stacked, states)
+    alone = sweep(keys[1], random_machine((5, 4), seed=1), tuple(x[1] for x in states))
+    np.testing.assert_array_equal(together[0][1], alone[0])

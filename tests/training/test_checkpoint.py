@@ -1,0 +1,75 @@
+"""Checkpoints: what goes in comes out, and damage is told from a whole file."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from genjax.errors import UserError
+from genjax.training.checkpoint import Checkpoints
+from tests.machines import random_machine
+
+
+class State(NamedTuple):
+    machine: object
+    average: object
+    step: jax.Array
+    hyper: dict
+
+
+def state(seed: int = 0, sizes=(30, 20)) -> State:
+    return State(random_machine(sizes, seed=seed), None, jnp.asarray(7 + seed), {"learning_rate": jnp.asarray(0.1)})
+
+
+def test_what_goes_in_comes_out(tmp_path):
+    checkpoints = Checkpoints(tmp_path)
+    assert checkpoints.latest() is None
+    for step in (1, 2, 3, 5):
+        checkpoints.save(step, state(step))
+    checkpoints.close()
+    again = Checkpoints(tmp_path)
+    assert again.latest() == 5
+    restored = again.restore(5, jax.eval_shape(state))
+    for a, b in zip(jax.tree.leaves(restored), jax.tree.leaves(state(5)), strict=True):
+        np.testing.assert_array_equal(a, b)
+        assert a.dtype == b.dtype
+    assert isinstance(restored, State)
+
+
+def big_files(folder: Path) -> list[Path]:
+    return sorted((p for p in folder.rglob("*") if p.is_file()), key=lambda p: p.stat().st_size)[-6:]
+
+
+@pytest.mark.parametrize("damage", ["truncate", "flip", "remove"])
+def test_damage_is_noticed_wherever_it_is(tmp_path, damage):
+    for number in range(6):
+        folder = tmp_path / str(number)
+        checkpoints = Checkpoints(folder)
+        checkpoints.save(4, state())
+        checkpoints.close()
+        victim = big_files(folder)[number]
+        content = victim.read_bytes()
+        if damage == "remove":
+            victim.unlink()
+        elif damage == "truncate":
+            victim.write_bytes(content[: len(content) // 2])
+        else:
+            middle = len(content) // 2
+            victim.write_bytes(content[:middle] + bytes([content[middle] ^ 0x10]) + content[middle + 1 :])
+        try:
+            restored = Checkpoints(folder).restore(4, state())
+        except UserError as error:
+            assert "damaged" in str(error)  # noqa: PT017
+        else:  # a file that restoring does not need
+            for a, b in zip(jax.tree.leaves(restored), jax.tree.leaves(state())):
+                np.testing.assert_array_equal(a, b)
+
+
+def test_another_models_state_is_refused(tmp_path):
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(4, state())
+    with pytest.raises(UserError, match="another model"):
+        checkpoints.restore(4, state(sizes=(30, 21)))
