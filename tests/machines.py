@@ -12,7 +12,7 @@ from genjax.boltzmann.units import BERNOULLI
 def random_machine(sizes: tuple[int, ...], scale: float = 1.0, seed: int = 0) -> Machine:
     """Normal weights of this scale, normal biases."""
     rng = np.random.default_rng(seed)
-    weights = tuple(jnp.asarray(scale * rng.normal(size=s), jnp.float32) for s in zip(sizes, sizes[1:]))
+    weights = tuple(jnp.asarray(scale * rng.normal(size=s), jnp.float32) for s in itertools.pairwise(sizes))
     biases = tuple(jnp.asarray(0.7 * rng.normal(size=s), jnp.float32) for s in sizes)
     return Machine(weights, biases, (BERNOULLI,) * len(sizes))
 

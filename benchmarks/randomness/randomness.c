@@ -295,7 +295,7 @@ static void lines(u64 n) {  // every two of 512 rows: how many of 512 columns di
   }
 }
 
-// The ones of each bit over a unit's 1000 chains, and over a chain's 784 units: are they as dispersed as they should be?
+// The ones of each bit over a unit's 1000 chains, and over a chain's 784 units: their variance.
 static void sums(u64 n) {
   static u32 of_unit[32][VISIBLE];
   double units[32] = {0}, chains[32] = {0}, matrices = 0, u = 0, c = 0;

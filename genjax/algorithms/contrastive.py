@@ -30,7 +30,7 @@ class ContrastiveConfig:
     """Negative phase: persistent chains, or chains restarted at each batch."""
     k: int = 1
     """Gibbs sweeps of the negative phase a step."""
-    chains: int = 100
+    chains: int = 200
     """Persistent chains (cd has as many as the batch has images)."""
     centred: bool = True
     """Centre the gradient by the units' means (Melchior, Fischer and Wiskott 2016)."""
@@ -38,13 +38,13 @@ class ContrastiveConfig:
     """Which optax transformation."""
     schedule: Schedule = "linear"
     """How the learning rate falls over the run."""
-    learning_rate: float = rate(0.1)
+    learning_rate: float = rate(0.2)
     """Learning rate at the start."""
     momentum: float = rate(0.0)
     """Decay of the velocity (for adam and lion: the first beta)."""
     weight_decay: float = rate(1e-5)
     """Decoupled decay of the weights."""
-    average: float = 0.0
+    average: float = 0.1
     """Share of the run, at its end, over which the parameters are averaged (0: none)."""
 
 

@@ -5,7 +5,7 @@ import dataclasses
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from genjax.boltzmann.machine import Machine, States, fields, mean
+from genjax.boltzmann.machine import Machine, States, fields
 
 Beta = Float[Array, "..."] | float
 """Inverse temperature: a scalar, or one a chain."""
@@ -45,16 +45,15 @@ def interpolate(base: Machine, machine: Machine, beta: Beta) -> Machine:
     )
 
 
-def uncoupled(machine: Machine, visible_mean: Float[Array, " visible"]) -> Machine:
+def uncoupled(machine: Machine, images: Float[Array, "images visible"]) -> Machine:
     """The base of a path: no weights, the same quadratic terms, and biases from the data's means.
 
-    The lowest layer has the data's base rates; each layer above has the mean that the one below sends it, so that
-    the path is short from the start (Salakhutdinov and Murray 2008 leave the hidden units at one half).
+    The lowest layer has the images' base rates, each layer above the mean of what the images' means send up to it:
+    a shorter path than from hidden units at one half (as in Salakhutdinov and Murray 2008).
     """
-    means: list[Array] = [visible_mean]
+    state: list[Array] = [images]
     for layer in range(1, machine.depth):
-        below = (*means, *[None] * (machine.depth - layer))
-        upward = dataclasses.replace(machine, weights=(*machine.weights[:layer], *[None] * (machine.depth - 1 - layer)))
-        means.append(mean(upward, below, layer))
-    biases = tuple(unit.field_of_mean(m) for unit, m in zip(machine.units, means))
+        field = machine.biases[layer] + state[-1] @ machine.weights[layer - 1]
+        state.append(machine.units[layer].mean(field, machine.quadratic(layer)))
+    biases = tuple(unit.field_of_mean(jnp.mean(x, axis=0)) for unit, x in zip(machine.units, state))
     return dataclasses.replace(machine, weights=(None,) * (machine.depth - 1), biases=biases)

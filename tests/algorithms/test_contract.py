@@ -106,7 +106,7 @@ def test_another_key_is_another_run(case):
 
 
 def test_the_step_runs_over_devices_by_an_axis_name(case):
-    """On one device the averaged step differs from the plain one in its keys alone; here: it runs and agrees in shape."""
+    """Two devices: averaged gradients keep one machine, and each draws its own noise."""
     factory, config = case
     static, hyper = split(config, 40)
     algorithm = factory(static, axis_name="devices")

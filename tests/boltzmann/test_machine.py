@@ -104,12 +104,14 @@ def test_path_fields_are_those_of_the_machine_between(beta):
 
 def test_the_uncoupled_base_has_the_datas_means():
     machine = random_machine((4, 3, 2))
-    mean = jnp.asarray([0.2, 0.4, 0.6, 0.8])
-    base = uncoupled(machine, mean)
+    images = jnp.asarray([[0.1, 0.3, 0.5, 0.7], [0.3, 0.5, 0.7, 0.9]])
+    base = uncoupled(machine, images)
     assert base.weights == (None, None)
-    np.testing.assert_allclose(jax.nn.sigmoid(base.biases[0]), mean, atol=1e-6)
-    upward = jax.nn.sigmoid(mean @ machine.weights[0] + machine.biases[1])
-    np.testing.assert_allclose(jax.nn.sigmoid(base.biases[1]), upward, atol=1e-3)
+    np.testing.assert_allclose(jax.nn.sigmoid(base.biases[0]), [0.2, 0.4, 0.6, 0.8], atol=1e-6)
+    first = jax.nn.sigmoid(images @ machine.weights[0] + machine.biases[1])
+    second = jax.nn.sigmoid(first @ machine.weights[1] + machine.biases[2])
+    for bias, expected in zip(base.biases[1:], (first, second)):
+        np.testing.assert_allclose(jax.nn.sigmoid(bias), expected.mean(0), atol=1e-3)
 
 
 def test_check_names_what_does_not_fit():

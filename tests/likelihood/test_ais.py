@@ -16,7 +16,7 @@ CHAINS = 200
 
 
 def run(machine: Machine, temperatures: int, seed: int, chains: int = CHAINS):
-    base = uncoupled(machine, jnp.full(machine.sizes[0], 0.5))
+    base = uncoupled(machine, jnp.full((1, machine.sizes[0]), 0.5))
     weights = ais.log_weights(jax.random.key(seed), machine, base, ais.temperatures(temperatures), chains)
     return from_log_weights(weights, "AIS")
 
@@ -49,7 +49,7 @@ def test_a_missed_mode_is_refuted_by_the_images():
     """Two far modes, and a base that reaches only the lesser: the weights look fine, the states' own sum does not."""
     pull = jnp.full((12, 12), 3.0)
     machine = Machine((pull,), (jnp.full(12, -16.0), jnp.full(12, -16.0)), (BERNOULLI, BERNOULLI))
-    base = uncoupled(machine, jnp.full(12, 0.01))
+    base = uncoupled(machine, jnp.full((1, 12), 0.01))
     weights = ais.log_weights(jax.random.key(0), machine, base, ais.temperatures(50), CHAINS)
     answer = from_log_weights(weights, "AIS")
     assert answer.high < exact.log_z(machine) - 5
@@ -72,7 +72,7 @@ def test_any_depth_and_either_side(sizes):
 
 def test_the_bases_log_z_and_the_log_ratio():
     machine = random_machine((4, 3, 2), seed=3)
-    base = uncoupled(machine, jnp.full(4, 0.3))
+    base = uncoupled(machine, jnp.full((1, 4), 0.3))
     assert float(ais.uncoupled_log_z(base)) == pytest.approx(exact.log_z(base), abs=1e-5)
     state = tuple(jnp.asarray(x, jnp.float32) for x in all_states((4, 3, 2)))
     for parity in (0, 1):
@@ -83,7 +83,7 @@ def test_the_bases_log_z_and_the_log_ratio():
 
 def test_blocks_change_nothing(monkeypatch):
     machine = random_machine((6, 5))
-    base = uncoupled(machine, jnp.full(6, 0.5))
+    base = uncoupled(machine, jnp.full((1, 6), 0.5))
     whole = ais.log_weights(jax.random.key(0), machine, base, ais.temperatures(24), 10)
     said = []
     monkeypatch.setattr(ais, "BLOCK", 10)  # the last block is shorter than the others

@@ -1,0 +1,23 @@
+"""The README's Python session runs as printed."""
+
+import re
+from pathlib import Path
+
+import jax.numpy as jnp
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+
+
+def test_the_python_session_runs():
+    (session,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    lines = [line for line in session.splitlines() if line.strip() and not line.startswith(("import", "from"))]
+    assert len(lines) <= 10
+    names: dict = {}
+    exec(session, names)
+    assert names["chains"][0].shape == (5, 100, 64)
+    assert jnp.isfinite(names["metrics"]["weight_norm"])
+
+
+def test_its_commands_are_the_ones_that_ci_extracts():
+    blocks = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
+    assert [b.strip() for b in blocks] == ["pip install -e . && genjax train rbm", 'pip install -e ".[test]" && pytest']
