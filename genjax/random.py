@@ -57,11 +57,28 @@ def words(
     it into the comparison that consumes the words. The products by data, not only by constants, break the rectangles
     that a + c and b ^ d leave; the last two lines end lowbias32 (Wellons 2018, "hash prospector").
     """
+    (a, b), (c, d) = pairs(key, chains, units, first_chain, first_unit)
+    return mix(a[:, None], b[:, None], c, d)
+
+
+def pairs(
+    key: Key[Array, ""],
+    chains: int,
+    units: int,
+    first_chain: int | Int[Array, ""] = 0,
+    first_unit: int | Int[Array, ""] = 0,
+) -> tuple[UInt32[Array, "2 chains"], UInt32[Array, "2 units"]]:
+    """The pairs (a, b) of the chains and (c, d) of the units from which `mix` makes the words."""
     rows, columns = jax.random.wrap_key_data(jax.random.bits(key, (2, 2), jnp.uint32), impl="threefry2x32")
-    a, b = _pairs(rows, chains, first_chain)
-    c, d = _pairs(columns, units, first_unit)
-    x = a[:, None] + c
-    y = (b[:, None] ^ d) | jnp.uint32(1)  # odd: a product by y keeps every bit of x
+    return _pairs(rows, chains, first_chain), _pairs(columns, units, first_unit)
+
+
+def mix(
+    a: UInt32[Array, "..."], b: UInt32[Array, "..."], c: UInt32[Array, "..."], d: UInt32[Array, "..."]
+) -> UInt32[Array, "..."]:
+    """The word of each chain and unit from their pairs (a, b) and (c, d), which broadcast against each other."""
+    x = a + c
+    y = (b ^ d) | jnp.uint32(1)  # odd: a product by y keeps every bit of x
     x = x * y
     x = (x ^ (x >> 16) ^ y) * y
     x = (x ^ (x >> 15)) * jnp.uint32(0x846CA68B)

@@ -97,9 +97,13 @@ def negative_phase(key: Key[Array, ""], machine: Machine, state: States, k: int)
 
     The chains go on from drawn hidden units whose fields also give the expectation: two products a sweep.
     """
-    for i in range(k):
+
+    def one(i: int | Array, state: States) -> States:
         state = update(jax.random.fold_in(key, 2 * i), machine, state, 0)
-        state = update(jax.random.fold_in(key, 2 * i + 1), machine, state, 1)
+        return update(jax.random.fold_in(key, 2 * i + 1), machine, state, 1)
+
+    state = jax.lax.fori_loop(0, k - 1, one, state)
+    state = one(k - 1, state)  # outside the loop, where XLA finds that the expectation takes the same product
     return state, (state[0], mean(machine, state, 1))
 
 

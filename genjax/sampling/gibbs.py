@@ -5,10 +5,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Key, PyTree
 
 from genjax.boltzmann.machine import Machine, States
 from genjax.boltzmann.path import Beta, path_fields, path_quadratic
+from genjax.sampling.sharding import place
 
 Clamp = tuple[Bool[Array, "..."] | None, ...]
 """For each layer, which units keep their value: `(units,)` or `(*batch, units)`; None where all are free."""
@@ -39,7 +41,7 @@ def update(
     """All layers of one parity (0: even, 1: odd) drawn given the other. Their own old values matter where clamped."""
     new = list(state)
     for layer in machine.layers(parity):
-        drawn = draw(jax.random.fold_in(key, layer), machine, state, layer, beta, base)
+        drawn = draw(jax.random.fold_in(key, layer), machine, state, layer, beta, base).astype(state[layer].dtype)
         kept = None if clamp is None else clamp[layer]
         new[layer] = drawn if kept is None else jnp.where(kept, state[layer], drawn)
     return tuple(new)
@@ -72,15 +74,21 @@ def sample(
     beta: Beta = 1.0,
     base: Machine | None = None,
     clamp: Clamp | None = None,
+    mesh: Mesh | None = None,
+    move: Callable[..., States] = sweep,
 ) -> tuple[States, Any]:
     """`steps` sweeps on the device; what `observe(state)` returns after every `every`-th is stacked.
 
     Returns the last state and the observations with a leading axis of `steps // every` (None without `observe`).
-    Sweep i draws from `fold_in(key, i)`: a long run and the same run in two parts agree when the keys do.
+    Sweep i draws from `fold_in(key, i)`. With a `mesh`, chains are split over its axis `data` and the units of odd
+    layers over its axis `model`, if it has one; each chain draws what it would have drawn on one device. `move` is
+    the update, `sweep` or another with its arguments (`fused.sweep`).
     """
+    machine, state = place(machine, state, mesh)
 
     def one(state: States, index: Array) -> tuple[States, None]:
-        return sweep(jax.random.fold_in(key, index), machine, state, beta, base, clamp), None
+        state = move(jax.random.fold_in(key, index), machine, state, beta, base, clamp)
+        return place(machine, state, mesh)[1], None
 
     def block(state: States, start: Array) -> tuple[States, Any]:
         state, _ = jax.lax.scan(one, state, start + jnp.arange(every))

@@ -1,0 +1,1 @@
+"""One script per question; each makes its table and its figure."""

@@ -1,0 +1,69 @@
+"""Chains over devices: 8 forced CPU devices in a process of their own draw what one device draws."""
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from jax.sharding import Mesh
+
+from genjax.errors import UserError
+from genjax.sampling.gibbs import initial_state, sample
+from genjax.sampling.sharding import divide
+from tests.machines import random_machine
+
+PROGRAM = textwrap.dedent(
+    """
+    import jax, jax.numpy as jnp, numpy as np
+    from genjax import random
+    from genjax.sampling.gibbs import initial_state, sample
+    from tests.machines import random_machine
+
+    assert jax.device_count() == 8
+    devices = np.array(jax.devices())
+    meshes = [jax.sharding.Mesh(devices, ("data",)), jax.sharding.Mesh(devices.reshape(2, 4), ("data", "model"))]
+    words = jax.jit(lambda key: random.words(key, 64, 32), out_shardings=jax.sharding.NamedSharding(
+        meshes[1], jax.sharding.PartitionSpec("data", "model")))
+    np.testing.assert_array_equal(words(jax.random.key(5)), random.words(jax.random.key(5), 64, 32))
+    for generator in ("counter", "threefry"):
+        for sizes in ((12, 8), (12, 8, 6), (7, 4, 5, 8)):
+            machine = jax.tree.map(lambda x: jnp.round(x * 256) / 256, random_machine(sizes, scale=0.5))
+            for chains in (8, 64):
+                state = initial_state(jax.random.key(0), machine, chains)
+                for mesh in meshes:
+                    run = jax.jit(lambda k, m, s, mesh=mesh: sample(k, m, s, 5, 2, lambda s: s[0], mesh=mesh))
+                    alone = jax.jit(lambda k, m, s: sample(k, m, s, 5, 2, lambda s: s[0]))
+                    key = random.key(1, generator)
+                    (ours, seen), (theirs, all_seen) = run(key, machine, state), alone(key, machine, state)
+                    np.testing.assert_array_equal(seen, all_seen)
+                    for layer, (a, b) in enumerate(zip(ours, theirs)):
+                        np.testing.assert_array_equal(a, b)
+                        rows = chains // mesh.shape["data"]
+                        split = mesh.shape.get("model", 1) if layer % 2 else 1
+                        assert a.addressable_shards[0].data.shape == (rows, sizes[layer] // split), (a.sharding, sizes)
+    print("equal")
+    """
+)
+
+
+def test_eight_devices_draw_what_one_draws():
+    environment = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=8", "JAX_PLATFORMS": "cpu"}
+    here = Path(__file__).parent.parent.parent
+    result = subprocess.run(
+        [sys.executable, "-c", PROGRAM], cwd=here, env=environment, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert result.stdout.strip() == "equal"
+
+
+def test_uneven_chains_are_refused():
+    mesh = Mesh(np.array(jax.devices()[:1]).reshape(1), ("data",))
+    machine = random_machine((4, 3))
+    state = initial_state(jax.random.key(0), machine, 3)
+    sample(jax.random.key(0), machine, state, 1, mesh=mesh)
+    with pytest.raises(UserError, match="3 chains do not split evenly over the 8 devices"):
+        divide(3, 8, "chains", "data")

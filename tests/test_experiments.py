@@ -1,0 +1,18 @@
+"""Every experiment runs with --smoke: files, finite numbers, a figure."""
+
+import json
+import sys
+
+import numpy as np
+
+from experiments import negative_phases
+
+
+def test_negative_phases(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["negative_phases", "--smoke", "--out", str(tmp_path)])
+    negative_phases.main()
+    lines = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    assert {line["setting"] for line in lines} == set(negative_phases.SETTINGS)
+    assert all(np.isfinite(line["log_likelihood"]).all() for line in lines)
+    assert all(line["log_likelihood"][-1] > line["log_likelihood"][0] for line in lines)
+    assert (tmp_path / "curves.png").stat().st_size > 5000
