@@ -120,5 +120,9 @@ def bernoulli(key: Key[Array, ""], logits: Float[Array, "*batch units"]) -> Floa
 
 def bernoulli_of_mean(key: Key[Array, ""], mean: Float[Array, "*batch units"]) -> Float[Array, "*batch units"]:
     """1 with probability `mean`, else 0; means of 0 and 1 are kept exactly."""
-    u = ((bits(key, mean.shape) >> 8).astype(jnp.int32).astype(jnp.float32) + 0.5) * 2.0**-24
-    return (u < mean).astype(mean.dtype)
+    return (uniform(bits(key, mean.shape)) < mean).astype(mean.dtype)
+
+
+def uniform(words: UInt32[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """The upper 24 bits as a multiple of 2^-24 from 0 to below 1."""
+    return (words >> 8).astype(jnp.int32).astype(jnp.float32) * 2.0**-24

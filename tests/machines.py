@@ -2,6 +2,7 @@
 
 import itertools
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -15,6 +16,11 @@ def random_machine(sizes: tuple[int, ...], scale: float = 1.0, seed: int = 0) ->
     weights = tuple(jnp.asarray(scale * rng.normal(size=s), jnp.float32) for s in itertools.pairwise(sizes))
     biases = tuple(jnp.asarray(0.7 * rng.normal(size=s), jnp.float32) for s in sizes)
     return Machine(weights, biases, (BERNOULLI,) * len(sizes))
+
+
+def between(base: Machine, machine: Machine, beta: float) -> Machine:
+    """The machine on the path, by its definition: (1 - beta) base + beta machine in every parameter."""
+    return jax.tree.map(lambda b, m: (1 - beta) * b + beta * m, base, machine)
 
 
 def float64(machine: Machine) -> tuple[list[np.ndarray], list[np.ndarray]]:

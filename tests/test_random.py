@@ -32,6 +32,8 @@ def test_probabilities_are_resolved_to_2_to_the_minus_24(logit):
     words = jnp.arange(2**24, dtype=jnp.uint32) << 8
     hits = int(random.below_sigmoid(words, jnp.full(2**24, logit, jnp.float32)).sum())
     assert abs(hits / 2**24 - 1 / (1 + np.exp(-logit))) <= 1.1 * 2**-24
+    mirrored = int(random.below_sigmoid(words, jnp.full(2**24, -logit, jnp.float32)).sum())
+    assert hits + mirrored == 2**24
 
 
 def test_extreme_logits_decide():
@@ -58,6 +60,11 @@ def test_sure_means_are_kept():
     drawn = random.bernoulli_of_mean(jax.random.key(0), jnp.broadcast_to(mean, (100_000, 2)))
     assert np.asarray(drawn).min(0).tolist() == [0, 1]
     assert np.asarray(drawn).max(0).tolist() == [0, 1]
+
+
+def test_uniform_stays_below_one():
+    words = jnp.asarray([0, 255, 256, 2**32 - 1], jnp.uint32)
+    np.testing.assert_array_equal(random.uniform(words), np.float32([0, 0, 2**-24, 1 - 2**-24]))
 
 
 def test_subkeys_differ_by_name():

@@ -76,8 +76,8 @@ def _anneal(
         before, now = betas[step], betas[step + 1]
         total += log_ratio(machine, base, state, parity, now, before)
         here = jax.random.fold_in(key, first + step)
-        state = update(jax.random.fold_in(here, 0), machine, state, parity, now, base)
-        state = update(jax.random.fold_in(here, 1), machine, state, 1 - parity, now, base)
+        state = update(here, machine, state, parity, now, base)
+        state = update(here, machine, state, 1 - parity, now, base)  # other layers, so other subkeys
         return (state, total), None
 
     chains = state[0].shape[0]

@@ -145,7 +145,7 @@ def test_persistent_chains_go_on_and_cd_chains_restart():
 
 def test_weight_decay_and_schedule_act_as_said():
     batch = loop.Batch(jnp.ones((10, 9)), jnp.zeros(10, jnp.int32))
-    example = loop.Example(batch, jnp.full(9, 0.5), jnp.full(9, 0.25))
+    example = loop.Example(batch, jnp.full(9, 0.2), jnp.full(9, 0.16))  # biases far from zero
     moved = {}
     for decay in (0.0, 0.5):
         config = ContrastiveConfig(hidden=6, learning_rate=0.1, weight_decay=decay, schedule="linear")

@@ -9,7 +9,7 @@ from genjax.boltzmann import machine as m
 from genjax.boltzmann.path import interpolate, path_fields, uncoupled
 from genjax.boltzmann.rbm import free_energy, rbm
 from genjax.errors import UserError
-from tests.machines import all_states, energies, float64, index_of, log_sum_exp, probabilities, random_machine
+from tests.machines import all_states, between, energies, float64, index_of, log_sum_exp, probabilities, random_machine
 
 SHAPES = [(4, 3), (3, 5), (3, 3, 2), (2, 3, 2, 3)]
 
@@ -96,9 +96,10 @@ def test_an_rbm_starts_at_the_base_rates():
 def test_path_fields_are_those_of_the_machine_between(beta):
     machine, base = random_machine((3, 4, 2)), random_machine((3, 4, 2), seed=1)
     state = as_jax(all_states((3, 4, 2)))
-    between = interpolate(base, machine, beta)
+    for a, b in zip(jax.tree.leaves(interpolate(base, machine, beta)), jax.tree.leaves(between(base, machine, beta))):
+        np.testing.assert_allclose(a, b, atol=1e-6)
     for layer in range(3):
-        expected = m.fields(between, state, layer)
+        expected = m.fields(between(base, machine, beta), state, layer)
         np.testing.assert_allclose(path_fields(machine, state, layer, beta, base), expected, atol=1e-5)
 
 

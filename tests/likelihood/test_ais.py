@@ -92,6 +92,13 @@ def test_blocks_change_nothing(monkeypatch):
     assert said[-1] == 1.0
 
 
+def test_the_interval_leans_to_the_side_of_the_missing_weights():
+    """Skewed weights: the mean is sooner too low than too high, so the interval reaches further up."""
+    answer = from_log_weights(np.random.default_rng(0).normal(0.0, 1.5, 200), "AIS")
+    assert answer.low < answer.mean < answer.high
+    assert answer.high - answer.mean > 1.1 * (answer.mean - answer.low)
+
+
 def test_weights_that_are_not_finite_are_not_trusted():
     answer = from_log_weights(np.array([0.0, np.nan, 1.0]), "AIS")
     assert not answer.trusted

@@ -8,9 +8,8 @@ from scipy.stats import chi2
 
 from genjax import random
 from genjax.boltzmann.machine import Machine
-from genjax.boltzmann.path import interpolate
 from genjax.sampling.gibbs import initial_state, sample, sweep
-from tests.machines import all_states, float64, index_of, probabilities, random_machine
+from tests.machines import all_states, between, float64, index_of, probabilities, random_machine
 
 DRAWS = 100_000
 CASES = ["plain", "beta", "base", "clamp"]
@@ -55,7 +54,7 @@ def setting(sizes: tuple[int, ...], case: str) -> tuple[Machine, dict, Machine, 
         return machine, {"beta": 0.5}, target, clamp
     if case == "base":
         base = random_machine(sizes, scale=0.5, seed=4)
-        return machine, {"beta": 0.3, "base": base}, interpolate(base, machine, 0.3), clamp
+        return machine, {"beta": 0.3, "base": base}, between(base, machine, 0.3), clamp
     if case == "clamp":
         clamp[0][1] = clamp[1][0] = True
         masks = (jnp.asarray(clamp[0]), jnp.asarray(clamp[1]), *[None] * (len(sizes) - 2))
@@ -138,6 +137,15 @@ def test_observations_differ_between_sweeps_and_chains():
     _, seen = sample(jax.random.key(1), machine, state, 4, observe=lambda s: s)
     flat = np.concatenate([np.asarray(x).reshape(200, -1) for x in seen], axis=1)
     assert len(np.unique(flat, axis=0)) == 200
+
+
+def test_chains_start_independent_in_every_layer():
+    machine = jax.tree.map(jnp.zeros_like, random_machine((50, 50, 50)))
+    layers = [np.asarray(x) for x in initial_state(jax.random.key(0), machine, 40)]
+    for i, a in enumerate(layers):
+        assert abs(a.mean() - 0.5) < 0.06
+        for b in layers[:i]:
+            assert abs(np.mean(a == b) - 0.5) < 0.06
 
 
 def test_clamped_units_keep_their_values_for_each_chain():

@@ -102,6 +102,19 @@ def test_divergence_names_the_step(name):
     assert seen == [3, 6]
 
 
+def test_every_step_has_a_key_of_its_own():
+    seen = []
+
+    def step(key, state, batch):
+        return state, {"parameter_max": jnp.ones(()), "draw": jax.random.uniform(key)}
+
+    algorithm = Algorithm(lambda key, example, hyper: Seen(jnp.zeros(1), hyper), step, lambda *a: {})
+    plan = loop.plan(60, 20, "none", longest_chunk=1)
+    state = loop.initial(jax.random.key(0), algorithm, data(60), plan, {})
+    loop.train(jax.random.key(0), algorithm, data(60), plan, state, 9, 0, [lambda c: seen.append(c.metrics["draw"])])
+    assert len(set(seen)) == 9
+
+
 def test_binarisation_is_drawn_anew_at_each_showing():
     images = jnp.full((10, 2000), 0.3)
     seen = []
