@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import tyro
 
 from genjax import random
-from genjax.cli.options import parse, positive
+from genjax.cli.options import at_least, parse
 from genjax.cli.progress import Bar
 from genjax.cli.run import Run, fixed_splits, load
 from genjax.errors import UserError
@@ -36,7 +36,7 @@ class Options:
 def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     """Run `genjax evaluate`."""
     options = parse(Options, arguments, "genjax evaluate")
-    positive(options, "temperatures", "chains")
+    at_least(options, 2, "temperatures", "chains")
     run = load(Path(options.run))
     judged = judge(run, options.temperatures, options.chains, options.seed)
     return judged, "\n".join(sentences(judged))

@@ -1,5 +1,6 @@
 """`genjax export RUN FILE`: the trained parameters as plain arrays."""
 
+import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,7 @@ def write_arrays(path: Path, arrays: dict[str, np.ndarray], argument: str, overw
             np.savez(file, **arrays)  # type: ignore[arg-type]
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise UserError(f"{argument} {path} cannot be written ({error.strerror}); name a place that can.") from None
     return path

@@ -5,8 +5,13 @@
 
 import importlib
 import json
+import math
 import os
 import sys
+from typing import Any
+
+from genjax import __version__
+from genjax.errors import UserError
 
 COMMANDS = {
     "train": ("train", "train a model, and judge and draw it at the end"),
@@ -30,13 +35,17 @@ def main(arguments: list[str] | None = None) -> int:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(usage())
         return 0
+    if arguments[0] == "--version":
+        print(f"genjax-models {__version__}")
+        return 0
     if arguments[0] not in COMMANDS:
         return fail(f"{arguments[0]} is no command; choose one of {', '.join(COMMANDS)}.")
     # JAX must be told before it starts; a person who wants its logs sets the level himself.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from genjax.cli.train import Interrupted
-    from genjax.errors import UserError
-
+    try:
+        from genjax.cli.train import Interrupted
+    except KeyboardInterrupt:
+        return fail("interrupted.", 130)
     try:
         command = importlib.import_module(f"genjax.cli.{COMMANDS[arguments[0]][0]}").command
         result, text = command(arguments[1:])
@@ -48,8 +57,28 @@ def main(arguments: list[str] | None = None) -> int:
         return fail("interrupted.", 130)
     except BrokenPipeError:
         return 1
-    print(json.dumps(result) if "--json" in arguments else text)
+    except OSError as error:
+        return fail(f"{error.filename or arguments[0]}: {error.strerror or error}; name a place that can be used.")
+    print(json.dumps(finite(result), allow_nan=False) if "--json" in arguments else text)
     return 0
+
+
+def finite(value: Any) -> Any:
+    """The same with None for numbers that JSON does not have."""
+    if isinstance(value, dict):
+        return {name: finite(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def console() -> None:
+    """The installed command. After a failure it leaves at once: what runs in the background has nothing to add."""
+    status = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if status:
+        os._exit(status)
 
 
 def fail(sentence: str, status: int = 2) -> int:
@@ -59,4 +88,4 @@ def fail(sentence: str, status: int = 2) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    console()

@@ -4,10 +4,11 @@ import contextlib
 import dataclasses
 import io
 import itertools
+import math
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import tyro
 
@@ -81,15 +82,39 @@ def restore(kind: type[Options], saved: dict[str, Any], folder: Path) -> Options
     missing = sorted(names - set(saved))
     if missing:
         raise UserError(f"{folder / 'config.json'} lacks {', '.join(missing)}; restore it from a copy.")
+    hints = get_type_hints(kind)
+    for name in sorted(names):
+        if not fits(saved[name], hints[name]) or (name == "epochs" and saved[name] is None):
+            raise UserError(f"{folder / 'config.json'} has {name} = {saved[name]!r}; restore it from a copy.")
     return kind(**{name: saved[name] for name in names})
 
 
-def positive(config: Any, *names: str) -> None:
-    """Raise `UserError` for the first of these fields that is not positive."""
+def fits(value: Any, hint: Any) -> bool:
+    """Whether a value from JSON is one that a field of this type takes."""
+    if get_origin(hint) is Literal:
+        return value in get_args(hint)
+    if get_args(hint):
+        return any(fits(value, part) for part in get_args(hint))
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, hint) and (hint is bool or not isinstance(value, bool))
+
+
+def at_least(config: Any, least: int, *names: str) -> None:
+    """Raise `UserError` for the first of these fields that is not finite and at least `least`."""
     for name in names:
         value = getattr(config, name)
-        if value is not None and not value > 0:
-            raise UserError(f"--{name.replace('_', '-')} {value} is not positive; give a number above 0.")
+        if value is not None and not (math.isfinite(value) and value >= least):
+            option = f"--{name.replace('_', '-')}"
+            raise UserError(f"{option} {value} is out of range; give a finite number of at least {least}.")
+
+
+def positive(config: Any, *names: str) -> None:
+    """Raise `UserError` for the first of these fields that is not finite and positive."""
+    for name in names:
+        value = getattr(config, name)
+        if value is not None and not (math.isfinite(value) and value > 0):
+            raise UserError(f"--{name.replace('_', '-')} {value} is not positive; give a finite number above 0.")
 
 
 def unless_same(given: Any, saved: Any, folder: Path) -> None:

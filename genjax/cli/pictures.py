@@ -29,7 +29,8 @@ def draw(run: Run) -> list[Path]:
         title = f"{name}: p(v | h) along fresh chains"
         written.append(images.chain(pixels, TIMES, shape, title, target / "samples.png"))
     if run.family.reconstruct is not None:
-        removed = damage(parse_region(f"bottom:{shape[0] // 2}"), shape, 16, run.config.seed)
+        count = min(16, len(run.prepared.dataset.test))
+        removed = damage(parse_region(f"bottom:{shape[0] // 2}"), shape, count, run.config.seed)
         written.append(reconstruct(run, removed, 400, run.config.seed, target / "reconstructions.png")[1])
     return written
 
@@ -39,7 +40,10 @@ def summary(run: Run) -> str:
     path = run.folder / "evaluation.json"
     if not path.exists():
         return "not evaluated"
-    answer = json.loads(path.read_text())["log_likelihood"]["test"]
+    judged = json.loads(path.read_text())
+    if judged["step"] != run.step:
+        return "not evaluated since it was trained further"
+    answer = judged["log_likelihood"]["test"]
     doubt = "" if answer["trusted"] else " (not trusted)"
     numbers = f"{answer['mean']:.2f} nats [{answer['low']:.2f}, {answer['high']:.2f}]{doubt}"
     return f"test log-likelihood {numbers}, {answer['estimator']}, binarisation {run.config.binarisation}"

@@ -9,7 +9,7 @@ import numpy as np
 import tyro
 
 from genjax import random
-from genjax.cli.options import parse, positive
+from genjax.cli.options import at_least, parse, positive
 from genjax.cli.run import Run, fixed_splits, load
 from genjax.errors import UserError
 from genjax.plots import images
@@ -79,16 +79,21 @@ def damage(region: Region, shape: tuple[int, int, int], count: int, seed: int) -
 def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     """Run `genjax reconstruct`."""
     options = parse(Options, arguments, "genjax reconstruct")
-    positive(options, "images", "sweeps")
+    positive(options, "images")
+    at_least(options, 2, "sweeps")
     region = parse_region(options.remove)
     run = load(Path(options.run))
     if run.family.reconstruct is None:
         raise UserError(f"A {run.model} does not reconstruct.")
     count = min(options.images, len(run.prepared.dataset.test))
     removed = damage(region, run.prepared.dataset.shape, count, options.seed)
+    if not removed.any():
+        raise UserError(f"--remove {options.remove} removes no pixel of {count} images; give a larger share.")
     name = options.remove.replace(":", "-").replace(".", "_")
+    if options.out is not None and not options.out.endswith(".png"):
+        raise UserError(f"--out {options.out} is not a .png; give it that ending.")
     path = Path(options.out) if options.out else run.folder / "figures" / f"reconstruct-{name}.png"
-    measured, picture = reconstruct(run, removed, max(2, options.sweeps), options.seed, path)
+    measured, picture = reconstruct(run, removed, options.sweeps, options.seed, path)
     measured = {"remove": options.remove} | measured | {"figure": str(picture)}
     return measured, (
         f"{options.remove} removed from {count} test images: {100 * measured['pixel_error']:.2f} % of their pixels "

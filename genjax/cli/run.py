@@ -92,9 +92,10 @@ def load(folder: Path) -> Run:
 
 def restore_newest(folder: Path, like: Any) -> tuple[Any, int]:
     """The newest checkpoint's state and its step."""
-    checkpoints = Checkpoints(folder / "checkpoints")
-    step = checkpoints.latest()
-    if step is None:
+    exists = (folder / "checkpoints").is_dir()
+    checkpoints = Checkpoints(folder / "checkpoints") if exists else None
+    step = checkpoints.latest() if checkpoints else None
+    if checkpoints is None or step is None:
         raise UserError(f"{folder} has no checkpoint; train it again with genjax train.")
     state = checkpoints.restore(step, like)
     checkpoints.close()

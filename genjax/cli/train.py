@@ -1,6 +1,7 @@
 """`genjax train MODEL`: train, keep, judge and draw a model."""
 
 import dataclasses
+import os
 import signal
 import time
 from pathlib import Path
@@ -10,13 +11,15 @@ from typing import Any
 from genjax import random
 from genjax.cli import evaluate, pictures
 from genjax.cli.families import FAMILIES
-from genjax.cli.options import NOT_SAVED, RunConfig, parse, positive, say, unless_same
+from genjax.cli.options import NOT_SAVED, RunConfig, at_least, parse, positive, say, unless_same
 from genjax.cli.progress import Bar
-from genjax.cli.run import Run, initial_state, prepare, read_config, restore_newest
+from genjax.cli.run import Prepared, Run, initial_state, prepare, read_config, restore_newest
+from genjax.data import catalog
 from genjax.errors import Diverged, UserError
 from genjax.training import folder as run_folder
 from genjax.training import loop
 from genjax.training.checkpoint import Checkpoints
+from genjax.typing import Algorithm
 
 STEPS = 18_000  # default length of a run
 SHOWN = ("pseudo_likelihood", "reconstruction_error", "free_energy_gap")
@@ -53,6 +56,9 @@ class Signals:
 def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     """Run `genjax train` with what stands behind it; returns the result as numbers and as sentences."""
     model = arguments[0] if arguments else ""
+    if model in ("-h", "--help"):
+        print(f"usage: genjax train MODEL ...   MODEL: {', '.join(FAMILIES)}; each takes --help")
+        raise SystemExit(0)
     if model not in FAMILIES:
         raise UserError(f"genjax train {model or '...'}: name a model, one of {', '.join(FAMILIES)}.")
     family = FAMILIES[model]
@@ -61,21 +67,24 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     if config.resume is not None:
         folder = Path(config.resume)
         config = resumed(config, model, arguments[1:], folder)
+    else:
+        config = with_absolute_paths(config)
     check(config)
     prepared = prepare(config, family)
     if config.epochs is None:
         epochs = prepared.plan.parts * -(-STEPS // (prepared.plan.parts * prepared.plan.steps_per_epoch))
         config = dataclasses.replace(config, epochs=epochs)  # in whole chunks
     algorithm, state, total = initial_state(prepared, family, config)
-    if folder is None:
-        folder = create(config, model, prepared.dataset.licence, prepared.plan)
-    else:
-        hyper = state.hyper
-        state, first_step = restore_newest(folder, state)
-        state = state._replace(hyper=hyper)  # a longer run's rates fall more slowly
-        finish_config(folder, model, config, first_step, total)
-    say(f"{folder}: {model} on {config.dataset}, {len(prepared.dataset.train)} images, {total} steps")
-    state, seconds = run(folder, config, algorithm, prepared, state, total, first_step)
+    with Signals() as signals:  # from before the folder exists: what exists can be resumed
+        if folder is None:
+            folder = create(config, model, prepared.dataset.licence, prepared.plan)
+        else:
+            hyper = state.hyper
+            state, first_step = restore_newest(folder, state)
+            state = state._replace(hyper=hyper)  # a longer run's rates fall more slowly
+            lengthen(folder, config, first_step, total)
+        say(f"{folder}: {model} on {config.dataset}, {len(prepared.dataset.train)} images, {total} steps")
+        state, seconds = run(folder, config, algorithm, prepared, state, total, first_step, signals)
     done = Run(folder, model, family, config, prepared, state, total)
     result: dict[str, Any] = {"run": str(folder), "steps": total, "training_seconds": round(seconds, 2)}
     lines = [f"{folder}: {total} steps in {seconds:.0f} s"]
@@ -89,14 +98,26 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
 
 def check(config: Any) -> None:
     """Refuse numbers outside their range, each by its option's name."""
-    counts = ("epochs", "batch_size", "size", "temperatures", "ais_chains", "hidden", "k", "chains", "learning_rate")
+    counts = ("epochs", "batch_size", "size", "hidden", "k", "chains", "learning_rate")
     positive(config, *[name for name in counts if hasattr(config, name)])
+    at_least(config, 2, "temperatures", "ais_chains")
+    at_least(config, 0, "checkpoint_seconds", "weight_decay")
     for name, low, high in (("momentum", 0, 1), ("average", 0, 1)):
         value = getattr(config, name, 0)
         if not low <= value < high:
             raise UserError(f"--{name} {value} is out of range; give a number from {low} up to, not including, {high}.")
-    if not config.weight_decay >= 0:
-        raise UserError(f"--weight-decay {config.weight_decay} is negative; give 0 or more.")
+    if config.out == "":
+        raise UserError("--out is empty; name a folder.")
+
+
+def with_absolute_paths(config: Any) -> Any:
+    """The config with its files named so that the run can be opened from any folder."""
+    changes = {}
+    if config.data_dir is not None:
+        changes["data_dir"] = os.path.abspath(os.path.expanduser(config.data_dir))
+    if catalog.find(config.dataset) is None and config.dataset and os.path.exists(os.path.expanduser(config.dataset)):
+        changes["dataset"] = os.path.abspath(os.path.expanduser(config.dataset))
+    return dataclasses.replace(config, **changes)
 
 
 def create(config: RunConfig, model: str, licence: str, plan: loop.Plan) -> Path:
@@ -113,7 +134,8 @@ def saved_fields(config: RunConfig) -> dict[str, Any]:
 
 def decided(plan: loop.Plan) -> dict[str, Any]:
     """What was chosen once for the run, for the record."""
-    return {"steps_per_epoch": plan.steps_per_epoch, "chunk": plan.part * plan.parts, "dtype": "float32"}
+    cut = {"batch_size": plan.batch_size, "steps_per_epoch": plan.steps_per_epoch}
+    return cut | {"chunk": plan.part * plan.parts, "dtype": "float32"}
 
 
 def resumed(given: RunConfig, model: str, arguments: list[str], folder: Path) -> RunConfig:
@@ -128,7 +150,7 @@ def resumed(given: RunConfig, model: str, arguments: list[str], folder: Path) ->
     return config
 
 
-def finish_config(folder: Path, model: str, config: RunConfig, first_step: int, total: int) -> None:
+def lengthen(folder: Path, config: RunConfig, first_step: int, total: int) -> None:
     """Write the new length of a resumed run; refuse one shorter than what is done."""
     if total < first_step:
         raise UserError(f"--epochs {config.epochs} is less than the {first_step} steps that {folder} has done.")
@@ -138,13 +160,20 @@ def finish_config(folder: Path, model: str, config: RunConfig, first_step: int, 
 
 
 def run(
-    folder: Path, config: RunConfig, algorithm: Any, prepared: Any, state: Any, total: int, first_step: int
+    folder: Path,
+    config: RunConfig,
+    algorithm: Algorithm,
+    prepared: Prepared,
+    state: Any,
+    total: int,
+    first_step: int,
+    signals: Signals,
 ) -> tuple[Any, float]:
     """Train with a progress bar, metrics and checkpoints; the last state and the seconds that it took."""
     checkpoints = Checkpoints(folder / "checkpoints")
     checkpoints.save(first_step, state)
     kept, began = time.perf_counter(), time.perf_counter()
-    with Signals() as signals, Bar("training", total) as bar:
+    with Bar("training", total) as bar:
 
         def record(chunk: loop.Chunk) -> None:
             nonlocal kept
@@ -157,7 +186,7 @@ def run(
             speed = (chunk.step - first_step) / chunk.seconds
             notes = [f"{name} {chunk.metrics[name]:.4g}" for name in SHOWN if name in chunk.metrics]
             bar.update(chunk.step, f"epoch {chunk.epoch:.0f}  {speed:.0f} steps/s  " + "  ".join(notes))
-            if signals.number and chunk.step < total:
+            if signals.number:
                 raise Interrupted(signals.number)
 
         try:
@@ -165,7 +194,7 @@ def run(
             state = loop.train(key, algorithm, prepared.training, prepared.plan, state, total, first_step, [record])
         except Diverged as error:
             last = checkpoints.path(checkpoints.latest() or 0)
-            raise Diverged(f"{error}; the last good checkpoint is {last}; lower --learning-rate.") from None
+            raise Diverged(f"{error}; the last good checkpoint is {last}; train anew with a lower rate.") from None
         finally:
             checkpoints.close()
     return state, time.perf_counter() - began

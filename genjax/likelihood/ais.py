@@ -15,6 +15,7 @@ from jaxtyping import Array, Float, Key
 
 from genjax.boltzmann.machine import Machine, States, larger_parity
 from genjax.boltzmann.path import mix, path_fields, path_quadratic
+from genjax.errors import UserError
 from genjax.likelihood.estimate import LogZ, from_log_weights
 from genjax.sampling.gibbs import initial_state, update
 
@@ -22,9 +23,8 @@ BLOCK = 250  # temperatures a dispatch: the host shows progress and adds their i
 
 
 def temperatures(count: int) -> np.ndarray:
-    """`count` values of beta from 0 to 1, float64: dense near 1, where coupled machines change fastest."""
-    half = np.linspace(0, 1, count)
-    return np.sin(half * np.pi / 2) if count > 2 else half
+    """`count` values of beta from 0 to 1 (at least 2), float64: dense near 1, where coupled machines change fastest."""
+    return np.sin(np.linspace(0, np.pi / 2, count))
 
 
 def uncoupled_log_z(machine: Machine) -> Float[Array, ""]:
@@ -97,6 +97,8 @@ def log_weights(
 
     The mean of their exponentials is an unbiased estimate of Z. `progress` is called with the share done.
     """
+    if len(betas) < 2 or betas[0] != 0 or not np.isclose(betas[-1], 1):
+        raise UserError(f"AIS takes at least 2 temperatures, from 0 to 1; got {len(betas)}.")
     parity = larger_parity(machine)
     state, start = _begin(jax.random.fold_in(key, 0), base, chains)
     total = np.full(chains, float(start), np.float64)

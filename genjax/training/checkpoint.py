@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 
@@ -79,7 +80,7 @@ class Checkpoints:
             raise UserError(f"Checkpoint {self.path(step)} is damaged ({type(error).__name__}); {remedy}.") from error
         if not whole:
             raise UserError(f"Checkpoint {self.path(step)} is damaged (its checksum differs); {remedy}.")
-        return jax.tree.unflatten(jax.tree.structure(like), [leaves[name] for name in wanted])
+        return jax.tree.unflatten(jax.tree.structure(like), [jnp.asarray(leaves[name]) for name in wanted])
 
     def close(self) -> None:
         """Wait for what is being written."""

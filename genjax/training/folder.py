@@ -111,9 +111,11 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
     entries = []
     for line in path.read_text().splitlines() if path.exists() else []:
         try:
-            entries.append(json.loads(line))
+            entry = json.loads(line)
         except ValueError:
             continue
+        if isinstance(entry, dict) and "step" in entry:
+            entries.append(entry)
     return entries
 
 

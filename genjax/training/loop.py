@@ -43,7 +43,7 @@ class Chunk(NamedTuple):
     epoch: float
     seconds: float  # since this process began to train
     metrics: dict[str, float]
-    state: Any
+    state: Any  # its buffers are given to the next chunk: copy what is to be kept
 
 
 def plan(images: int, batch_size: int, binarisation: Binarisation, longest_chunk: int = 250) -> Plan:

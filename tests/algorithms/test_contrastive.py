@@ -1,5 +1,7 @@
 """Learning: the gradient by hand, phases at their exact expectations, and a machine that learns what is there."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,12 +11,14 @@ from genjax.algorithms.contrastive import (
     ContrastiveConfig,
     contrastive,
     gradient,
+    largest,
     negative_phase,
     positive_phase,
     trained_machine,
 )
 from genjax.boltzmann.rbm import free_energy
 from genjax.likelihood import exact
+from genjax.likelihood.pseudo import pseudo_log_likelihood
 from genjax.training import loop
 from genjax.training.config import split
 from tests.machines import all_states, probabilities, random_machine
@@ -158,3 +162,35 @@ def test_weight_decay_and_schedule_act_as_said():
     difference = np.asarray(moved[0.0].machine.weights[0] - moved[0.5].machine.weights[0])
     np.testing.assert_allclose(difference, 0.05 * 0.5 * np.asarray(state.machine.weights[0]), atol=1e-7)
     np.testing.assert_array_equal(moved[0.0].machine.biases[0], moved[0.5].machine.biases[0])
+
+
+def test_observe_says_what_it_names():
+    rng = np.random.default_rng(0)
+    images = [jnp.asarray(rng.integers(0, 2, (n, 9)), jnp.float32) for n in (300, 200)]
+    train, held_out = (loop.Batch(x, jnp.zeros(len(x), jnp.int32)) for x in images)
+    example = loop.Example(train, jnp.mean(train.x, 0), jnp.var(train.x, 0))
+    static, hyper = split(ContrastiveConfig(hidden=6), 10)
+    algorithm = contrastive(static)
+    state = algorithm.init(jax.random.key(0), example, hyper)
+    machine = jax.tree.map(lambda x: x + 0.3 * jax.random.normal(jax.random.key(1), x.shape), state.machine)
+    seen = algorithm.observe(jax.random.key(2), state._replace(machine=machine, average=machine), train, held_out)
+    for prefix, x in (("", train.x), ("held_out_", held_out.x)):
+        assert float(seen[prefix + "free_energy"]) == pytest.approx(float(free_energy(machine, x).mean()), abs=1e-4)
+        exact_pseudo = float(pseudo_log_likelihood(machine, x).mean())
+        assert float(seen[prefix + "pseudo_likelihood"]) == pytest.approx(exact_pseudo, rel=0.05)
+        assert 0 < float(seen[prefix + "reconstruction_error"]) < 0.5
+    gap = float(seen["held_out_free_energy"]) - float(seen["free_energy"])
+    assert float(seen["free_energy_gap"]) == pytest.approx(gap, abs=1e-5)
+    assert float(largest(dataclasses.replace(machine, biases=(machine.biases[0], machine.biases[1] - 99)))) > 90
+
+
+def test_offsets_are_the_datas_means():
+    x = jnp.asarray(np.random.default_rng(0).integers(0, 2, (30, 9)), jnp.float32)
+    example = loop.Example(loop.Batch(x, jnp.zeros(30, jnp.int32)), jnp.linspace(0.1, 0.9, 9), jnp.ones(9))
+    static, hyper = split(ContrastiveConfig(hidden=6), 10)
+    algorithm = contrastive(static)
+    state = algorithm.init(jax.random.key(0), example, hyper)
+    new, _ = algorithm.step(jax.random.key(1), state, example.batch)
+    np.testing.assert_array_equal(new.offsets[0], example.mean)
+    hidden = np.asarray(positive_phase(state.machine, x)[1]).mean(0)
+    np.testing.assert_allclose(new.offsets[1], 0.5 + 0.01 * (hidden - 0.5), atol=1e-6)

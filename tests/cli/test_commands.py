@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from genjax.cli import reconstruct
+from genjax.cli.main import finite
 from genjax.errors import UserError
 from genjax.training.folder import free_name
 
@@ -129,7 +130,11 @@ def test_data_lists_sets_with_licence_and_citation(genjax):
         (["train", "rbm", "--hidden", "x"], "--hidden"),
         (["train", "rbm", "--hidden", "0"], "--hidden 0 is not positive"),
         (["train", "rbm", "--learning-rate", "nan"], "--learning-rate nan"),
+        (["train", "rbm", "--learning-rate", "inf"], "--learning-rate inf"),
         (["train", "rbm", "--momentum", "1.5"], "--momentum 1.5"),
+        (["train", "rbm", "--temperatures", "1"], "--temperatures 1 is out of range"),
+        (["train", "rbm", "--out", ""], "--out is empty"),
+        (["evaluate", "nowhere", "--chains", "1"], "--chains 1 is out of range"),
         (["train", "rbm", "--negative", "foo"], "foo"),
         (["train", "rbm", "--dataset", "mnits"], "mnits"),
         (["train", "rbm", "--dataset", "mnist", "--data-dir", "nowhere"], "nowhere"),
@@ -163,6 +168,9 @@ def test_damaged_and_foreign_run_folders_are_refused(genjax, trained, tmp_path):
         (json.dumps(config | {"format": 99}), "format 99"),
         (json.dumps({k: v for k, v in config.items() if k != "hidden"}), "lacks hidden"),
         (json.dumps(config | {"hidden": 13}), "another model"),
+        (json.dumps(config | {"hidden": "abc"}), "hidden = 'abc'"),
+        (json.dumps(config | {"negative": "xx"}), "negative = 'xx'"),
+        (json.dumps(config | {"epochs": None}), "epochs = None"),
     ):
         (copy / "config.json").write_text(content)
         assert said in one_sentence(*genjax("evaluate", copy)[::2])
@@ -171,6 +179,23 @@ def test_damaged_and_foreign_run_folders_are_refused(genjax, trained, tmp_path):
     assert "is damaged" in one_sentence(*genjax("evaluate", copy)[::2])
     shutil.rmtree(copy / "checkpoints")
     assert "has no checkpoint" in one_sentence(*genjax("evaluate", copy)[::2])
+
+
+def test_a_handful_of_images_is_enough(genjax, tmp_path, monkeypatch):
+    """Ten grey images in a file named relative to another folder: trained, drawn, and opened from elsewhere."""
+    monkeypatch.chdir(tmp_path)
+    np.save("ten.npy", np.random.default_rng(0).integers(0, 2, (10, 6, 6)).astype(np.uint8))
+    arguments = ("--epochs", 3, "--hidden", 3, "--dataset", "ten.npy", "--out", "run", "--json")
+    status, answer, error = genjax("train", "rbm", *arguments)
+    assert status == 0, error
+    assert len(answer["figures"]) == 4
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert genjax("evaluate", tmp_path / "run", "--json")[0] == 0
+
+
+def test_json_has_no_nan():
+    assert finite({"a": [1.0, float("nan")], "b": {"c": float("inf")}}) == {"a": [1.0, None], "b": {"c": None}}
 
 
 def test_default_names_count_up(tmp_path):
@@ -182,6 +207,9 @@ def test_default_names_count_up(tmp_path):
 
 def test_help_is_for_people(genjax, capsys):
     assert "evaluate" in genjax("--help")[1]
+    assert re.match(r"genjax-models \d", genjax("--version")[1])
+    with pytest.raises(SystemExit, match="0"):
+        genjax("train", "--help")
     with pytest.raises(SystemExit, match="0"):
         genjax("train", "rbm", "--help")
     assert "--learning-rate" in capsys.readouterr().out
