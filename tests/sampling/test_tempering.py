@@ -18,7 +18,7 @@ from tests.machines import all_states, energies, index_of, probabilities, random
 
 BETAS = jnp.asarray([0.0, 0.2, 0.4, 0.65, 1.0])
 CHAINS, ROUNDS = 2000, 250  # of one call; the first call is the burn-in
-SIZES = [(4, 3), (3, 3, 2)]
+SIZES = [(4, 3), pytest.param((3, 3, 2), marks=pytest.mark.slow)]  # the deeper one: -m slow
 SEEDS = {(4, 3): 36, (3, 3, 2): 7}  # biases that leave both modes in use and make the planted mistake visible
 
 
