@@ -59,11 +59,8 @@ def main(
     if dieharder and shutil.which("dieharder"):
         for key in keys:
             for stream in streams:
-                run(
-                    out / f"{stream}.{key}.dieharder.txt",
-                    ["dieharder", "-a", "-g", "200"],
-                    [program, "write", stream, str(key)],
-                )
+                words_within = {"LD_PRELOAD": f"{program}.so", "STREAM": stream, "SEED": str(key)}
+                run(out / f"{stream}.{key}.dieharder.txt", ["dieharder", "-a", "-g", "200"], words_within)
     print(summary(out))
 
 
@@ -78,23 +75,23 @@ def tests_of(stream: str) -> tuple[str, ...]:
 
 
 def compile_c(out: Path) -> str:
-    program = out / "randomness"
-    subprocess.run(["cc", "-O3", "-march=native", "-o", program, HERE / "randomness.c", "-lm"], check=True, timeout=120)
-    return str(program.resolve())
+    """The program, and the library that feeds dieharder next to it (`.so`)."""
+    program = str((out / "randomness").resolve())
+    for options in (["-o", program], ["-DPRELOAD", "-shared", "-fPIC", "-o", f"{program}.so"]):
+        command = ["cc", "-O3", "-march=native", *options, HERE / "randomness.c", "-lm"]
+        subprocess.run(command, check=True, timeout=120)
+    return program
 
 
-def run(file: Path, command: list[str], source: list[str] | None = None) -> None:
-    """Run a command to its end, on the words of `source` if given, and keep what it prints."""
+def run(file: Path, command: list[str], environment: dict[str, str] | None = None) -> None:
+    """Run a command to its end and keep what it prints."""
     if file.exists() and finished(file.read_text()):
         return
     print(file.stem, flush=True)
     begun = time.perf_counter()
     with file.open("w") as text:
-        feed = subprocess.Popen(source, stdout=subprocess.PIPE) if source else None
-        code = subprocess.run(command, stdin=feed.stdout if feed else None, stdout=text).returncode
-        if feed:
-            feed.kill()
-            feed.wait()
+        surroundings = {**os.environ, **(environment or {})}
+        code = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=text, env=surroundings).returncode
         text.write(f"# exit {code}, {(time.perf_counter() - begun) / 60:.1f} minutes\n")
 
 

@@ -9,6 +9,8 @@
 //   sweeps   one (chain, unit) over 65536 sweeps, then the next of 16 such cells, then the next 65536 sweeps
 //   keys     16 words from each of the keys that jax.random.split gives
 //   counter  planted to fail: lowbias32 (Wellons, 2018) of a 32-bit counter, a permutation of the 32-bit words
+//
+// Compiled with -DPRELOAD -shared, it is a library that feeds dieharder -g 200 from within (LD_PRELOAD, STREAM, SEED).
 #define _GNU_SOURCE
 #include <math.h>
 #include <stdint.h>
@@ -354,6 +356,14 @@ static void rank(u64 n) {  // of the 512 by 512 matrix of one bit over GF(2): 0,
   }
 }
 
+#ifdef PRELOAD  // the same words without the pipe, which costs dieharder more than most of its tests
+size_t fread(void *to, size_t size, size_t count, FILE *file) {
+  if (file != stdin) return (fread_unlocked)(to, size, count, file);
+  if (!stream) stream = getenv("STREAM"), root = (pair){0, strtoul(getenv("SEED"), 0, 0)};
+  for (size_t i = 0; i < size * count / 4; i++) ((u32 *)to)[i] = next();
+  return count;
+}
+#else
 int main(int arguments, char **argument) {
   if (arguments < 4) return fprintf(stderr, "usage: randomness TEST STREAM SEED [WORDS]\n"), 2;
   const char *test = argument[1];
@@ -377,3 +387,4 @@ int main(int arguments, char **argument) {
   else return fprintf(stderr, "unknown test %s\n", test), 2;
   return 0;
 }
+#endif

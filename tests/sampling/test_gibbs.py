@@ -1,5 +1,7 @@
 """The sweep against its exact transition matrix: it keeps the target, and it is what the matrix says."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,12 +9,15 @@ import pytest
 from scipy.stats import chi2
 
 from genjax import random
-from genjax.boltzmann.machine import Machine
+from genjax.boltzmann.machine import Machine, rounded
+from genjax.sampling import fused
 from genjax.sampling.gibbs import initial_state, sample, sweep
 from tests.machines import all_states, between, float64, index_of, probabilities, random_machine
 
 DRAWS = 100_000
 CASES = ["plain", "beta", "base", "clamp"]
+OFFERED = ["counter", "threefry", "rbg", "bfloat16", "fused", "fused bfloat16"]
+"""Every generator, dtype of the weights and kernel."""
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
@@ -45,52 +50,75 @@ def transition_matrix(machine: Machine, clamp: list[np.ndarray]) -> np.ndarray:
     return move(1) @ move(0)
 
 
-def setting(sizes: tuple[int, ...], case: str) -> tuple[Machine, dict, Machine, list[np.ndarray]]:
-    """A machine with the sweep's options, the machine whose density the sweep should keep, and what is clamped."""
+def setting(sizes: tuple[int, ...], case: str, offer: str) -> tuple[Machine, dict, Machine, list[np.ndarray]]:
+    """A machine with the sweep's options, the machine whose density the sweep should keep, and what is clamped.
+
+    Rounded weights are another machine: its own density is the one that is kept.
+    """
     machine = random_machine(sizes, scale=0.8, seed=3)
+    if "bfloat16" in offer:
+        machine = rounded(machine)
+    target = jax.tree.map(lambda x: x.astype(jnp.float32), machine)
     clamp = [np.zeros(n, bool) for n in sizes]
     if case == "beta":
-        target = jax.tree.map(lambda x: 0.5 * x, machine)
-        return machine, {"beta": 0.5}, target, clamp
+        return machine, {"beta": 0.5}, jax.tree.map(lambda x: 0.5 * x, target), clamp
     if case == "base":
-        base = random_machine(sizes, scale=0.5, seed=4)
-        return machine, {"beta": 0.3, "base": base}, between(base, machine, 0.3), clamp
+        base = random_machine(sizes, scale=0.0 if "fused" in offer else 0.5, seed=4)
+        target = between(base, target, 0.3)
+        if "fused" in offer:  # which takes an uncoupled base only
+            base = dataclasses.replace(base, weights=(None,) * len(base.weights))
+        return machine, {"beta": 0.3, "base": base}, target, clamp
     if case == "clamp":
         clamp[0][1] = clamp[1][0] = True
         masks = (jnp.asarray(clamp[0]), jnp.asarray(clamp[1]), *[None] * (len(sizes) - 2))
-        return machine, {"clamp": masks}, machine, clamp
-    return machine, {}, machine, clamp
+        return machine, {"clamp": masks}, target, clamp
+    return machine, {}, target, clamp
+
+
+@pytest.fixture
+def large_blocks(monkeypatch):
+    """The interpreter copies whole arrays for every block of the fused kernel: let one block be all chains."""
+    for name, size in (("CHAINS", DRAWS), ("UNITS", 8), ("DEPTH", 8)):
+        monkeypatch.setattr(fused, name, size)
+
+
+def parts(offer: str) -> tuple:
+    """The key, the update and the dtype of the states of what is offered."""
+    key = random.key(11, "threefry" if offer == "threefry" else "rbg" if offer == "rbg" else "counter")
+    return key, fused.sweep if "fused" in offer else sweep, jnp.bfloat16 if "bfloat16" in offer else jnp.float32
 
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("sizes", [(4, 3), (3, 3, 2)])
 def test_the_exact_matrix_keeps_the_target(sizes, case):
-    _, _, target, clamp = setting(sizes, case)
+    _, _, target, clamp = setting(sizes, case, "counter")
     p = probabilities(target)
     np.testing.assert_allclose(p @ transition_matrix(target, clamp), p, atol=1e-6)
 
 
 @pytest.mark.parametrize(
-    ("sizes", "case", "generator"),
-    [(s, c, "counter") for s in [(4, 3), (3, 3, 2)] for c in CASES] + [((4, 3), "plain", "threefry")],
+    ("sizes", "case", "offer"),
+    [(s, c, "counter") for s in [(4, 3), (3, 3, 2)] for c in CASES]
+    + [((4, 3), c, o) for o in OFFERED[1:] for c in CASES]
+    + [((3, 3, 2), "plain", o) for o in OFFERED[1:]],
 )
-def test_the_sweep_follows_its_matrix(sizes, case, generator):
+def test_the_sweep_follows_its_matrix(sizes, case, offer, large_blocks):
     """100,000 sweeps from every state; cells that expect fewer than 5 are pooled; one chi-square over all rows."""
-    machine, options, target, clamp = setting(sizes, case)
+    machine, options, target, clamp = setting(sizes, case, offer)
+    key, move, dtype = parts(offer)
     matrix = transition_matrix(target, clamp)
     states = all_states(sizes)
 
     @jax.jit
     def counts(key, machine, start):
         state = tuple(jnp.broadcast_to(x, (DRAWS, x.shape[-1])) for x in start)
-        drawn = jnp.concatenate(sweep(key, machine, state, **options), axis=-1).astype(jnp.int32)
+        drawn = jnp.concatenate(move(key, machine, state, **options), axis=-1).astype(jnp.int32)
         index = drawn @ (2 ** jnp.arange(drawn.shape[-1])[::-1])
         return jnp.zeros(len(states[0]), jnp.int32).at[index].add(1)
 
     statistic, freedom = 0.0, 0
-    key = random.key(11, generator)
     for row in range(len(states[0])):
-        start = tuple(jnp.asarray(x[row], jnp.float32) for x in states)
+        start = tuple(jnp.asarray(x[row], dtype) for x in states)
         seen = np.asarray(counts(jax.random.fold_in(key, row), machine, start), np.float64)
         expected = DRAWS * matrix[row]
         assert seen[expected == 0].sum() == 0
@@ -114,6 +142,39 @@ def test_a_chain_that_starts_at_the_target_stays_there():
     expected = 200_000 * p
     statistic = np.sum((seen - expected) ** 2 / expected)
     assert chi2.sf(statistic, len(p) - 1) > 1e-6
+
+
+@pytest.mark.parametrize("offer", OFFERED)
+@pytest.mark.parametrize("sizes", [(6, 5), (4, 4, 3)])
+def test_long_runs_have_the_enumerated_moments(sizes, offer):
+    """Means of all units and products of all pairs over 512 chains and 500 sweeps, errors from the chains' spread.
+
+    A run starts where no chain would: all units on. It mixes within a few sweeps, and the first 50 are left out.
+    """
+    machine, _, target, _ = setting(sizes, "plain", offer)
+    key, move, dtype = parts(offer)
+    chains, sweeps = 512, 500
+
+    @jax.jit
+    def moments(key, machine, state):
+        """Of each chain, `(chains, units, units)`: means on the diagonal."""
+
+        def one(carry, index):
+            state, total = carry
+            state = move(jax.random.fold_in(key, index), machine, state)
+            x = jnp.concatenate(state, axis=-1).astype(jnp.float32)
+            return (state, total + (index >= 50) * x[:, :, None] * x[:, None, :]), None
+
+        units = sum(machine.sizes)
+        carry, _ = jax.lax.scan(one, (state, jnp.zeros((chains, units, units))), jnp.arange(50 + sweeps))
+        return carry[1] / sweeps
+
+    state = tuple(jnp.ones((chains, units), dtype) for units in sizes)
+    of_chains = np.asarray(moments(key, machine, state), np.float64)
+    x = np.concatenate(all_states(sizes), axis=1)
+    exact = np.einsum("s,si,sj->ij", probabilities(target), x, x)
+    z = (of_chains.mean(0) - exact) / (of_chains.std(0, ddof=1) / np.sqrt(chains))
+    assert np.abs(z).max() < 6  # at most 66 of them differ: below 1e-6 together, with the tails of Student's t
 
 
 def test_sample_observes_every_few_sweeps_and_is_the_sweep_repeated():
