@@ -33,6 +33,7 @@ from benchmarks.floor import floor
 from benchmarks.harness import Effort, Result
 from benchmarks.peers import PEERS, to_machine
 from benchmarks.problem import Problem, Sizes
+from genjax.sampling.diagnostics import measure
 
 Cell = tuple[Sizes, int]
 
@@ -64,10 +65,6 @@ def predicted_seconds(p: Problem, chains: int) -> float:
 
 def effective_per_sweep(p: Problem, sweeps: int, chains: int = 16) -> float | None:
     """Independent samples of the energy a sweep and chain, 1 / autocorrelation time; None if it has none."""
-    try:
-        from genjax.sampling.diagnostics import measure
-    except ImportError:
-        return None
     machine, state = to_machine(p), tuple(jax.device_put(p.start(chains, 1)))
     state, _ = measure(jax.random.key(0), machine, state, sweeps)  # burn-in
     _, summary = measure(jax.random.key(1), machine, state, sweeps)
