@@ -1,7 +1,13 @@
 """All claims of speed, one script each, by one command.
 
-python -m benchmarks [--quick | --smoke] [--out DIR]
+    python -m benchmarks [--quick | --smoke] [--out DIR]
 
+In full about 35 minutes on two cores that do nothing else; --quick 2 minutes (three cells, peers included); --smoke
+a few seconds (tiny machines, no peers: does it run?). Into DIR (benchmarks/results, or a temporary folder unless in
+full): memory.jsonl, layouts.jsonl, throughput.jsonl, throughput.png; on the screen the tables, then which claims hold.
+If it is interrupted, --resume goes on where it stopped. Peers: pip install -e ".[bench]".
+
+The generator's tests are a matter of hours and run by themselves: `benchmarks/randomness`.
 """
 
 import argparse
