@@ -26,11 +26,17 @@ def sweep(weights: State, biases: State, state: State, draw: Draw) -> State:
         for layer in range(parity, len(biases), 2):
             field = biases[layer]
             if layer > 0:
-                field = field + jnp.matmul(new[layer - 1], weights[layer - 1], precision=HIGHEST)
+                field = field + product(new[layer - 1], weights[layer - 1])
             if layer + 1 < len(biases):
-                field = field + jnp.matmul(new[layer + 1], weights[layer].T, precision=HIGHEST)
+                field = field + product(new[layer + 1], weights[layer].T)
             new[layer] = draw(layer, field).astype(field.dtype)
     return tuple(new)
+
+
+def product(x: jax.Array, weights: jax.Array) -> jax.Array:
+    """x @ weights; of a single chain kept apart from what follows, which XLA on a CPU fuses into a slow loop."""
+    y = jnp.matmul(x, weights, precision=HIGHEST)
+    return jax.lax.optimization_barrier(y) if len(x) == 1 else y
 
 
 @partial(jax.jit, static_argnums=3, donate_argnums=2)

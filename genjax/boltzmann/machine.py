@@ -87,8 +87,11 @@ def fields(machine: Machine, state: States, layer: int) -> Float[Array, "..."]:
 def product(x: Float[Array, "*batch lower"], weights: Float[Array, "lower upper"]) -> Float[Array, "*batch upper"]:
     """x @ weights, accumulated in float32: exact float32 products, or bfloat16 ones where the weights are bfloat16."""
     if weights.dtype == jnp.bfloat16:
-        return jnp.matmul(x.astype(jnp.bfloat16), weights, preferred_element_type=jnp.float32)
-    return jnp.matmul(x.astype(weights.dtype), weights, precision=Precision.HIGHEST)
+        y = jnp.matmul(x.astype(jnp.bfloat16), weights, preferred_element_type=jnp.float32)
+    else:
+        y = jnp.matmul(x.astype(weights.dtype), weights, precision=Precision.HIGHEST)
+    # One state alone: XLA's CPU compiler fuses the product with what follows into a loop 5 to 30 times slower.
+    return jax.lax.optimization_barrier(y) if y.size == y.shape[-1] else y
 
 
 def rounded(machine: Machine, dtype: jnp.dtype | type = jnp.bfloat16) -> Machine:
