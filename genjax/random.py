@@ -126,3 +126,13 @@ def bernoulli_of_mean(key: Key[Array, ""], mean: Float[Array, "*batch units"]) -
 def uniform(words: UInt32[Array, "*shape"]) -> Float[Array, "*shape"]:
     """The upper 24 bits as a multiple of 2^-24 from 0 to below 1."""
     return (words >> 8).astype(jnp.int32).astype(jnp.float32) * 2.0**-24
+
+
+def inner_uniform(words: UInt32[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """The upper 23 bits and a half, as a multiple of 2^-24: never 0 and never 1, symmetric about 1/2."""
+    return ((words >> 9).astype(jnp.int32).astype(jnp.float32) + 0.5) * 2.0**-23
+
+
+def normal(key: Key[Array, ""], shape: tuple[int, ...]) -> Float[Array, "..."]:
+    """Standard normal draws by the inverse of their distribution function; leading axes are chains, the last units."""
+    return jax.scipy.special.ndtri(inner_uniform(bits(key, shape)))

@@ -10,11 +10,15 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, Key
 
-from genjax.boltzmann.machine import Machine, States, energy, mean
-from genjax.boltzmann.rbm import free_energy, rbm
+from genjax.algorithms.negative import Negative, expected, persistent, restarted, tempered, trajectory
+from genjax.algorithms.negative import log_z as trajectory_log_z
+from genjax.boltzmann import coordinates
+from genjax.boltzmann.machine import Machine, States, energy, marginal, mean
+from genjax.boltzmann.rbm import rbm, with_classes
+from genjax.boltzmann.units import Unit, UnitName, unit_type
 from genjax.likelihood.pseudo import one_pixel_pseudo_log_likelihood
 from genjax.random import subkey
-from genjax.sampling.gibbs import draw, initial_state, update
+from genjax.sampling.gibbs import draw
 from genjax.training.config import rate
 from genjax.training.optimiser import Optimiser, Schedule, learning_rate_at, transformation
 from genjax.typing import Algorithm, Batch, Example, Hyper, Metrics
@@ -26,12 +30,25 @@ class ContrastiveConfig:
 
     hidden: int = 128
     """Hidden units."""
-    negative: Literal["pcd", "cd"] = "pcd"
-    """Negative phase: persistent chains, or chains restarted at each batch."""
+    visible_type: UnitName = "bernoulli"
+    """What a pixel is: 0 or 1, -1 or 1, a real number, a real number >= 0, or one of `levels` grey levels."""
+    hidden_type: UnitName = "bernoulli"
+    """What a hidden unit is."""
+    levels: int = 8
+    """States of categorical units."""
+    classes: int = 0
+    """Labels learned together with the images, as a categorical layer on top (0: none)."""
+    negative: Literal["pcd", "cd", "tempered", "trajectory"] = "pcd"
+    """Negative phase: persistent chains, chains restarted at each batch, parallel tempering, or tempering over the
+    run's own past, which also estimates the log-likelihood along the way."""
     k: int = 1
     """Gibbs sweeps of the negative phase a step."""
     chains: int = 200
-    """Persistent chains (cd has as many as the batch has images)."""
+    """Persistent chains, at each rung where there are several (cd has as many as the batch has images)."""
+    rungs: int = 10
+    """Temperatures of tempered, past machines of trajectory."""
+    swap_every: int = 10
+    """Steps from one round of swaps to the next (trajectory)."""
     centred: bool = True
     """Centre the gradient by the units' means (Melchior, Fischer and Wiskott 2016)."""
     optimiser: Optimiser = "sgd"
@@ -52,7 +69,7 @@ class ContrastiveState(NamedTuple):
     """What training carries from step to step."""
 
     machine: Machine
-    chains: States  # the fantasy particles; for cd, those of the last step
+    chains: Any  # what the negative phase carries: the fantasy particles, and more where it is tempered
     offsets: tuple[Array, ...]  # one vector a layer, by which the gradient is centred
     optimiser: Any
     average: Machine | None
@@ -71,7 +88,7 @@ def gradient(machine: Machine, positive: States, negative: States, offsets: Stat
     Positive and negative states are tuples of `(batch, units)`; their batches may differ in size. With offsets mu the
     weights' part is the difference of <(x - mu)(y - mu)>, and the biases' part is corrected for it: the gradient in
     the centred parametrisation, carried back to the plain one (Melchior 2016, equations 8 to 11). Offsets of zero
-    give the plain gradient.
+    give the plain gradient. That of quadratic terms is the difference of <(x - mu)^2> / 2, biases counted from g mu.
     """
 
     def contrast(machine: Machine) -> Float[Array, ""]:
@@ -87,29 +104,48 @@ def gradient(machine: Machine, positive: States, negative: States, offsets: Stat
     return dataclasses.replace(centred, biases=tuple(biases))
 
 
-def positive_phase(machine: Machine, x: Float[Array, "batch visible"]) -> States:
-    """Expected units given the data: exact for two layers."""
-    return (x, mean(machine, (x, None), 1))
-
-
-def negative_phase(key: Key[Array, ""], machine: Machine, state: States, k: int) -> tuple[States, States]:
-    """k sweeps that end on the hidden side. Returns the chains, and their states with expected hidden units.
-
-    The chains go on from drawn hidden units whose fields also give the expectation: two products a sweep.
-    """
-
-    def one(i: int | Array, state: States) -> States:
-        state = update(jax.random.fold_in(key, 2 * i), machine, state, 0)
-        return update(jax.random.fold_in(key, 2 * i + 1), machine, state, 1)
-
-    state = jax.lax.fori_loop(0, k - 1, one, state)
-    state = one(k - 1, state)  # outside the loop, where XLA finds that the expectation takes the same product
-    return state, (state[0], mean(machine, state, 1))
+def observed(machine: Machine, batch: Batch) -> States:
+    """What the data say of the machine's layers: pixels as its visible units, labels as its top layer if it has one."""
+    x = machine.units[0].of_intensities(batch.x)
+    return (x, None) if machine.depth == 2 else (x, None, machine.units[2].encode(batch.label))
 
 
 def largest(machine: Machine) -> Float[Array, ""]:
     """The largest magnitude among the parameters."""
     return jnp.max(jnp.stack([jnp.max(jnp.abs(x)) for x in jax.tree.leaves(machine)]))
+
+
+def first_machine(key: Key[Array, ""], config: ContrastiveConfig, example: Example) -> Machine:
+    """At the data's base rates, with the layers that the config asks for."""
+    visible, hidden = (unit_type(name, config.levels) for name in (config.visible_type, config.hidden_type))
+    variance = jnp.maximum(example.variance, coordinates.LEAST_DEVIATION**2) if visible.curved else None
+    base = rbm(key, hidden.width * config.hidden, visible_mean(visible, example), (visible, hidden), variance)
+    return with_classes(subkey(key, "classes"), base, config.classes) if config.classes else base
+
+
+def visible_mean(unit: Unit, example: Example) -> Float[Array, " units"]:
+    """Of the training set; grey levels have theirs from the first batch, with one more image at every level."""
+    if unit.width == 1:
+        return unit.of_intensities(example.mean)
+    x = unit.of_intensities(example.batch.x)
+    return (jnp.sum(x, 0) + 1) / (x.shape[0] + unit.width)
+
+
+def first_offsets(machine: Machine, example: Example) -> tuple[Array, ...]:
+    """The data's means below; above, the means of units without neighbours."""
+    alone = [unit.mean(b, machine.quadratic(i)) for i, (unit, b) in enumerate(zip(machine.units, machine.biases))]
+    return (visible_mean(machine.units[0], example), *alone[1:])
+
+
+def negative_phase(config: ContrastiveConfig) -> Negative:
+    """The one that the config asks for."""
+    phases = {
+        "pcd": lambda: persistent(config.k),
+        "cd": lambda: restarted(config.k),
+        "tempered": lambda: tempered(config.k, config.rungs),
+        "trajectory": lambda: trajectory(config.k, config.rungs, config.swap_every),
+    }
+    return phases[config.negative]()
 
 
 @cache
@@ -120,16 +156,18 @@ def contrastive(config: ContrastiveConfig, axis_name: str | None = None) -> Algo
     axis and each device draws its own noise.
     """
 
+    negative = negative_phase(config)
+
     def init(key: Key[Array, ""], example: Example, hyper: Hyper) -> ContrastiveState:
-        machine = rbm(subkey(key, "machine"), config.hidden, example.mean)
-        count = config.chains if config.negative == "pcd" else example.batch.x.shape[0]
-        offsets = (example.mean, jnp.full(config.hidden, 0.5)) if config.centred else zeros(machine)
+        machine = first_machine(subkey(key, "machine"), config, example)
+        count = config.chains if config.negative != "cd" else example.batch.x.shape[0]
+        offsets = first_offsets(machine, example) if config.centred else zeros(machine)
         chain = transformation(config.optimiser, hyper, hyper["learning_rate"], decayed(machine))
         return ContrastiveState(
             machine=machine,
-            chains=initial_state(subkey(key, "chains"), machine, count),
+            chains=negative.init(subkey(key, "chains"), machine, count),
             offsets=offsets,
-            optimiser=chain.init(machine),  # type: ignore[arg-type]
+            optimiser=chain.init(coordinates.learned(machine, offsets)),  # type: ignore[arg-type]
             average=jax.tree.map(jnp.copy, machine) if config.average > 0 else None,
             step=jnp.zeros((), jnp.int32),
             hyper=hyper,
@@ -141,20 +179,23 @@ def contrastive(config: ContrastiveConfig, axis_name: str | None = None) -> Algo
     def step(key: Key[Array, ""], state: ContrastiveState, batch: Batch) -> tuple[ContrastiveState, Metrics]:
         if axis_name is not None:
             key = jax.random.fold_in(key, jax.lax.axis_index(axis_name))
-        positive = positive_phase(state.machine, batch.x)
-        start = state.chains
-        if config.negative == "cd":
-            start = (batch.x, draw(subkey(key, "restart"), state.machine, (batch.x, None), 1))
-        chains, negative = negative_phase(subkey(key, "negative"), state.machine, start, config.k)
-        slope = averaged(gradient(state.machine, positive, negative, state.offsets))
+        data = observed(state.machine, batch)
+        positive = expected(state.machine, data)
+        chains, samples = negative.advance(subkey(key, "negative"), state.machine, state.chains, data)
+        slope: Any = averaged(gradient(state.machine, positive, samples, state.offsets))
         learning_rate = learning_rate_at(config.schedule, state.hyper, state.step)
         chain = transformation(config.optimiser, state.hyper, learning_rate, decayed(state.machine))
-        change, optimiser_state = chain.update(slope, state.optimiser, state.machine)  # type: ignore[arg-type]
-        machine: Machine = optax.apply_updates(state.machine, change)  # type: ignore[assignment]
+        here: Any = coordinates.learned(state.machine, state.offsets)
+        downhill: Any = coordinates.slope(state.machine, slope)
+        change, optimiser_state = chain.update(downhill, state.optimiser, here)
+        there: Any = optax.apply_updates(here, change)
+        machine = coordinates.plain(there, state.machine, state.offsets)
         new = ContrastiveState(
             machine=machine,
             chains=chains,
-            offsets=moved(state.offsets, averaged(jnp.mean(positive[1], 0))) if config.centred else state.offsets,
+            offsets=moved(state.machine, state.offsets, averaged([jnp.mean(x, 0) for x in positive]))
+            if config.centred
+            else state.offsets,
             optimiser=optimiser_state,
             average=tail_average(config.average, state, machine),
             step=state.step + 1,
@@ -170,25 +211,50 @@ def contrastive(config: ContrastiveConfig, axis_name: str | None = None) -> Algo
 
     def observe(key: Key[Array, ""], state: ContrastiveState, train: Batch, held_out: Batch | None) -> Metrics:
         machine = trained_machine(state)
-        metrics = view(subkey(key, "train"), machine, train.x, "")
+        metrics = view(subkey(key, "train"), machine, train, "")
         if held_out is not None:
-            metrics |= view(subkey(key, "train"), machine, held_out.x, "held_out_")  # common noise: a fairer gap
+            metrics |= view(subkey(key, "train"), machine, held_out, "held_out_")  # common noise: a fairer gap
             metrics["free_energy_gap"] = metrics["held_out_free_energy"] - metrics["free_energy"]
+        if config.negative == "trajectory":
+            log_z = trajectory_log_z(state.chains, state.machine, machine)
+            metrics |= {
+                name.replace("free_energy", "log_likelihood"): -value - log_z
+                for name, value in metrics.items()
+                if name.endswith("free_energy")
+            }
         return metrics
 
     return Algorithm(init, step, observe)
 
 
-def view(key: Key[Array, ""], machine: Machine, x: Float[Array, "batch visible"], prefix: str) -> Metrics:
+def view(key: Key[Array, ""], machine: Machine, batch: Batch, prefix: str) -> Metrics:
     """What is cheap to say of a machine on some images: nats an image, and a reconstruction's squared error a pixel."""
-    hidden = draw(subkey(key, "hidden"), machine, (x, None), 1)
-    return {
-        prefix + "pseudo_likelihood": jnp.mean(
-            one_pixel_pseudo_log_likelihood(subkey(key, "pixel"), machine, x, draws=16)
-        ),
-        prefix + "reconstruction_error": jnp.mean((x - mean(machine, (None, hidden), 0)) ** 2),
-        prefix + "free_energy": jnp.mean(free_energy(machine, x)),
+    data = observed(machine, batch)
+    hidden = draw(subkey(key, "hidden"), machine, data, 1)
+    again = machine.units[0].intensities(mean(machine, (None, hidden, *data[2:]), 0))
+    metrics = {
+        prefix + "reconstruction_error": jnp.mean((batch.x - again) ** 2),
+        prefix + "free_energy": -jnp.mean(marginal(machine, data, 1)),
     }
+    if machine.units[0].states == 2:
+        pixel = one_pixel_pseudo_log_likelihood(subkey(key, "pixel"), machine, data, draws=16)
+        metrics[prefix + "pseudo_likelihood"] = jnp.mean(pixel)
+    if machine.depth == 3:
+        guess = jnp.argmax(class_log_probabilities(machine, data[0]), axis=-1)
+        metrics[prefix + "error"] = jnp.mean(guess != batch.label)
+    return metrics
+
+
+def class_log_probabilities(machine: Machine, visible: Float[Array, "batch visible"]) -> Float[Array, "batch classes"]:
+    """log p(label | image) of a machine with labels on top: exact, the hidden units summed out (Larochelle 2012)."""
+    top = machine.units[2]
+    assert top.states is not None
+
+    def log_density(label: Array) -> Float[Array, " batch"]:
+        labels = jnp.broadcast_to(top.encode(label[None]), (visible.shape[0], top.width))
+        return marginal(machine, (visible, None, labels), 1)
+
+    return jax.nn.log_softmax(jax.lax.map(log_density, jnp.arange(top.states)).T, axis=-1)
 
 
 def decayed(machine: Machine) -> Machine:
@@ -202,9 +268,12 @@ def zeros(machine: Machine) -> tuple[Array, ...]:
     return tuple(jnp.zeros_like(b) for b in machine.biases)
 
 
-def moved(offsets: tuple[Array, ...], hidden: Float[Array, " hidden"]) -> tuple[Array, ...]:
-    """Offsets after a batch: the data's means stay, the hidden ones follow what the data do to them."""
-    return (offsets[0], offsets[1] + 0.01 * (hidden - offsets[1]))
+def moved(machine: Machine, offsets: tuple[Array, ...], means: list[Array]) -> tuple[Array, ...]:
+    """Offsets after a batch follow the layers' means under the data; the pixels' own are known and stay."""
+    known = machine.units[0].width == 1
+    return tuple(
+        mu if layer == 0 and known else mu + 0.01 * (mean - mu) for layer, (mu, mean) in enumerate(zip(offsets, means))
+    )
 
 
 def tail_average(share: float, state: ContrastiveState, machine: Machine) -> Machine | None:

@@ -9,6 +9,7 @@ or summed out in closed form. A state is a tuple of arrays, one a layer, each `(
 import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -80,18 +81,23 @@ def fields(machine: Machine, state: States, layer: int) -> Float[Array, "..."]:
     if layer > 0 and machine.weights[layer - 1] is not None:
         total = total + product(state[layer - 1], machine.weights[layer - 1])
     if layer + 1 < machine.depth and machine.weights[layer] is not None:
-        total = total + product(state[layer + 1], machine.weights[layer].T)
+        total = total + product(state[layer + 1], machine.weights[layer], down=True)
     return total
 
 
-def product(x: Float[Array, "*batch lower"], weights: Float[Array, "lower upper"]) -> Float[Array, "*batch upper"]:
-    """x @ weights, accumulated in float32: exact float32 products, or bfloat16 ones where the weights are bfloat16."""
-    if weights.dtype == jnp.bfloat16:
-        y = jnp.matmul(x.astype(jnp.bfloat16), weights, preferred_element_type=jnp.float32)
-    else:
-        y = jnp.matmul(x.astype(weights.dtype), weights, precision=Precision.HIGHEST)
-    # One state alone: XLA's CPU compiler fuses the product with what follows into a loop 5 to 30 times slower.
-    return jax.lax.optimization_barrier(y) if y.size == y.shape[-1] else y
+def product(
+    x: Float[Array, "*batch inputs"], weights: Float[Array, "lower upper"], down: bool = False
+) -> Float[Array, "*batch outputs"]:
+    """x @ weights, or downwards x @ weights.T, accumulated in float32.
+
+    Exact float32 products, or bfloat16 ones where the weights are bfloat16.
+    """
+    precision = None if weights.dtype == jnp.bfloat16 else Precision.HIGHEST
+    multiply = partial(jnp.matmul, preferred_element_type=jnp.float32, precision=precision)
+    x = x.astype(weights.dtype)
+    if down and x.size == x.shape[-1]:  # one state: XLA on a CPU takes 10 to 50 times longer for x @ weights.T
+        return multiply(weights, x.ravel()).reshape(*x.shape[:-1], -1)
+    return multiply(x, weights.T if down else weights)
 
 
 def rounded(machine: Machine, dtype: jnp.dtype | type = jnp.bfloat16) -> Machine:

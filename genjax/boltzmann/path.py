@@ -55,5 +55,8 @@ def uncoupled(machine: Machine, images: Float[Array, "images visible"]) -> Machi
     for layer in range(1, machine.depth):
         field = machine.biases[layer] + state[-1] @ machine.weights[layer - 1]
         state.append(machine.units[layer].mean(field, machine.quadratic(layer)))
-    biases = tuple(unit.field_of_mean(jnp.mean(x, axis=0)) for unit, x in zip(machine.units, state))
+    biases = tuple(
+        unit.field_of_mean(jnp.mean(x, axis=0), machine.quadratic(layer))
+        for layer, (unit, x) in enumerate(zip(machine.units, state))
+    )
     return dataclasses.replace(machine, weights=(None,) * (machine.depth - 1), biases=biases)

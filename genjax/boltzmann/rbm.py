@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from genjax.boltzmann.machine import Machine, marginal
-from genjax.boltzmann.units import BERNOULLI, Unit
+from genjax.boltzmann.units import BERNOULLI, Categorical, Unit
 
 
 def rbm(
@@ -13,12 +13,37 @@ def rbm(
     hidden: int,
     visible_mean: Float[Array, " visible"],
     units: tuple[Unit, Unit] = (BERNOULLI, BERNOULLI),
+    visible_variance: Float[Array, " visible"] | None = None,
     scale: float = 0.01,
 ) -> Machine:
-    """A machine at the data's base rates: small normal weights, hidden biases zero (Hinton 2012, section 8)."""
+    """A machine at the data's base rates: small normal weights, hidden fields zero (Hinton 2012, section 8).
+
+    `hidden` counts array entries: a multiple of K where the hidden units have K states. Visible units with a term
+    g x^2 / 2 take g = 1 / `visible_variance` (1 without it); weights are then scaled by sqrt(g), as on data of unit
+    variance.
+    """
     visible = visible_mean.shape[0]
+    precision = jnp.ones(visible) if visible_variance is None else 1 / visible_variance
+    quadratics = tuple(g if unit.curved else None for unit, g in zip(units, (precision, jnp.ones(hidden))))
     weights = scale * jax.random.normal(key, (visible, hidden), jnp.float32)
-    return Machine((weights,), (units[0].field_of_mean(visible_mean), jnp.zeros(hidden, jnp.float32)), units)
+    if units[0].curved:
+        weights = weights * jnp.sqrt(precision)[:, None]
+    biases = (units[0].field_of_mean(visible_mean, quadratics[0]), jnp.zeros(hidden, jnp.float32))
+    return Machine((weights,), biases, units, quadratics if any(unit.curved for unit in units) else ())
+
+
+def with_classes(key: Key[Array, ""], machine: Machine, classes: int, scale: float = 0.01) -> Machine:
+    """The machine with a label on top of its hidden units, one categorical variable (Larochelle and Bengio 2008).
+
+    Image and label together are what an RBM would see: both are even layers, given by the data.
+    """
+    weights = scale * jax.random.normal(key, (machine.sizes[1], classes), jnp.float32)
+    return Machine(
+        (*machine.weights, weights),
+        (*machine.biases, jnp.zeros(classes, jnp.float32)),
+        (*machine.units, Categorical(classes)),
+        (*machine.quadratics, None) if machine.quadratics else (),
+    )
 
 
 def free_energy(machine: Machine, visible: Float[Array, "*batch visible"]) -> Float[Array, "*batch"]:

@@ -12,7 +12,7 @@ import tyro
 from genjax import random
 from genjax.cli.options import at_least, parse
 from genjax.cli.progress import Bar
-from genjax.cli.run import Run, fixed_splits, load
+from genjax.cli.run import Run, fixed_batches, load
 from genjax.errors import UserError
 from genjax.training.folder import write_json
 
@@ -47,7 +47,7 @@ def judge(run: Run, temperatures: int, chains: int, seed: int) -> dict[str, Any]
     if run.family.evaluate is None:
         raise UserError(f"A {run.model} has no likelihood to evaluate.")
     began = time.perf_counter()
-    train, test = fixed_splits(run)
+    train, test = fixed_batches(run)
     with Bar("evaluating", 1.0) as bar:
         options = {"temperatures": temperatures, "chains": chains, "progress": bar.update}
         judged = run.family.evaluate(random.key(seed, run.config.rng), run.state, train, test, **options)
@@ -56,7 +56,7 @@ def judge(run: Run, temperatures: int, chains: int, seed: int) -> dict[str, Any]
         "dataset": run.config.dataset,
         "step": run.step,
         "binarisation": run.config.binarisation,
-        "images": {"train": len(train), "test": len(test)},
+        "images": {"train": len(train.x), "test": len(test.x)},
         "seconds": round(time.perf_counter() - began, 2),
         "peak_memory_mb": round(peak_memory_mb()),
     }
@@ -84,10 +84,14 @@ def sentences(judged: dict[str, Any]) -> list[str]:
     lines.append(f"log Z {log_z['mean']:.3f} [{log_z['low']:.3f}, {log_z['high']:.3f}]: {log_z['reason']}")
     if not log_z["trusted"]:
         lines.append("NOT TO BE TRUSTED: raise --temperatures, or read the number as a guess.")
+    if judged.get("error"):
+        wrong = ", ".join(f"{split} {100 * share:.2f} %" for split, share in judged["error"].items())
+        lines.append(f"likelihoods are of image and label together; labels told wrong: {wrong}")
     pseudo = judged["pseudo_log_likelihood"]
-    lines.append(
-        f"pseudo-log-likelihood {pseudo['exact']:.2f} over all pixels "
-        f"(one-pixel estimate {pseudo['one_pixel_estimate']:.2f}), {pseudo['images']} test images"
-    )
+    if pseudo:
+        lines.append(
+            f"pseudo-log-likelihood {pseudo['exact']:.2f} over all pixels "
+            f"(one-pixel estimate {pseudo['one_pixel_estimate']:.2f}), {pseudo['images']} test images"
+        )
     lines.append(f"binarisation {judged['binarisation']}; {judged['seconds']:.0f} s, {judged['peak_memory_mb']} MB")
     return lines

@@ -9,15 +9,24 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Key
 
-from genjax.algorithms.contrastive import ContrastiveConfig, ContrastiveState, contrastive, trained_machine
+from genjax.algorithms.contrastive import (
+    ContrastiveConfig,
+    ContrastiveState,
+    class_log_probabilities,
+    contrastive,
+    observed,
+    trained_machine,
+)
 from genjax.boltzmann.machine import Machine, mean
 from genjax.cli.options import RunConfig
+from genjax.data import Dataset
+from genjax.errors import UserError
 from genjax.likelihood.evaluate import evaluate
 from genjax.plots.curves import BOLTZMANN, Panel
 from genjax.sampling.gibbs import initial_state, sample
 from genjax.sampling.inpainting import inpaint
 from genjax.training.config import part, split
-from genjax.typing import Algorithm, Hyper
+from genjax.typing import Algorithm, Batch, Hyper
 
 
 class Family(NamedTuple):
@@ -30,6 +39,7 @@ class Family(NamedTuple):
     - `reconstruct(key, state, images, removed, sweeps)`: expected pixels `(images, pixels)`.
     - `arrays(state)`: what `export` writes.
     - `filters(state)`: `(pixels, units)` to be shown as pictures.
+    - `check(config, dataset)`: raises `UserError` where the two do not go together.
     """
 
     config: type[RunConfig]
@@ -40,7 +50,7 @@ class Family(NamedTuple):
     arrays: Callable[[Any], dict[str, np.ndarray]] | None
     filters: Callable[[Any], np.ndarray] | None
     panels: tuple[Panel, ...]
-    binary: bool  # whether it takes binary images alone
+    check: Callable[[Any, Dataset], None] | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +64,44 @@ def rbm_algorithm(config: RBMRun, total_steps: int) -> tuple[Algorithm, Hyper]:
     return contrastive(static), hyper
 
 
-def rbm_evaluate(key: Key[Array, ""], state: ContrastiveState, *images: Any, **options: Any) -> dict[str, Any]:
-    """Log-likelihoods of a trained machine."""
-    return evaluate(key, trained_machine(state), *images, **options)
+def rbm_check(config: RBMRun, dataset: Dataset) -> None:
+    """Pixels have to be what the visible units are, labels as many as the classes."""
+    binary = bool(np.all((dataset.train[:1000] == 0) | (dataset.train[:1000] == 1)))
+    if config.visible_type not in ("bernoulli", "spin"):
+        if config.binarisation != "none":
+            raise UserError(f"--visible-type {config.visible_type} takes intensities; give --binarisation none.")
+        if config.visible_type != "categorical" and config.hidden_type in ("gaussian", "rectified"):
+            raise UserError(
+                f"--visible-type {config.visible_type} with --hidden-type {config.hidden_type} has no bounded density; "
+                "choose bernoulli, spin or categorical for one of the two."
+            )
+    elif config.binarisation == "none" and not binary:
+        raise UserError(
+            f"--binarisation none leaves {config.dataset} with intensities between 0 and 1, and --visible-type "
+            f"{config.visible_type} takes binary pixels; choose sampled or threshold, or another type."
+        )
+    labels = int(dataset.labels.train.max()) + 1
+    if config.classes and labels > config.classes:
+        raise UserError(f"--classes {config.classes} is less than the {labels} labels of {config.dataset}.")
+
+
+def rbm_evaluate(
+    key: Key[Array, ""], state: ContrastiveState, train: Batch, test: Batch, **options: Any
+) -> dict[str, Any]:
+    """Log-likelihoods of a trained machine, and with classes on top the share of labels that it tells wrong."""
+    machine = trained_machine(state)
+    judged = evaluate(key, machine, observed(machine, train), observed(machine, test), **options)
+    if machine.depth == 3:
+        judged["error"] = {"test": error(machine, test), "train": error(machine, train)}
+    return judged
+
+
+def error(machine: Machine, batch: Batch, block: int = 1000) -> float:
+    """Share of labels told wrong, block by block."""
+    guess = jax.jit(lambda machine, x: jnp.argmax(class_log_probabilities(machine, x), axis=-1))
+    visible = observed(machine, batch)[0]
+    parts = [np.asarray(guess(machine, visible[i : i + block])) for i in range(0, len(visible), block)]
+    return float(np.mean(np.concatenate(parts) != np.asarray(batch.label)))
 
 
 @jax.jit
@@ -76,31 +121,40 @@ def rbm_sample(
     seen, done = [], 0
     for number, time in enumerate(times):
         here = _more_sweeps(jax.random.fold_in(key, number + 1), machine, here, jnp.asarray(time - done))
-        seen.append(np.asarray(mean(machine, here, 0)))
+        seen.append(np.asarray(machine.units[0].intensities(mean(machine, here, 0))))
         done = time
-    return np.stack(seen, axis=1), np.asarray(here[0])
+    return np.stack(seen, axis=1), np.asarray(machine.units[0].intensities(here[0]))
 
 
 def rbm_reconstruct(
     key: Key[Array, ""], state: ContrastiveState, images: np.ndarray, removed: np.ndarray, sweeps: int
 ) -> np.ndarray:
     """Expected removed pixels given the others."""
-    burn_in = max(1, sweeps // 4)
-    return np.asarray(
-        inpaint(key, trained_machine(state), jnp.asarray(images), jnp.asarray(removed), sweeps - burn_in, burn_in)
-    )
+    machine, burn_in = trained_machine(state), max(1, sweeps // 4)
+    unit = machine.units[0]
+    visible, hole = unit.of_intensities(jnp.asarray(images)), jnp.repeat(jnp.asarray(removed), unit.width, axis=-1)
+    filled = unit.intensities(inpaint(key, machine, visible, hole, sweeps - burn_in, burn_in))
+    return np.where(removed, np.asarray(filled), images)  # grey levels round what is kept
 
 
 def rbm_arrays(state: ContrastiveState) -> dict[str, np.ndarray]:
-    """Plain arrays: weights_0 `(visible, hidden)`, bias_0 `(visible,)`, bias_1 `(hidden,)`."""
+    """Plain arrays: weights_0 `(visible, hidden)`, bias_0 `(visible,)`, bias_1 `(hidden,)`, and so on upwards.
+
+    precision_i `(units,)` where layer i has a term of half its precision times x^2.
+    """
     machine = trained_machine(state)
     weights = {f"weights_{i}": np.asarray(w) for i, w in enumerate(machine.weights)}
-    return weights | {f"bias_{i}": np.asarray(b) for i, b in enumerate(machine.biases)}
+    biases = {f"bias_{i}": np.asarray(b) for i, b in enumerate(machine.biases)}
+    return (
+        weights | biases | {f"precision_{i}": np.asarray(g) for i, g in enumerate(machine.quadratics) if g is not None}
+    )
 
 
 def rbm_filters(state: ContrastiveState) -> np.ndarray:
-    """The weights to the visible layer."""
-    return np.asarray(trained_machine(state).weights[0])
+    """The weights to the visible layer; of grey levels, what they add to the expected level."""
+    machine = trained_machine(state)
+    weights, width = machine.weights[0], machine.units[0].width
+    return np.asarray(weights if width == 1 else machine.units[0].intensities(weights.T).T)
 
 
 FAMILIES = {
@@ -113,6 +167,6 @@ FAMILIES = {
         arrays=rbm_arrays,
         filters=rbm_filters,
         panels=BOLTZMANN,
-        binary=True,
+        check=rbm_check,
     ),
 }

@@ -41,6 +41,9 @@ class RunConfig:
     """Of everything random in the run."""
     rng: Generator = "counter"
     """Where random bits come from: the fused counter-based generator, JAX's threefry, or the device's own."""
+    stop_gap: float | None = None
+    """Stop early, the learning rate falling over another tenth of the steps so far, where held-out images are this
+    many nats less likely than training ones (by default never)."""
     out: str | None = None
     """The run's folder (by default runs/<model>-<dataset>, with -2, -3, ... where that exists)."""
     resume: str | None = None

@@ -95,20 +95,30 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     path = Path(options.out) if options.out else run.folder / "figures" / f"reconstruct-{name}.png"
     measured, picture = reconstruct(run, removed, options.sweeps, options.seed, path)
     measured = {"remove": options.remove} | measured | {"figure": str(picture)}
-    return measured, (
-        f"{options.remove} removed from {count} test images: {100 * measured['pixel_error']:.2f} % of their pixels "
-        f"wrong (the training mean: {100 * measured['pixel_error_of_mean']:.2f} %),\n"
-        f"{measured['nats_per_pixel']:.4f} nats a removed pixel (the training mean: "
-        f"{measured['nats_per_pixel_of_mean']:.4f})\n{picture}"
-    )
+    return measured, "\n".join([*sentences(options.remove, measured), str(picture)])
+
+
+def sentences(remove: str, measured: dict[str, Any]) -> list[str]:
+    """What a person reads; shares of wrong pixels make sense for binary ones only."""
+
+    def beside_mean(name: str, text: str, scale: float = 1.0, unit: str = "") -> str:
+        own, of_mean = (f"{scale * measured[name + suffix]:.4g}{unit}" for suffix in ("", "_of_mean"))
+        return f"{own} {text} (the training mean: {of_mean})"
+
+    lines = [f"{remove} removed from {measured['images']} test images"]
+    lines.append(beside_mean("squared_error", "mean squared error a removed pixel"))
+    if "pixel_error" in measured:
+        lines.append(beside_mean("pixel_error", "of the removed pixels wrong", 100.0, " %"))
+        lines.append(beside_mean("nats_per_pixel", "nats a removed pixel"))
+    return lines
 
 
 def reconstruct(run: Run, removed: np.ndarray, sweeps: int, seed: int, path: Path) -> tuple[dict[str, Any], Path]:
     """Fill in removed pixels of the first test images; errors, and the picture original | damaged | reconstruction.
 
-    `pixel_error`: share of removed pixels whose expected value is on the wrong side of one half. `nats_per_pixel`:
-    mean of -log p(true pixel) under the expected values, pixel by pixel. Both beside those of the training images'
-    mean, which knows nothing of the image.
+    `squared_error`: mean over the removed pixels. Of binary ones also `pixel_error`, the share of those whose expected
+    value is on the wrong side of one half, and `nats_per_pixel`, the mean of -log p(true pixel) under the expected
+    values, pixel by pixel. All beside those of the training images' mean, which knows nothing of the image.
     """
     assert run.family.reconstruct is not None
     train, test = fixed_splits(run)
@@ -117,10 +127,12 @@ def reconstruct(run: Run, removed: np.ndarray, sweeps: int, seed: int, path: Pat
     known = np.broadcast_to(train.mean(0), truth.shape)
     measured: dict[str, Any] = {"images": len(truth), "removed_pixels": int(removed.sum()), "sweeps": sweeps}
     for suffix, guess in (("", filled), ("_of_mean", known)):
-        p = np.clip(guess[removed].astype(np.float64), 1e-4, 1 - 1e-4)
-        x = truth[removed]
-        measured["pixel_error" + suffix] = float(np.mean((p > 0.5) != (x > 0.5)))
-        measured["nats_per_pixel" + suffix] = float(-np.mean(np.where(x > 0.5, np.log(p), np.log1p(-p))))
+        x, p = truth[removed], guess[removed].astype(np.float64)
+        measured["squared_error" + suffix] = float(np.mean((p - x) ** 2))
+        if np.all((x == 0) | (x == 1)):
+            p = np.clip(p, 1e-4, 1 - 1e-4)
+            measured["pixel_error" + suffix] = float(np.mean((p > 0.5) != (x > 0.5)))
+            measured["nats_per_pixel" + suffix] = float(-np.mean(np.where(x > 0.5, np.log(p), np.log1p(-p))))
     shown = slice(0, 16)
     columns = {
         "original": truth[shown],

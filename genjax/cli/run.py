@@ -44,11 +44,8 @@ def prepare(config: RunConfig, family: Family) -> Prepared:
     dataset = data.load(config.dataset, config.data_dir, config.size)
     if not config.validation:
         dataset = dataset.without_validation()
-    if family.binary and config.binarisation == "none" and not binary(dataset.train[:1000]):
-        raise UserError(
-            f"--binarisation none leaves {config.dataset} with intensities between 0 and 1, "
-            "and this model takes binary pixels; choose sampled or threshold."
-        )
+    if family.check is not None:
+        family.check(config, dataset)
     held_out = None
     if len(dataset.validation):
         x = data.binarise_fixed(dataset.validation[:1000], config.binarisation, FIXED_DRAW)
@@ -56,11 +53,6 @@ def prepare(config: RunConfig, family: Family) -> Prepared:
     images, labels = jnp.asarray(dataset.train), jnp.asarray(dataset.labels.train)
     plan = loop.plan(len(dataset.train), config.batch_size, config.binarisation)
     return Prepared(dataset, loop.TrainingSet(images, labels, held_out), plan)
-
-
-def binary(images: np.ndarray) -> bool:
-    """Whether all intensities are 0 or 1."""
-    return bool(np.all((images == 0) | (images == 1)))
 
 
 def read_config(folder: Path) -> tuple[str, Family, RunConfig]:
@@ -107,3 +99,9 @@ def fixed_splits(run: Run) -> tuple[np.ndarray, np.ndarray]:
     how = run.config.binarisation
     dataset = run.prepared.dataset
     return data.binarise_fixed(dataset.train, how, FIXED_DRAW + 1), data.binarise_fixed(dataset.test, how, FIXED_DRAW)
+
+
+def fixed_batches(run: Run) -> tuple[Batch, Batch]:
+    """The same with their labels."""
+    (train, test), labels = fixed_splits(run), run.prepared.dataset.labels
+    return Batch(jnp.asarray(train), jnp.asarray(labels.train)), Batch(jnp.asarray(test), jnp.asarray(labels.test))

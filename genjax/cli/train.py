@@ -16,8 +16,8 @@ from genjax.cli.progress import Bar
 from genjax.cli.run import Prepared, Run, initial_state, prepare, read_config, restore_newest
 from genjax.data import catalog
 from genjax.errors import Diverged, UserError
+from genjax.training import early, loop
 from genjax.training import folder as run_folder
-from genjax.training import loop
 from genjax.training.checkpoint import Checkpoints
 from genjax.typing import Algorithm
 
@@ -82,9 +82,22 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
             hyper = state.hyper
             state, first_step = restore_newest(folder, state)
             state = state._replace(hyper=hyper)  # a longer run's rates fall more slowly
+            stopped = run_folder.read_config(folder).get("decided", {}).get("stopped_early")
+            if stopped is not None:
+                total = stopped["total_steps"]
+                state = early.shorten(state, getattr(config, "schedule", "constant"), stopped["step"], total)
             lengthen(folder, config, first_step, total)
         say(f"{folder}: {model} on {config.dataset}, {len(prepared.dataset.train)} images, {total} steps")
-        state, seconds = run(folder, config, algorithm, prepared, state, total, first_step, signals)
+        began = time.perf_counter()
+        try:
+            state = run(folder, config, algorithm, prepared, state, total, first_step, signals)
+        except early.Stopped as stop:
+            total = early.new_end(stop.chunk.step, prepared.plan)
+            say(f"the held-out gap is {stop.chunk.metrics['free_energy_gap']:.2f} nats: ends at step {total}")
+            state = early.shorten(stop.chunk.state, getattr(config, "schedule", "constant"), stop.chunk.step, total)
+            record_stop(folder, stop.chunk.step, total)
+            state = run(folder, config, algorithm, prepared, state, total, stop.chunk.step, signals)
+        seconds = time.perf_counter() - began
     done = Run(folder, model, family, config, prepared, state, total)
     result: dict[str, Any] = {"run": str(folder), "steps": total, "training_seconds": round(seconds, 2)}
     lines = [f"{folder}: {total} steps in {seconds:.0f} s"]
@@ -98,9 +111,9 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
 
 def check(config: Any) -> None:
     """Refuse numbers outside their range, each by its option's name."""
-    counts = ("epochs", "batch_size", "size", "hidden", "k", "chains", "learning_rate")
+    counts = ("epochs", "batch_size", "size", "hidden", "k", "chains", "learning_rate", "stop_gap", "swap_every")
     positive(config, *[name for name in counts if hasattr(config, name)])
-    at_least(config, 2, "temperatures", "ais_chains")
+    at_least(config, 2, "temperatures", "ais_chains", *[name for name in ("rungs", "levels") if hasattr(config, name)])
     at_least(config, 0, "checkpoint_seconds", "weight_decay")
     for name, low, high in (("momentum", 0, 1), ("average", 0, 1)):
         value = getattr(config, name, 0)
@@ -168,11 +181,12 @@ def run(
     total: int,
     first_step: int,
     signals: Signals,
-) -> tuple[Any, float]:
-    """Train with a progress bar, metrics and checkpoints; the last state and the seconds that it took."""
+) -> Any:
+    """Train with a progress bar, metrics and checkpoints; the last state. Raises `early.Stopped` where asked to."""
     checkpoints = Checkpoints(folder / "checkpoints")
     checkpoints.save(first_step, state)
-    kept, began = time.perf_counter(), time.perf_counter()
+    kept = time.perf_counter()
+    may_stop = config.stop_gap is not None and "stopped_early" not in run_folder.read_config(folder).get("decided", {})
     with Bar("training", total) as bar:
 
         def record(chunk: loop.Chunk) -> None:
@@ -180,7 +194,8 @@ def run(
             entry = {"step": chunk.step, "epoch": chunk.epoch, "seconds": round(chunk.seconds, 3)}
             run_folder.append_metrics(folder, entry | chunk.metrics)
             now = time.perf_counter()
-            if chunk.step == total or signals.number or now - kept >= config.checkpoint_seconds:
+            stop = may_stop and chunk.step < total and early.too_wide(chunk, config.stop_gap or 0.0)
+            if chunk.step == total or signals.number or stop or now - kept >= config.checkpoint_seconds:
                 checkpoints.save(chunk.step, chunk.state)
                 kept = now
             speed = (chunk.step - first_step) / chunk.seconds
@@ -188,6 +203,8 @@ def run(
             bar.update(chunk.step, f"epoch {chunk.epoch:.0f}  {speed:.0f} steps/s  " + "  ".join(notes))
             if signals.number:
                 raise Interrupted(signals.number)
+            if stop:
+                raise early.Stopped(chunk)
 
         try:
             key = random.key(config.seed, config.rng)
@@ -197,4 +214,11 @@ def run(
             raise Diverged(f"{error}; the last good checkpoint is {last}; train anew with a lower rate.") from None
         finally:
             checkpoints.close()
-    return state, time.perf_counter() - began
+    return state
+
+
+def record_stop(folder: Path, step: int, total: int) -> None:
+    """Write into config.json where an early stop came, so that a resumed run ends there too."""
+    saved = run_folder.read_config(folder)
+    saved.setdefault("decided", {})["stopped_early"] = {"step": step, "total_steps": total}
+    run_folder.write_json(folder / "config.json", saved)

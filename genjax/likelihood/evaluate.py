@@ -1,17 +1,15 @@
-"""The whole judgement of a two-layer machine on images: log Z, log-likelihoods, pseudo-likelihoods."""
+"""The whole judgement of a machine whose even layers the data give: log Z, log-likelihoods, pseudo-likelihoods."""
 
 import math
 from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from genjax.boltzmann.machine import Machine
+from genjax.boltzmann.machine import Machine, States, marginal
 from genjax.boltzmann.path import uncoupled
-from genjax.boltzmann.rbm import free_energy
 from genjax.likelihood import ais, exact
 from genjax.likelihood.estimate import LogZ, exact_log_z, log_likelihood, refute
 from genjax.likelihood.pseudo import one_pixel_pseudo_log_likelihood, pseudo_log_likelihood
@@ -35,47 +33,71 @@ def log_partition(
     return ais.log_z(key, machine, uncoupled(machine, images), temperatures, chains, progress)
 
 
-def log_densities(machine: Machine, images: Float[np.ndarray, "images visible"], block: int = 5000) -> np.ndarray:
-    """Unnormalised log-probability -F(v) of each image, float64 `(images,)` nats, in blocks so that memory is flat."""
-    density = jax.jit(lambda machine, x: -free_energy(machine, x))
-    parts = [density(machine, jnp.asarray(images[i : i + block])) for i in range(0, len(images), block)]
+def log_densities(machine: Machine, data: States, block: int = 5000) -> np.ndarray:
+    """Log of the unnormalised probability of the even layers, hidden units summed out, float64 `(images,)` nats.
+
+    In blocks, so that memory is flat.
+    """
+    density = jax.jit(lambda machine, data: marginal(machine, data, 1))
+    parts = [density(machine, rows(data, slice(i, i + block))) for i in range(0, len(data[0]), block)]
     return np.concatenate([np.asarray(part, np.float64) for part in parts])
+
+
+def rows(data: States, index: slice) -> States:
+    """Some of the images."""
+    return jax.tree.map(lambda x: x[index], data)
+
+
+def distinct(machine: Machine, data: States) -> np.ndarray:
+    """Indices of states that differ from each other; none where states are not discrete, so cannot be summed."""
+    layers = [layer for layer, x in enumerate(data) if x is not None]
+    if any(machine.units[layer].states is None for layer in layers):
+        return np.zeros(0, int)
+    everything = np.concatenate([np.asarray(data[layer]) > 0 for layer in layers], axis=1)
+    return np.unique(np.packbits(everything, axis=1), axis=0, return_index=True)[1]
 
 
 def evaluate(
     key: Key[Array, ""],
     machine: Machine,
-    train: Float[np.ndarray, "train visible"],
-    test: Float[np.ndarray, "test visible"],
+    train: States,
+    test: States,
     temperatures: int = 10_000,
     chains: int = 500,
     progress: Callable[[float], None] | None = None,
 ) -> dict[str, Any]:
-    """Everything that `genjax evaluate` says of a machine on binary images, as plain numbers (nats an image).
+    """Everything that `genjax evaluate` says of a machine on data, as plain numbers (nats an image).
 
-    `bracket` holds both sides of a log-likelihood where both are known, otherwise None.
+    `train` and `test` hold the even layers, `(images, units)` each, and None for the hidden ones. `bracket` holds both
+    sides of a log-likelihood where both are known, otherwise None.
     """
-    log_z = log_partition(subkey(key, "log_z"), machine, jnp.asarray(train[:10_000]), temperatures, chains, progress)
+    log_z = log_partition(subkey(key, "log_z"), machine, train[0][:10_000], temperatures, chains, progress)
     densities = {"test": log_densities(machine, test), "train": log_densities(machine, train)}
-    everything = np.concatenate([test, train]).astype(np.uint8)
-    _, distinct = np.unique(np.packbits(everything, axis=1), axis=0, return_index=True)
-    log_z = refute(log_z, np.concatenate([densities["test"], densities["train"]])[distinct])
+    both = jax.tree.map(lambda *x: np.concatenate(x), test, train)
+    values = np.concatenate([densities["test"], densities["train"]])[distinct(machine, both)]
+    log_z = refute(log_z, values) if len(values) else log_z
     likelihoods = {}
     for split, values in densities.items():
         answer = log_likelihood(values, log_z)._asdict()
         likelihoods[split] = answer | {"bracket": [answer["mean"]] * 2 if log_z.kind == "exact" else None}
-    some = jnp.asarray(test[:1000])
-    exact_pseudo = np.asarray(jax.jit(pseudo_log_likelihood)(machine, some))
-    one_pixel = np.asarray(jax.jit(one_pixel_pseudo_log_likelihood)(subkey(key, "pixel"), machine, some))
     numbers = log_z._asdict()
     if math.isinf(numbers["effective_samples"]):
         numbers["effective_samples"] = None
     return {
         "log_likelihood": likelihoods,
         "log_z": numbers,
-        "pseudo_log_likelihood": {
-            "exact": float(exact_pseudo.mean()),
-            "one_pixel_estimate": float(one_pixel.mean()),
-            "images": len(some),
-        },
+        "pseudo_log_likelihood": pseudo(subkey(key, "pixel"), machine, rows(test, slice(1000))),
+    }
+
+
+def pseudo(key: Key[Array, ""], machine: Machine, data: States) -> dict[str, Any] | None:
+    """Pseudo-log-likelihoods, exact and by one pixel an image; None for visible units of more than two values."""
+    if machine.units[0].states != 2:
+        return None
+    exact_pseudo = np.asarray(jax.jit(pseudo_log_likelihood)(machine, data))
+    one_pixel = np.asarray(jax.jit(one_pixel_pseudo_log_likelihood)(key, machine, data))
+    return {
+        "exact": float(exact_pseudo.mean()),
+        "one_pixel_estimate": float(one_pixel.mean()),
+        "images": len(exact_pseudo),
     }

@@ -1,4 +1,4 @@
-"""Exact sums: every state of the side with fewer units is visited, the other side summed out in closed form."""
+"""Exact sums: every state of the side with fewer of them is visited, the other side summed out in closed form."""
 
 from functools import partial
 
@@ -7,17 +7,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int
 
-from genjax.boltzmann.machine import Machine, States, larger_parity, marginal
+from genjax.boltzmann.machine import Machine, States, marginal
 from genjax.errors import UserError
 
 MOST_STATES = 2**24
 BLOCK = 2**13
 
 
-def states_to_visit(machine: Machine) -> int | None:
-    """How many states the smaller side has; None where a unit type of it cannot be enumerated."""
+def states_of(machine: Machine, parity: int) -> int | None:
+    """How many joint states the layers of one parity have; None where a unit type of theirs cannot be enumerated."""
     total = 1
-    for layer in machine.layers(1 - larger_parity(machine)):
+    for layer in machine.layers(parity):
         unit = machine.units[layer]
         if unit.states is None:
             return None
@@ -25,16 +25,29 @@ def states_to_visit(machine: Machine) -> int | None:
     return total
 
 
+def visited_parity(machine: Machine) -> int:
+    """The parity whose states are visited: the one with fewer, the other being summed (or integrated) out."""
+    even, odd = (states_of(machine, parity) for parity in (0, 1))
+    if even is None or odd is None:
+        return 0 if odd is None else 1
+    return 0 if even <= odd else 1
+
+
+def states_to_visit(machine: Machine) -> int | None:
+    """How many states an exact sum takes; None where neither side can be enumerated."""
+    return states_of(machine, visited_parity(machine))
+
+
 def enumerable(machine: Machine) -> bool:
-    """Whether `log_z` and `moments` take this machine: a smaller side of at most 2^24 states."""
+    """Whether `log_z` and `moments` take this machine: one side has at most 2^24 states."""
     total = states_to_visit(machine)
     return total is not None and total <= MOST_STATES
 
 
 def states_at(machine: Machine, index: Int[Array, " n"]) -> States:
-    """States number `index` of the smaller side: `(n, units)` for its layers, None for the others."""
+    """States number `index` of the visited side: `(n, units)` for its layers, None for the others."""
     state: list[Array | None] = [None] * machine.depth
-    for layer in machine.layers(1 - larger_parity(machine)):
+    for layer in machine.layers(visited_parity(machine)):
         unit = machine.units[layer]
         assert unit.states is not None
         count = machine.sizes[layer] // unit.width
@@ -48,7 +61,7 @@ def states_at(machine: Machine, index: Int[Array, " n"]) -> States:
 
 def _block_log_z(machine: Machine, start: Array, size: int, total: Array) -> Array:
     index = start + jnp.arange(size)
-    values = marginal(machine, states_at(machine, index))
+    values = marginal(machine, states_at(machine, index), 1 - visited_parity(machine))
     return jax.nn.logsumexp(jnp.where(index < total, values, -jnp.inf))
 
 
@@ -74,7 +87,7 @@ def _partition(machine: Machine) -> tuple[int, int, int]:
 def log_z(machine: Machine) -> float:
     """Exact log Z in nats, any depth, in blocks of states so that memory stays flat.
 
-    Raises `UserError` where the smaller side has more than 2^24 states.
+    Raises `UserError` where the side with fewer states has more than 2^24.
     """
     total, size, blocks = _partition(machine)
     return float(np.logaddexp.reduce(np.asarray(_blocks_log_z(machine, jnp.asarray(total), size, blocks), np.float64)))

@@ -165,21 +165,24 @@ def run(
     Memory grows with `rounds` only by the observations (None without `observe`). A step draws from
     `fold_in(key, state.round)`: a run and the same run in two parts, under one key, agree.
     """
-    rungs, chains = state.replica.shape
-    nothing = Info(
-        rounds=jnp.zeros((), jnp.int32),
-        attempts=jnp.zeros(rungs - 1, jnp.int32),
-        accepted=jnp.zeros(rungs - 1, jnp.float32),
-        trips=jnp.zeros(chains, jnp.int32),
-    )
 
     def one(carry: tuple[State, Info], _: None) -> tuple[tuple[State, Info], Any]:
         state, total = carry
         state, info = step(jax.random.fold_in(key, state.round), ladder, state, sweeps)
         return (state, jax.tree.map(jnp.add, total, info)), None if observe is None else observe(state)
 
-    (state, info), observed = jax.lax.scan(one, (state, nothing), None, length=rounds)
+    (state, info), observed = jax.lax.scan(one, (state, no_info(*state.replica.shape)), None, length=rounds)
     return state, info, observed
+
+
+def no_info(rungs: int, chains: int) -> Info:
+    """Of no rounds: where sums begin."""
+    return Info(
+        rounds=jnp.zeros((), jnp.int32),
+        attempts=jnp.zeros(rungs - 1, jnp.int32),
+        accepted=jnp.zeros(rungs - 1, jnp.float32),
+        trips=jnp.zeros(chains, jnp.int32),
+    )
 
 
 def report(info: Info) -> Report:

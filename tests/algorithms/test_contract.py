@@ -16,6 +16,11 @@ CASES = {
     "cd": (contrastive, ContrastiveConfig(hidden=5, negative="cd", k=2)),
     "plain": (contrastive, ContrastiveConfig(hidden=5, centred=False, momentum=0.5, optimiser="nesterov")),
     "adam": (contrastive, ContrastiveConfig(hidden=5, optimiser="adam", momentum=0.9, schedule="cosine")),
+    "tempered": (contrastive, ContrastiveConfig(hidden=5, chains=7, negative="tempered", rungs=3)),
+    "trajectory": (contrastive, ContrastiveConfig(hidden=5, chains=7, negative="trajectory", rungs=3, swap_every=2)),
+    "gaussian": (contrastive, ContrastiveConfig(hidden=5, visible_type="gaussian", hidden_type="spin")),
+    "rectified": (contrastive, ContrastiveConfig(hidden=5, visible_type="spin", hidden_type="rectified")),
+    "classes": (contrastive, ContrastiveConfig(hidden=5, visible_type="categorical", levels=3, classes=3)),
     "average": (contrastive, ContrastiveConfig(hidden=5, average=0.5, schedule="constant")),
 }
 

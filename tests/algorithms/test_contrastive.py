@@ -12,10 +12,9 @@ from genjax.algorithms.contrastive import (
     contrastive,
     gradient,
     largest,
-    negative_phase,
-    positive_phase,
     trained_machine,
 )
+from genjax.algorithms.negative import expected, sweeps
 from genjax.boltzmann.rbm import free_energy
 from genjax.likelihood import exact
 from genjax.likelihood.pseudo import pseudo_log_likelihood
@@ -52,10 +51,8 @@ def test_the_positive_phase_is_the_expectation():
     visible = jnp.asarray(all_states((4,))[0], jnp.float32)
     p = probabilities(machine)
     joint = all_states((4, 3))
-    expected = [
-        (p * np.all(joint[0] == v, 1)) @ joint[1] / p[np.all(joint[0] == v, 1)].sum() for v in np.asarray(visible)
-    ]
-    np.testing.assert_allclose(positive_phase(machine, visible)[1], expected, atol=1e-5)
+    right = [(p * np.all(joint[0] == v, 1)) @ joint[1] / p[np.all(joint[0] == v, 1)].sum() for v in np.asarray(visible)]
+    np.testing.assert_allclose(expected(machine, (visible, None))[1], right, atol=1e-5)
 
 
 def test_the_negative_phase_at_the_target_gives_the_models_moments():
@@ -64,7 +61,7 @@ def test_the_negative_phase_at_the_target_gives_the_models_moments():
     p, joint, chains = probabilities(machine), all_states((4, 3)), 200_000
     start = np.random.default_rng(0).choice(len(p), chains, p=p)
     state = tuple(jnp.asarray(x[start], jnp.float32) for x in joint)
-    _, negative = jax.jit(negative_phase, static_argnums=3)(jax.random.key(0), machine, state, 3)
+    _, negative = jax.jit(sweeps, static_argnums=3)(jax.random.key(0), machine, state, 3)
     statistics = gradient(machine, tuple(x * 0 for x in negative), negative, (jnp.zeros(4), jnp.zeros(3)))
     for found, truth in zip(jax.tree.leaves(statistics), jax.tree.leaves(exact.moments(machine))):
         assert np.all(np.abs(found - truth) < 5.5 * 0.5 / np.sqrt(chains))
@@ -176,7 +173,7 @@ def test_observe_says_what_it_names():
     seen = algorithm.observe(jax.random.key(2), state._replace(machine=machine, average=machine), train, held_out)
     for prefix, x in (("", train.x), ("held_out_", held_out.x)):
         assert float(seen[prefix + "free_energy"]) == pytest.approx(float(free_energy(machine, x).mean()), abs=1e-4)
-        exact_pseudo = float(pseudo_log_likelihood(machine, x).mean())
+        exact_pseudo = float(pseudo_log_likelihood(machine, (x, None)).mean())
         assert float(seen[prefix + "pseudo_likelihood"]) == pytest.approx(exact_pseudo, rel=0.05)
         assert 0 < float(seen[prefix + "reconstruction_error"]) < 0.5
     gap = float(seen["held_out_free_energy"]) - float(seen["free_energy"])
@@ -192,5 +189,5 @@ def test_offsets_are_the_datas_means():
     state = algorithm.init(jax.random.key(0), example, hyper)
     new, _ = algorithm.step(jax.random.key(1), state, example.batch)
     np.testing.assert_array_equal(new.offsets[0], example.mean)
-    hidden = np.asarray(positive_phase(state.machine, x)[1]).mean(0)
+    hidden = np.asarray(expected(state.machine, (x, None))[1]).mean(0)
     np.testing.assert_allclose(new.offsets[1], 0.5 + 0.01 * (hidden - 0.5), atol=1e-6)

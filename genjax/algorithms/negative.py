@@ -1,0 +1,240 @@
+"""Negative phases: where the model's own samples come from at each step of learning.
+
+A phase is two functions. `init(key, machine, chains)` makes what it carries from step to step, any pytree;
+`advance(key, machine, carried, data)` returns the new one and the samples, `(chains, units)` a layer with expected
+odd layers. `samples(carried)` finds the chains that belong to the machine itself. Costs are in sweeps of all chains.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, Key
+
+from genjax.boltzmann.machine import Machine, States, marginal, mean
+from genjax.likelihood.ais import uncoupled_log_z
+from genjax.random import subkey
+from genjax.sampling import tempering
+from genjax.sampling.gibbs import draw, initial_state, update
+
+ADAPT_EVERY = 100  # steps between two placements of the temperatures
+LOWEST_RATE = 0.3  # a machine joins its trajectory where swaps with the last one that did get rarer
+MEMORY = 500  # over how many measurements a log ratio between two fixed machines is averaged
+
+
+class Negative(NamedTuple):
+    """One way to sample the machine while it learns."""
+
+    init: Callable[[Key[Array, ""], Machine, int], Any]
+    advance: Callable[[Key[Array, ""], Machine, Any, States], tuple[Any, States]]
+    samples: Callable[[Any], States]
+
+
+def expected(machine: Machine, state: States) -> States:
+    """The state with its odd layers at their expected values given the even ones: exact."""
+    return tuple(x if layer % 2 == 0 else mean(machine, state, layer) for layer, x in enumerate(state))
+
+
+def sweeps(key: Key[Array, ""], machine: Machine, state: States, k: int) -> tuple[States, States]:
+    """k sweeps that end on the hidden side. Returns the chains, and their states with expected hidden units.
+
+    The chains go on from drawn hidden units whose fields also give the expectation: two products a sweep.
+    """
+
+    def one(i: int | Array, state: States) -> States:
+        state = update(jax.random.fold_in(key, 2 * i), machine, state, 0)
+        return update(jax.random.fold_in(key, 2 * i + 1), machine, state, 1)
+
+    state = jax.lax.fori_loop(0, k - 1, one, state)
+    state = one(k - 1, state)  # outside the loop, where XLA finds that the expectation takes the same product
+    return state, expected(machine, state)
+
+
+def persistent(k: int) -> Negative:
+    """PCD (Tieleman 2008): chains that are never restarted. k sweeps."""
+
+    def advance(key: Key[Array, ""], machine: Machine, state: States, data: States) -> tuple[States, States]:
+        return sweeps(key, machine, state, k)
+
+    return Negative(initial_state, advance, lambda state: state)
+
+
+def restarted(k: int) -> Negative:
+    """CD (Hinton 2002): chains that start at each batch's data, as many as it has. k sweeps."""
+
+    def advance(key: Key[Array, ""], machine: Machine, state: States, data: States) -> tuple[States, States]:
+        hidden = draw(subkey(key, "restart"), machine, data, 1)
+        start = tuple(hidden if layer == 1 else x for layer, x in enumerate(data))
+        return sweeps(key, machine, start, k)
+
+    return Negative(initial_state, advance, lambda state: state)
+
+
+class Tempered(NamedTuple):
+    """Chains at all temperatures; `info` counts the swaps since the temperatures were placed."""
+
+    chains: tempering.State
+    base: Machine
+    betas: Float[Array, " rungs"]
+    info: tempering.Info
+
+
+def tempered(k: int, rungs: int) -> Negative:
+    """PCD by parallel tempering (Desjardins et al. 2010), temperatures placed anew as the machine grows.
+
+    Rungs lie on the path from a machine without weights to the machine; each costs k sweeps.
+    """
+
+    def init(key: Key[Array, ""], machine: Machine, chains: int) -> Tempered:
+        betas, base = jnp.linspace(0.0, 1.0, rungs), without_weights(machine)
+        state = tempering.init(key, tempering.path_ladder(base, machine, betas), chains)
+        return Tempered(state, base, betas, tempering.no_info(rungs, chains))
+
+    def advance(key: Key[Array, ""], machine: Machine, carried: Tempered, data: States) -> tuple[Tempered, States]:
+        ladder = tempering.path_ladder(carried.base, machine, carried.betas)
+        chains, info = tempering.step(key, ladder, carried.chains, k)
+        info = jax.tree.map(jnp.add, carried.info, info)
+        due = info.rounds >= ADAPT_EVERY
+        betas = jnp.where(due, tempering.adapt(carried.betas, 1 - tempering.report(info).swap_rate), carried.betas)
+        info = jax.tree.map(lambda x: jnp.where(due, jnp.zeros_like(x), x), info)
+        new = Tempered(chains, carried.base, betas, info)
+        return new, expected(machine, samples(new))
+
+    def samples(carried: Tempered) -> States:
+        return tuple(x[-1] for x in carried.chains.states)
+
+    return Negative(init, advance, samples)
+
+
+class Trajectory(NamedTuple):
+    """Chains of past machines, and of the present one on top.
+
+    - `past`: a ladder of R machines, the first without weights.
+    - `chains`: R + 1 rungs; pair p is (rung p, rung p + 1).
+    - `rates`: `(R,)`, running swap rates of the pairs.
+    - `log_ratios`: `(R,)`, running estimates of log Z of the upper machine over the lower one, in nats; that of the
+      last pair is of the present machine as it last was.
+    - `measured`: `(R,)`, how many measurements each of them averages.
+    """
+
+    past: Machine
+    chains: tempering.State
+    rates: Float[Array, " pairs"]
+    log_ratios: Float[Array, " pairs"]
+    measured: Float[Array, " pairs"]
+    steps: Int[Array, ""]
+
+
+def trajectory(k: int, rungs: int, every: int) -> Negative:
+    """PCD whose chains also wander along the machine's own past (Bereux, Decelle, Furtlehner and Seoane 2025).
+
+    Every `every`-th step all R = `rungs` past machines are swept and swapped with their neighbours; otherwise only
+    the present machine's chains move, k sweeps. A machine joins the past when swaps with the last one that did get
+    rare, in the place of the one that is missed least. The chains of neighbours also give the ratios of their
+    partition functions, so log Z comes along with learning (`log_z`).
+    """
+
+    def init(key: Key[Array, ""], machine: Machine, chains: int) -> Trajectory:
+        past = jax.tree.map(lambda x: jnp.repeat(x[None], rungs, axis=0), without_weights(machine))
+        state = tempering.init(key, with_top(past, machine), chains)
+        zeros = jnp.zeros(rungs)
+        return Trajectory(past, state, jnp.ones(rungs), zeros, zeros, jnp.zeros((), jnp.int32))
+
+    def advance(key: Key[Array, ""], machine: Machine, carried: Trajectory, data: States) -> tuple[Trajectory, States]:
+        carried = jax.lax.cond(
+            carried.steps % every == 0,
+            lambda: wander(subkey(key, "wander"), machine, carried),
+            lambda: stay(subkey(key, "stay"), machine, carried, k),
+        )
+        return carried._replace(steps=carried.steps + 1), expected(machine, samples(carried))
+
+    def samples(carried: Trajectory) -> States:
+        return tuple(x[-1] for x in carried.chains.states)
+
+    return Negative(init, advance, samples)
+
+
+def stay(key: Key[Array, ""], machine: Machine, carried: Trajectory, k: int) -> Trajectory:
+    """k sweeps of the present machine's chains alone."""
+    top, _ = sweeps(key, machine, tuple(x[-1] for x in carried.chains.states), k)
+    states = tuple(x.at[-1].set(y) for x, y in zip(carried.chains.states, top))
+    return carried._replace(chains=carried.chains._replace(states=states))
+
+
+def wander(key: Key[Array, ""], machine: Machine, carried: Trajectory) -> Trajectory:
+    """A round of swaps and a sweep of all rungs; then what the chains say of swap rates and log ratios."""
+    ladder = with_top(carried.past, machine)
+    chains, info = tempering.step(key, ladder, carried.chains)
+    rates = jnp.where(info.attempts > 0, 0.9 * carried.rates + 0.1 * info.accepted, carried.rates)
+    measured = jnp.minimum(carried.measured + 1, MEMORY).at[-1].set(1.0)  # the last pair's upper machine is moving
+    ratios = carried.log_ratios + (log_ratios(ladder, chains.states) - carried.log_ratios) / measured
+    carried = carried._replace(chains=chains, rates=rates, log_ratios=ratios, measured=measured)
+    return jax.lax.cond(rates[-1] < LOWEST_RATE, lambda: joined(machine, carried), lambda: carried)
+
+
+def joined(machine: Machine, carried: Trajectory) -> Trajectory:
+    """The present machine as the newest of the past; the inner one whose neighbours swap best without it goes."""
+    rungs = carried.rates.shape[0]
+    gone = 1 + jnp.argmax(carried.rates[:-1] * carried.rates[1:])
+    place = jnp.arange(rungs)
+    order = jnp.where(place < gone, place, place + 1)  # of R + 1 rungs, the R that stay; the last of them is the top
+    later = jnp.minimum(place + 1, rungs - 1)
+
+    def pairs(old: Array, merge: Callable[[Array, Array], Array], last: float) -> Array:
+        new = jnp.where(place < gone - 1, old, old[later])
+        new = jnp.where(place == gone - 1, merge(old, old[later]), new)
+        return new.at[-1].set(last)
+
+    states = tuple(x[jnp.append(order, rungs)] for x in carried.chains.states)
+    return carried._replace(
+        past=jax.tree.map(lambda x: x[order], with_top(carried.past, machine)),
+        chains=carried.chains._replace(states=states),
+        rates=pairs(carried.rates, jnp.multiply, 1.0),
+        log_ratios=pairs(carried.log_ratios, jnp.add, 0.0),
+        measured=pairs(carried.measured, jnp.minimum, 0.0),
+    )
+
+
+def log_ratios(ladder: Machine, states: States) -> Float[Array, " pairs"]:
+    """log Z of each machine over that of the one below it, in nats, from both machines' chains (Bennett 1976).
+
+    The root of: mean over the lower chains of sigmoid(g - root) = mean over the upper ones of sigmoid(root - g), g the
+    log ratio of the two unnormalised marginals. It is the estimate of least variance from both samples.
+    """
+    log_f = jax.vmap(lambda machine, x: marginal(machine, x, tempering.SUMMED_OUT))
+    upper, lower = (jax.tree.map(lambda x, part=part: x[part], ladder) for part in (slice(1, None), slice(None, -1)))
+    above, below = (tuple(x[part] for x in states) for part in (slice(1, None), slice(None, -1)))
+    of_lower = log_f(upper, below) - log_f(lower, below)
+    of_upper = log_f(upper, above) - log_f(lower, above)
+
+    def halve(_: int | Array, ends: tuple[Array, Array]) -> tuple[Array, Array]:
+        low, high = ends
+        middle = 0.5 * (low + high)
+        up = jax.nn.sigmoid(of_lower - middle[:, None]).mean(1) > jax.nn.sigmoid(middle[:, None] - of_upper).mean(1)
+        return jnp.where(up, middle, low), jnp.where(up, high, middle)
+
+    both = jnp.concatenate([of_lower, of_upper], axis=1)
+    low, high = jax.lax.fori_loop(0, 40, halve, (both.min(1), both.max(1)))
+    return 0.5 * (low + high)
+
+
+def log_z(carried: Trajectory, machine: Machine, judged: Machine) -> Float[Array, ""]:
+    """log Z in nats of a machine near the present one (`judged`: say, an average), from the trajectory's chains."""
+    bottom = jax.tree.map(lambda x: x[0], carried.past)
+    top = with_top(jax.tree.map(lambda x: x[-1:], carried.past), machine)
+    last = log_ratios(top, tuple(x[-2:] for x in carried.chains.states))[0]
+    here = tuple(x[-1] for x in carried.chains.states)
+    change = marginal(judged, here, tempering.SUMMED_OUT) - marginal(machine, here, tempering.SUMMED_OUT)
+    nudge = jax.nn.logsumexp(change) - jnp.log(change.shape[0])
+    return uncoupled_log_z(bottom) + jnp.sum(carried.log_ratios[:-1]) + last + nudge
+
+
+def without_weights(machine: Machine) -> Machine:
+    """The machine at zero weights, as arrays: where ladders begin."""
+    return Machine(jax.tree.map(jnp.zeros_like, machine.weights), machine.biases, machine.units, machine.quadratics)
+
+
+def with_top(past: Machine, machine: Machine) -> Machine:
+    """A ladder with one machine more on top."""
+    return jax.tree.map(lambda xs, x: jnp.concatenate([xs, x[None]]), past, machine)
