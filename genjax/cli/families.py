@@ -24,7 +24,8 @@ class Family(NamedTuple):
     """One kind of model. Functions take its state first; None where a question makes no sense for it.
 
     - `algorithm(config, total_steps)`: the learner and its rates.
-    - `evaluate(key, state, train, test, temperatures, chains, progress)`: plain numbers by name.
+    - `evaluate(key, state, train, test, temperatures, chains, path, schedule, precision, progress)`: plain numbers
+      by name.
     - `sample(key, state, chains, times)`: expected pixels after each number of sweeps `(chains, times, pixels)`,
       and the last states `(chains, pixels)`.
     - `reconstruct(key, state, images, removed, sweeps)`: expected pixels `(images, pixels)`.
@@ -56,7 +57,7 @@ def rbm_algorithm(config: RBMRun, total_steps: int) -> tuple[Algorithm, Hyper]:
 
 def rbm_evaluate(key: Key[Array, ""], state: ContrastiveState, *images: Any, **options: Any) -> dict[str, Any]:
     """Log-likelihoods of a trained machine."""
-    return evaluate(key, trained_machine(state), *images, **options)
+    return evaluate(key, trained_machine(state), *images, start=state.chains, **options)
 
 
 @jax.jit

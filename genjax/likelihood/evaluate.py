@@ -1,7 +1,6 @@
 """The whole judgement of a two-layer machine on images: log Z, log-likelihoods, pseudo-likelihoods."""
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -10,10 +9,10 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 
 from genjax.boltzmann.machine import Machine
-from genjax.boltzmann.path import uncoupled
 from genjax.boltzmann.rbm import free_energy
-from genjax.likelihood import ais, exact
-from genjax.likelihood.estimate import LogZ, exact_log_z, log_likelihood, refute
+from genjax.likelihood import exact
+from genjax.likelihood.bracket import bracket
+from genjax.likelihood.estimate import LogZ, contradict, exact_log_z, log_likelihood, refute
 from genjax.likelihood.pseudo import one_pixel_pseudo_log_likelihood, pseudo_log_likelihood
 from genjax.random import subkey
 
@@ -21,18 +20,17 @@ EXACT_STATES = 2**20  # seconds on two cores
 
 
 def log_partition(
-    key: Key[Array, ""],
-    machine: Machine,
-    images: Float[Array, "images visible"],
-    temperatures: int = 10_000,
-    chains: int = 500,
-    progress: Callable[[float], None] | None = None,
-) -> LogZ:
-    """Log Z in nats: exact where the smaller side has at most 2^20 states, otherwise by AIS from the images' means."""
+    key: Key[Array, ""], machine: Machine, images: Float[Array, "images visible"], **options: Any
+) -> tuple[LogZ, LogZ | None]:
+    """Log Z in nats: exact where the smaller side has at most 2^20 states, otherwise by AIS from the images' means.
+
+    Next to an AIS estimate, that of reverse AIS; options are those of `bracket`.
+    """
     states = exact.states_to_visit(machine)
     if states is not None and states <= EXACT_STATES:
-        return exact_log_z(exact.log_z(machine), f"enumeration of {states} states")
-    return ais.log_z(key, machine, uncoupled(machine, images), temperatures, chains, progress)
+        return exact_log_z(exact.log_z(machine), f"enumeration of {states} states"), None
+    forward, reverse = bracket(key, machine, images, **options)
+    return contradict(forward, reverse), reverse
 
 
 def log_densities(machine: Machine, images: Float[np.ndarray, "images visible"], block: int = 5000) -> np.ndarray:
@@ -47,15 +45,14 @@ def evaluate(
     machine: Machine,
     train: Float[np.ndarray, "train visible"],
     test: Float[np.ndarray, "test visible"],
-    temperatures: int = 10_000,
-    chains: int = 500,
-    progress: Callable[[float], None] | None = None,
+    **options: Any,
 ) -> dict[str, Any]:
     """Everything that `genjax evaluate` says of a machine on binary images, as plain numbers (nats an image).
 
-    `bracket` holds both sides of a log-likelihood where both are known, otherwise None.
+    `options` are those of `bracket`. A log-likelihood's `bracket` holds the estimates of both sides, lower first (where
+    the two agree, noise decides which that is).
     """
-    log_z = log_partition(subkey(key, "log_z"), machine, jnp.asarray(train[:10_000]), temperatures, chains, progress)
+    log_z, reverse = log_partition(subkey(key, "log_z"), machine, jnp.asarray(train[:10_000]), **options)
     densities = {"test": log_densities(machine, test), "train": log_densities(machine, train)}
     everything = np.concatenate([test, train]).astype(np.uint8)
     _, distinct = np.unique(np.packbits(everything, axis=1), axis=0, return_index=True)
@@ -63,19 +60,23 @@ def evaluate(
     likelihoods = {}
     for split, values in densities.items():
         answer = log_likelihood(values, log_z)._asdict()
-        likelihoods[split] = answer | {"bracket": [answer["mean"]] * 2 if log_z.kind == "exact" else None}
+        other = answer["mean"] if reverse is None else float(values.mean()) - reverse.mean
+        likelihoods[split] = answer | {"bracket": sorted([other, answer["mean"]])}
     some = jnp.asarray(test[:1000])
     exact_pseudo = np.asarray(jax.jit(pseudo_log_likelihood)(machine, some))
     one_pixel = np.asarray(jax.jit(one_pixel_pseudo_log_likelihood)(subkey(key, "pixel"), machine, some))
-    numbers = log_z._asdict()
-    if math.isinf(numbers["effective_samples"]):
-        numbers["effective_samples"] = None
     return {
         "log_likelihood": likelihoods,
-        "log_z": numbers,
+        "log_z": numbers(log_z) | {"reverse": None if reverse is None else numbers(reverse)},
         "pseudo_log_likelihood": {
             "exact": float(exact_pseudo.mean()),
             "one_pixel_estimate": float(one_pixel.mean()),
             "images": len(some),
         },
     }
+
+
+def numbers(log_z: LogZ) -> dict[str, Any]:
+    """An estimate's fields by name, as JSON takes them."""
+    answer = log_z._asdict()
+    return answer | {"effective_samples": None} if math.isinf(answer["effective_samples"]) else answer
