@@ -155,7 +155,8 @@ def _along(
     if len(betas) < 2 or betas[0] != 0 or not np.isclose(betas[-1], 1):
         raise UserError(f"AIS takes at least 2 temperatures, from 0 to 1; got {len(betas)}.")
     parity, stretches = larger_parity(path[-1]), len(path) - 1
-    within = [np.unique(np.clip(np.asarray(betas, np.float64) * stretches - s, 0, 1)) for s in range(stretches)]
+    everywhere = np.asarray(betas, np.float64) * stretches
+    within = [np.unique(np.clip(everywhere - s, 0, 1).round(12)) for s in range(stretches)]  # knots are met exactly
     block = min(BLOCK, max(len(local) for local in within) - 1)
     total, deviations, stood = np.zeros(state[0].shape[0]), [], []
     blocks, done = sum(-(-(len(local) - 1) // block) for local in within), 0

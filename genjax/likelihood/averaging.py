@@ -6,6 +6,10 @@ b times the machine's. A geometric path of a machine with far modes lets most of
 one every mode keeps its share. The machine of given moments maximises theta m - log Z(theta), which is concave: with
 exact gradients where the machine can be enumerated, by stochastic ascent with persistent chains otherwise. Any knots
 give an unbiased estimate, so knots that are fitted roughly cost precision alone.
+
+It is no gain for every machine. Standard deviation of the log weights, 100 adapted temperatures, geometric against
+nine averaged knots: two far modes (10-8) 0.66 against 0.49, digits (64-10, trained) 0.25 against 0.20, random weights
+of deviation 1.5 (8-6) 0.23 against 0.24, of deviation 3 (10-8, frustrated) 0.41 against 0.55.
 """
 
 import dataclasses

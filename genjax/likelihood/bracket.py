@@ -89,14 +89,14 @@ def bracket(
     by a pilot run; the numbers given are not read. Reverse AIS takes the same temperatures and as many chains, if
     there are so many in `start`.
     """
-    go = [part(progress, *ends) for ends in ((0, 0.05), (0.05, 0.1), (0.1, 0.65), (0.65, 0.7), (0.7, 1))]
+    go = [part(progress, *ends) for ends in ((0.0, 0.05), (0.05, 0.1), (0.1, 0.65), (0.65, 0.7), (0.7, 1.0))]
     base = uncoupled(machine, images)
     most = chains if precision is None else MOST_CHAINS
-    start = starting_points(subkey(key, "start"), machine, images, start, most)
+    state = starting_points(subkey(key, "start"), machine, images, start, most)
     knots = (base, machine)
     if path == "averaged":
-        start = long_run(subkey(key, "to be averaged"), machine, start, SWEEPS, go[0])
-        knots = averaged_path(subkey(key, "knots"), base, machine, KNOTS, start)
+        state = long_run(subkey(key, "to be averaged"), machine, state, SWEEPS, go[0])
+        knots = averaged_path(subkey(key, "knots"), base, machine, KNOTS, state)
     note = ""
     if precision is not None:
         run, note = to_precision(key, knots, precision, pilot(key, knots, go[1]), go[2])
@@ -105,8 +105,8 @@ def bracket(
         if schedule == "adapted":
             betas = adapted(pilot(key, knots, go[1]), temperatures)
         run = ais.upward(key, knots, betas, chains, go[2])
-    start = jax.tree.map(lambda x: x[: len(run.log_weights)], start)
-    samples = long_run(subkey(key, "long run"), machine, start, SWEEPS, go[3])
+    state = jax.tree.map(lambda x: x[: len(run.log_weights)], state)
+    samples = long_run(subkey(key, "long run"), machine, state, SWEEPS, go[3])
     back = ais.downward(subkey(key, "reverse"), knots, run.betas, samples, go[4])
     forward, reverse = ais.forward_log_z(run), ais.reverse_log_z(back)
     return Bracket(

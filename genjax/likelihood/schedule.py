@@ -19,6 +19,7 @@ from genjax.random import subkey
 PILOT_TEMPERATURES, PILOT_CHAINS = 1000, 100  # a fiftieth of a default run
 BEST_VARIANCE, MOST_VARIANCE = 0.25, 0.5  # of the log weights; above, the cost for one standard error grows
 FEWEST, MOST_CHAINS = 100, 1000  # temperatures and chains; an interval needs some, the memory bears so many
+MARGIN = 0.8  # of the precision is aimed for: a run that misses it by a hair costs another
 MOST_SWEEPS = 10**8  # sweeps of single chains: the stated cap of a run to a precision, 20 default runs
 
 
@@ -71,7 +72,7 @@ def to_precision(
     at it favours those that look precise: a bias of second order in the precision.
     """
     spread = float(np.var(first.log_weights, ddof=1)) * len(first.deviations)
-    count, chains = sizes(spread, precision)
+    count, chains = sizes(spread, MARGIN * precision)
     count = max(2, min(count, most_sweeps // chains))
     attempt = 0
     while True:

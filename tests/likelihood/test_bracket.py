@@ -26,7 +26,7 @@ def bias_in_errors(log_weights: np.ndarray, truth: float) -> float:
     return float((ratio.mean() - 1) / (ratio.std() / np.sqrt(len(ratio))))
 
 
-@pytest.mark.parametrize("sizes", [(8, 6), (5, 7), (4, 4, 3), (3, 4, 3, 3)])
+@pytest.mark.parametrize("sizes", [(5, 7), (4, 4, 3)])
 def test_both_ways_are_unbiased_and_their_logs_lie_on_either_side(sizes):
     """Few temperatures, many chains: the means of the weights are Z and 1 / Z, those of the logs far to the sides."""
     machine = random_machine(sizes, 1.5, seed=1)
@@ -90,18 +90,17 @@ def test_samples_are_not_given_away():
     np.testing.assert_allclose(runs[0].betas, ais.temperatures(8)[::-1])
 
 
-@pytest.mark.parametrize("sizes", [(9, 7), (5, 4, 3)])
-def test_a_bracket_holds_the_truth(sizes):
-    """From chains that began on images; 400 images, so at most 400 chains come back."""
-    machine = random_machine(sizes, 1.0, seed=2)
-    images = jnp.asarray(np.random.default_rng(0).integers(0, 2, (400, sizes[0])), jnp.float32)
+def test_a_bracket_holds_the_truth():
+    """From chains that began on images; 200 images, so at most 200 chains come back."""
+    machine = random_machine((5, 4, 3), 1.0, seed=2)
+    images = jnp.asarray(np.random.default_rng(0).integers(0, 2, (200, 5)), jnp.float32)
     said = []
-    both = bracket(jax.random.key(0), machine, images, temperatures=300, chains=500, progress=said.append)
+    both = bracket(jax.random.key(0), machine, images, temperatures=200, chains=250, progress=said.append)
     truth = exact.log_z(machine)
     for side in both:
         assert side.trusted
         assert abs(side.mean - truth) < 5.5 * side.standard_error < 0.1
-    assert "400 chains after 1000 sweeps" in both.reverse.estimator
+    assert "200 chains after 1000 sweeps" in both.reverse.estimator
     assert said == sorted(said)
     assert said[-1] == pytest.approx(1)
     assert contradict(*both).trusted
@@ -154,7 +153,7 @@ def test_an_evaluation_holds_both_sides(monkeypatch):
     mean = exactly["log_likelihood"]["test"]["mean"]
     assert exactly["log_likelihood"]["test"]["bracket"] == [mean, mean]
     monkeypatch.setattr(evaluation, "EXACT_STATES", 0)
-    options = {"temperatures": 300, "chains": 200}
+    options = {"temperatures": 200, "chains": 200}
     answer = evaluation.evaluate(jax.random.key(0), machine, images, images[:100], **options)
     for split in ("test", "train"):
         low, high = answer["log_likelihood"][split]["bracket"]

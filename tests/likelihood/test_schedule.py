@@ -1,5 +1,7 @@
 """Temperatures that adapt, and effort chosen for a precision, on machines whose log Z is known."""
 
+from functools import cache
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,10 +13,16 @@ from genjax.likelihood import ais, exact, schedule
 from tests.machines import random_machine
 
 
+@cache
 def hard():
     """A machine with a smaller side of 10 units to enumerate, and 60 that make its path long."""
     machine = random_machine((60, 10), 0.8, seed=4)
     return machine, (uncoupled(machine, jnp.full((1, 60), 0.5)), machine)
+
+
+@cache
+def pilot_of_hard() -> ais.Annealed:
+    return schedule.pilot(jax.random.key(0), hard()[1])
 
 
 def ratio_of_extremes(run: ais.Annealed) -> float:
@@ -23,10 +31,10 @@ def ratio_of_extremes(run: ais.Annealed) -> float:
 
 def test_adapted_temperatures_equalise_the_increments_and_do_not_bias():
     machine, path = hard()
-    first = schedule.pilot(jax.random.key(0), path)
-    run = ais.upward(jax.random.key(1), path, schedule.adapted(first, 60), 4000)
-    sine = ais.upward(jax.random.key(1), path, ais.temperatures(60), 4000)
-    assert ratio_of_extremes(run) < 1.4
+    first = pilot_of_hard()
+    run = ais.upward(jax.random.key(1), path, schedule.adapted(first, 60), 1000)
+    sine = ais.upward(jax.random.key(1), path, ais.temperatures(60), 1000)
+    assert ratio_of_extremes(run) < 1.5
     assert ratio_of_extremes(sine) > 3
     answer = ais.forward_log_z(run)
     assert abs(answer.mean - exact.log_z(machine)) < 5.5 * answer.standard_error
@@ -48,35 +56,34 @@ def test_sizes_give_the_standard_error_that_they_are_for(precision):
     assert schedule.FEWEST <= chains <= schedule.MOST_CHAINS
 
 
-def test_the_requested_standard_error_is_reached():
-    """The scatter of 40 answers around the truth: at most what was asked for, and not far below it."""
+def test_the_requested_standard_error_is_reached(monkeypatch):
+    """The scatter of 15 answers around the truth: about what was asked for."""
+    monkeypatch.setattr(ais, "BLOCK", 50)  # one program for every number of temperatures
+    monkeypatch.setattr(schedule, "PILOT_TEMPERATURES", 200)
     machine, path = hard()
-    truth, wanted, errors = exact.log_z(machine), 0.1, []
-    for seed in range(40):
+    truth, wanted, errors = exact.log_z(machine), 0.03, []
+    for seed in range(15):
         key = jax.random.key(seed)
         run, note = schedule.to_precision(key, path, wanted, schedule.pilot(key, path))
         assert ais.forward_log_z(run).standard_error <= wanted
-        assert "asked for 0.1" in note
+        assert "asked for 0.03" in note
         errors.append(ais.forward_log_z(run).mean - truth)
     scatter = np.sqrt(np.mean(np.square(errors)))
-    assert scatter < wanted * np.sqrt(chi2.isf(1e-6, 40) / 40)
-    assert scatter > 0.3 * wanted
+    assert 0.3 * wanted < scatter < wanted * np.sqrt(chi2.isf(1e-6, 15) / 15)
 
 
 def test_a_pilot_that_was_too_hopeful_costs_another_run():
     _, path = hard()
-    first = schedule.pilot(jax.random.key(0), path)
+    first = pilot_of_hard()
     hopeful = first._replace(log_weights=0.05 * first.log_weights)
-    run, note = schedule.to_precision(jax.random.key(1), path, 0.03, hopeful)
-    assert ais.forward_log_z(run).standard_error <= 0.03
+    run, note = schedule.to_precision(jax.random.key(1), path, 0.01, hopeful)
+    assert ais.forward_log_z(run).standard_error <= 0.01
     assert "NOT" not in note
-    assert len(run.betas) > schedule.sizes(float(np.var(hopeful.log_weights, ddof=1)) * 999, 0.03)[0]
+    assert len(run.betas) >= 2 * schedule.sizes(float(np.var(hopeful.log_weights, ddof=1)) * 999, 0.008)[0]
 
 
 def test_the_cap_is_kept_and_said():
     _, path = hard()
-    run, note = schedule.to_precision(
-        jax.random.key(0), path, 0.001, schedule.pilot(jax.random.key(0), path), most_sweeps=20_000
-    )
+    run, note = schedule.to_precision(jax.random.key(0), path, 0.001, pilot_of_hard(), most_sweeps=20_000)
     assert len(run.betas) * len(run.log_weights) <= 20_000
     assert "NOT the 0.001 asked for" in note
