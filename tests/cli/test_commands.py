@@ -71,7 +71,7 @@ def test_evaluate_prints_both_sides(genjax, trained, tmp_path, monkeypatch):
     low, high = map(float, re.findall(r"log-likelihood (\S+) to (\S+);", line)[0])
     assert low - 0.1 < truth < high + 0.1
     assert "the two sides agree: log Z by reverse AIS, 300 temperatures, 100 chains after 1000 sweeps" in line
-    status, answer, _ = genjax("evaluate", run, "--precision", 0.1, "--path", "averaged", "--json")
+    status, answer, _ = genjax("evaluate", run, "--precision", 0.1, "--json")
     assert status == 0
     assert answer["log_z"]["standard_error"] <= 0.1
     assert "asked for 0.1" in answer["log_z"]["reason"]
