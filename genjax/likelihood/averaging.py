@@ -64,7 +64,7 @@ def of_moments(start: Machine, target: Machine) -> Machine:
         return exact.log_z(machine) - float(theta @ flat_target), slope
 
     # The largest entry of the gradient is the largest error of a moment; ftol 0 leaves the decision to it.
-    limits = {"gtol": 1e-4, "ftol": 0.0, "maxiter": 2000, "maxcor": 30}
+    limits = {"gtol": 3e-4, "ftol": 0.0, "maxiter": 2000, "maxcor": 30}
     best = minimize(loss, np.asarray(flat, np.float64), jac=True, method="L-BFGS-B", options=limits)
     return restore(jnp.asarray(best.x, jnp.float32))
 
