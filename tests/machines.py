@@ -56,3 +56,10 @@ def index_of(states: list[np.ndarray]) -> np.ndarray:
     """The number of each state in the order of `all_states`."""
     bits = np.concatenate([np.asarray(x) for x in states], axis=-1).astype(np.int64)
     return bits @ (2 ** np.arange(bits.shape[-1])[::-1])
+
+
+def exact_draws(machine: Machine, count: int, seed: int = 0) -> tuple[jax.Array, ...]:
+    """Independent joint states with their exact probabilities."""
+    p = probabilities(machine)
+    index = np.random.default_rng(seed).choice(len(p), count, p=p / p.sum())
+    return tuple(jnp.asarray(x[index], jnp.float32) for x in all_states(machine.sizes))

@@ -356,13 +356,22 @@ static void rank(u64 n) {  // of the 512 by 512 matrix of one bit over GF(2): 0,
   }
 }
 
-#ifdef PRELOAD  // the same words without the pipe, which costs dieharder more than most of its tests
-size_t fread(void *to, size_t size, size_t count, FILE *file) {
-  if (file != stdin) return (fread_unlocked)(to, size, count, file);
+#ifdef PRELOAD  // dieharder's generator 200 is this instead of a pipe, which costs it more than most of its tests
+typedef struct {
+  const char *name;
+  unsigned long max, min;
+  size_t size;
+  void (*set)(void *, unsigned long);
+  unsigned long (*get)(void *);
+  double (*get_double)(void *);
+} gsl_rng_type;
+static void set(void *state, unsigned long seed) {
   if (!stream) stream = getenv("STREAM"), root = (pair){0, strtoul(getenv("SEED"), 0, 0)};
-  for (size_t i = 0; i < size * count / 4; i++) ((u32 *)to)[i] = next();
-  return count;
 }
+static unsigned long get(void *state) { return next(); }
+static double get_double(void *state) { return next() / 4294967295.0; }
+static const gsl_rng_type type = {"stdin_input_raw", 0xFFFFFFFF, 0, 8, set, get, get_double};
+const gsl_rng_type *gsl_rng_stdin_input_raw = &type;
 #else
 int main(int arguments, char **argument) {
   if (arguments < 4) return fprintf(stderr, "usage: randomness TEST STREAM SEED [WORDS]\n"), 2;

@@ -2,7 +2,7 @@
 
 A phase is two functions. `init(key, machine, chains)` makes what it carries from step to step, any pytree;
 `advance(key, machine, carried, data)` returns the new one and the samples, `(chains, units)` a layer with expected
-odd layers. `samples(carried)` finds the chains that belong to the machine itself. Costs are in sweeps of all chains.
+odd layers. `chains_of(carried)` finds the chains that belong to the machine itself.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,6 @@ class Negative(NamedTuple):
 
     init: Callable[[Key[Array, ""], Machine, int], Any]
     advance: Callable[[Key[Array, ""], Machine, Any, States], tuple[Any, States]]
-    samples: Callable[[Any], States]
 
 
 def expected(machine: Machine, state: States) -> States:
@@ -57,7 +56,7 @@ def persistent(k: int) -> Negative:
     def advance(key: Key[Array, ""], machine: Machine, state: States, data: States) -> tuple[States, States]:
         return sweeps(key, machine, state, k)
 
-    return Negative(initial_state, advance, lambda state: state)
+    return Negative(initial_state, advance)
 
 
 def restarted(k: int) -> Negative:
@@ -68,7 +67,7 @@ def restarted(k: int) -> Negative:
         start = tuple(hidden if layer == 1 else x for layer, x in enumerate(data))
         return sweeps(key, machine, start, k)
 
-    return Negative(initial_state, advance, lambda state: state)
+    return Negative(initial_state, advance)
 
 
 class Tempered(NamedTuple):
@@ -99,12 +98,9 @@ def tempered(k: int, rungs: int) -> Negative:
         betas = jnp.where(due, tempering.adapt(carried.betas, 1 - tempering.report(info).swap_rate), carried.betas)
         info = jax.tree.map(lambda x: jnp.where(due, jnp.zeros_like(x), x), info)
         new = Tempered(chains, carried.base, betas, info)
-        return new, expected(machine, samples(new))
+        return new, expected(machine, chains_of(new))
 
-    def samples(carried: Tempered) -> States:
-        return tuple(x[-1] for x in carried.chains.states)
-
-    return Negative(init, advance, samples)
+    return Negative(init, advance)
 
 
 class Trajectory(NamedTuple):
@@ -147,17 +143,21 @@ def trajectory(k: int, rungs: int, every: int) -> Negative:
             lambda: wander(subkey(key, "wander"), machine, carried),
             lambda: stay(subkey(key, "stay"), machine, carried, k),
         )
-        return carried._replace(steps=carried.steps + 1), expected(machine, samples(carried))
+        return carried._replace(steps=carried.steps + 1), expected(machine, chains_of(carried))
 
-    def samples(carried: Trajectory) -> States:
+    return Negative(init, advance)
+
+
+def chains_of(carried: Any) -> States:
+    """The chains of the machine itself, whatever else a phase carries."""
+    if isinstance(carried, Tempered | Trajectory):
         return tuple(x[-1] for x in carried.chains.states)
-
-    return Negative(init, advance, samples)
+    return carried
 
 
 def stay(key: Key[Array, ""], machine: Machine, carried: Trajectory, k: int) -> Trajectory:
     """k sweeps of the present machine's chains alone."""
-    top, _ = sweeps(key, machine, tuple(x[-1] for x in carried.chains.states), k)
+    top, _ = sweeps(key, machine, chains_of(carried), k)
     states = tuple(x.at[-1].set(y) for x, y in zip(carried.chains.states, top))
     return carried._replace(chains=carried.chains._replace(states=states))
 
@@ -224,7 +224,7 @@ def log_z(carried: Trajectory, machine: Machine, judged: Machine) -> Float[Array
     bottom = jax.tree.map(lambda x: x[0], carried.past)
     top = with_top(jax.tree.map(lambda x: x[-1:], carried.past), machine)
     last = log_ratios(top, tuple(x[-2:] for x in carried.chains.states))[0]
-    here = tuple(x[-1] for x in carried.chains.states)
+    here = chains_of(carried)
     change = marginal(judged, here, tempering.SUMMED_OUT) - marginal(machine, here, tempering.SUMMED_OUT)
     nudge = jax.nn.logsumexp(change) - jnp.log(change.shape[0])
     return uncoupled_log_z(bottom) + jnp.sum(carried.log_ratios[:-1]) + last + nudge

@@ -10,11 +10,14 @@ from typing import Annotated, Any
 import tyro
 
 from genjax import random
-from genjax.cli.options import at_least, parse
+from genjax.cli.options import at_least, parse, positive
 from genjax.cli.progress import Bar
 from genjax.cli.run import Run, fixed_batches, load
 from genjax.errors import UserError
+from genjax.likelihood.bracket import PathKind, Schedule
 from genjax.training.folder import write_json
+
+AGREE = 0.5  # nats between the two sides of log Z, above which it is said
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,12 @@ class Options:
     """Temperatures of annealed importance sampling."""
     chains: int = 500
     """Its chains."""
+    precision: float | None = None
+    """Standard error of log Z in nats for which to choose temperatures and chains instead, by a pilot run."""
+    path: PathKind = "geometric"
+    """From the data's base rates to the machine: straight, or through machines of averaged moments."""
+    schedule: Schedule = "sine"
+    """Where the temperatures stand: denser near 1, or (adapted) where a pilot run finds that they are needed."""
     seed: int = 0
     """Of the estimate."""
     json: bool = False
@@ -37,20 +46,22 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     """Run `genjax evaluate`."""
     options = parse(Options, arguments, "genjax evaluate")
     at_least(options, 2, "temperatures", "chains")
+    positive(options, "precision")
     run = load(Path(options.run))
-    judged = judge(run, options.temperatures, options.chains, options.seed)
+    names = ("temperatures", "chains", "precision", "path", "schedule")
+    judged = judge(run, options.seed, **{name: getattr(options, name) for name in names})
     return judged, "\n".join(sentences(judged))
 
 
-def judge(run: Run, temperatures: int, chains: int, seed: int) -> dict[str, Any]:
-    """The evaluation of a run as plain numbers, also written to its evaluation.json."""
+def judge(run: Run, seed: int, **options: Any) -> dict[str, Any]:
+    """The evaluation of a run as plain numbers, also written to its evaluation.json; options are its family's."""
     if run.family.evaluate is None:
         raise UserError(f"A {run.model} has no likelihood to evaluate.")
     began = time.perf_counter()
     train, test = fixed_batches(run)
     with Bar("evaluating", 1.0) as bar:
-        options = {"temperatures": temperatures, "chains": chains, "progress": bar.update}
-        judged = run.family.evaluate(random.key(seed, run.config.rng), run.state, train, test, **options)
+        key = random.key(seed, run.config.rng)
+        judged = run.family.evaluate(key, run.state, train, test, progress=bar.update, **options)
     judged |= {
         "model": run.model,
         "dataset": run.config.dataset,
@@ -82,6 +93,8 @@ def sentences(judged: dict[str, Any]) -> list[str]:
         )
     log_z = judged["log_z"]
     lines.append(f"log Z {log_z['mean']:.3f} [{log_z['low']:.3f}, {log_z['high']:.3f}]: {log_z['reason']}")
+    if log_z["reverse"] is not None:
+        lines.append(both_sides(judged["log_likelihood"]["test"]["bracket"], log_z, log_z["reverse"]))
     if not log_z["trusted"]:
         lines.append("NOT TO BE TRUSTED: raise --temperatures, or read the number as a guess.")
     if judged.get("error"):
@@ -95,3 +108,14 @@ def sentences(judged: dict[str, Any]) -> list[str]:
         )
     lines.append(f"binarisation {judged['binarisation']}; {judged['seconds']:.0f} s, {judged['peak_memory_mb']} MB")
     return lines
+
+
+def both_sides(ends: list[float], forward: dict[str, Any], reverse: dict[str, Any]) -> str:
+    """The bracket in one sentence, which says it plainly where the two sides do not agree."""
+    gap = reverse["mean"] - forward["mean"]
+    apart = forward["high"] < reverse["low"] or reverse["high"] < forward["low"]
+    verdict = "the two sides DISAGREE" if apart or not abs(gap) <= AGREE else "the two sides agree"
+    return (
+        f"bracket: test log-likelihood {ends[0]:.2f} to {ends[1]:.2f}; {verdict}: log Z by {reverse['estimator']}, "
+        f"{reverse['mean']:.3f} [{reverse['low']:.3f}, {reverse['high']:.3f}], is {gap:+.3f} from AIS"
+    )

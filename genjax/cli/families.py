@@ -17,6 +17,7 @@ from genjax.algorithms.contrastive import (
     observed,
     trained_machine,
 )
+from genjax.algorithms.negative import chains_of
 from genjax.boltzmann.machine import Machine, mean
 from genjax.cli.options import RunConfig
 from genjax.data import Dataset
@@ -33,7 +34,8 @@ class Family(NamedTuple):
     """One kind of model. Functions take its state first; None where a question makes no sense for it.
 
     - `algorithm(config, total_steps)`: the learner and its rates.
-    - `evaluate(key, state, train, test, temperatures, chains, progress)`: plain numbers by name.
+    - `evaluate(key, state, train, test, temperatures, chains, path, schedule, precision, progress)`: plain numbers
+      by name.
     - `sample(key, state, chains, times)`: expected pixels after each number of sweeps `(chains, times, pixels)`,
       and the last states `(chains, pixels)`.
     - `reconstruct(key, state, images, removed, sweeps)`: expected pixels `(images, pixels)`.
@@ -90,7 +92,9 @@ def rbm_evaluate(
 ) -> dict[str, Any]:
     """Log-likelihoods of a trained machine, and with classes on top the share of labels that it tells wrong."""
     machine = trained_machine(state)
-    judged = evaluate(key, machine, observed(machine, train), observed(machine, test), **options)
+    judged = evaluate(
+        key, machine, observed(machine, train), observed(machine, test), start=chains_of(state.chains), **options
+    )
     if machine.depth == 3:
         judged["error"] = {"test": error(machine, test), "train": error(machine, train)}
     return judged

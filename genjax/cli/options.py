@@ -56,12 +56,14 @@ class RunConfig:
     """Temperatures of annealed importance sampling."""
     ais_chains: int = 500
     """Chains of annealed importance sampling."""
+    precision: float | None = None
+    """Standard error of log Z in nats for which to choose temperatures and chains instead."""
     json: bool = False
     """Print one JSON object instead of sentences."""
 
 
 NOT_SAVED = ("out", "resume", "json")  # where and how this process runs, not what the run is
-MAY_DIFFER = (*NOT_SAVED, "epochs", "evaluate", "temperatures", "ais_chains", "checkpoint_seconds")
+MAY_DIFFER = (*NOT_SAVED, "epochs", "evaluate", "temperatures", "ais_chains", "precision", "checkpoint_seconds")
 
 
 def parse(kind: type[Options], arguments: list[str], program: str, default: Options | None = None) -> Options:
@@ -82,6 +84,7 @@ def parse(kind: type[Options], arguments: list[str], program: str, default: Opti
 def restore(kind: type[Options], saved: dict[str, Any], folder: Path) -> Options:
     """The config that a run's config.json holds."""
     names = {field.name for field in dataclasses.fields(kind)} - set(NOT_SAVED)  # type: ignore[arg-type]
+    names -= set(MAY_DIFFER) - set(saved)  # what a run of an older version could not say, and need not
     missing = sorted(names - set(saved))
     if missing:
         raise UserError(f"{folder / 'config.json'} lacks {', '.join(missing)}; restore it from a copy.")

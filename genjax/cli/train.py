@@ -102,7 +102,8 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     result: dict[str, Any] = {"run": str(folder), "steps": total, "training_seconds": round(seconds, 2)}
     lines = [f"{folder}: {total} steps in {seconds:.0f} s"]
     if config.evaluate and family.evaluate is not None:
-        judged = evaluate.judge(done, config.temperatures, config.ais_chains, config.seed)
+        effort = {"temperatures": config.temperatures, "chains": config.ais_chains, "precision": config.precision}
+        judged = evaluate.judge(done, config.seed, **effort)
         result |= {"evaluation": judged}
         lines += evaluate.sentences(judged)
     result["figures"] = [str(path) for path in pictures.draw(done)]
@@ -112,6 +113,7 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
 def check(config: Any) -> None:
     """Refuse numbers outside their range, each by its option's name."""
     counts = ("epochs", "batch_size", "size", "hidden", "k", "chains", "learning_rate", "stop_gap", "swap_every")
+    counts += ("precision",)
     positive(config, *[name for name in counts if hasattr(config, name)])
     at_least(config, 2, "temperatures", "ais_chains", *[name for name in ("rungs", "levels") if hasattr(config, name)])
     at_least(config, 0, "checkpoint_seconds", "weight_decay")

@@ -3,10 +3,15 @@
 Chains start in an uncoupled base machine whose log Z is known and follow a path of temperatures to the machine. One
 parity of layers is summed out in closed form, so a chain's state is the other parity, and the fields that give the
 weight's increment also draw the layers that were summed out: a temperature costs one sweep.
+
+A path is a tuple of machines, its knots: the base first, the machine last, each stretch between neighbours geometric.
+Knot i of n + 1 stands at beta = i / n. Down the path, from samples of the machine to the base, the same steps estimate
+1 / Z: reverse AIS. Its transitions need no other order, since what a sweep leaves in the layers kept is reversible.
 """
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,8 +21,11 @@ from jaxtyping import Array, Float, Key
 from genjax.boltzmann.machine import Machine, States, larger_parity
 from genjax.boltzmann.path import mix, path_fields, path_quadratic
 from genjax.errors import UserError
-from genjax.likelihood.estimate import LogZ, from_log_weights
+from genjax.likelihood.estimate import LogZ, from_log_weights, inverted
 from genjax.sampling.gibbs import initial_state, update
+
+Path = tuple[Machine, ...]
+"""Knots: an uncoupled base, machines in between if any, the machine."""
 
 BLOCK = 250  # temperatures a dispatch: the host shows progress and adds their increments in float64
 
@@ -68,21 +76,105 @@ def _begin(key: Key[Array, ""], base: Machine, chains: int) -> tuple[States, Flo
 @partial(jax.jit, static_argnames=("parity",), donate_argnames=("state",))
 def _anneal(
     key: Key[Array, ""], machine: Machine, base: Machine, state: States, betas: Array, first: Array, parity: int
-) -> tuple[States, Float[Array, " chains"]]:
-    """Through `betas` (the first one is where the chains stand); the increments of the log weights, summed."""
+) -> tuple[States, Float[Array, " chains"], Float[Array, " steps"]]:
+    """Through `betas` (the first one is where the chains stand), up or down.
 
-    def one(carry: tuple[States, Array], step: Array) -> tuple[tuple[States, Array], None]:
+    Returns the increments of the log weights, summed, and the standard deviation of each over the chains.
+    """
+
+    def one(carry: tuple[States, Array], step: Array) -> tuple[tuple[States, Array], Array]:
         state, total = carry
         before, now = betas[step], betas[step + 1]
-        total += log_ratio(machine, base, state, parity, now, before)
+        increment = log_ratio(machine, base, state, parity, now, before)
         here = jax.random.fold_in(key, first + step)
         state = update(here, machine, state, parity, now, base)
         state = update(here, machine, state, 1 - parity, now, base)  # other layers, so other subkeys
-        return (state, total), None
+        return (state, total + increment), jnp.std(increment)
 
     chains = state[0].shape[0]
-    (state, total), _ = jax.lax.scan(one, (state, jnp.zeros(chains)), jnp.arange(betas.shape[0] - 1))
-    return state, total
+    (state, total), deviations = jax.lax.scan(one, (state, jnp.zeros(chains)), jnp.arange(betas.shape[0] - 1))
+    return state, total, deviations
+
+
+class Annealed(NamedTuple):
+    """What a run along a path leaves.
+
+    - `log_weights`: `(chains,)` nats, float64; the mean of their exponentials estimates Z without bias (1 / Z for a
+      run down the path).
+    - `betas`: `(steps + 1,)`, where the chains stood, in their order.
+    - `deviations`: `(steps,)` nats, the standard deviation of each step's increment over the chains.
+    """
+
+    log_weights: np.ndarray
+    betas: np.ndarray
+    deviations: np.ndarray
+
+
+def upward(
+    key: Key[Array, ""],
+    path: Path,
+    betas: Sequence[float] | np.ndarray,
+    chains: int,
+    progress: Callable[[float], None] | None = None,
+) -> Annealed:
+    """AIS: `chains` runs from the uncoupled base through `betas` (rising, 0 first, 1 last) to the machine.
+
+    `progress` is called with the share done.
+    """
+    state, start = _begin(jax.random.fold_in(key, 0), path[0], chains)
+    run = _along(jax.random.fold_in(key, 1), path, betas, state, True, progress)
+    return run._replace(log_weights=run.log_weights + float(start))
+
+
+def downward(
+    key: Key[Array, ""],
+    path: Path,
+    betas: Sequence[float] | np.ndarray,
+    samples: States,
+    progress: Callable[[float], None] | None = None,
+) -> Annealed:
+    """Reverse AIS: from `samples` of the machine, `(chains, units)` a layer, through the same `betas` to the base.
+
+    The estimate is as good as the samples: only exact draws make the mean of the weights one of 1 / Z without bias.
+    Of the larger parity's layers nothing is read.
+    """
+    state = jax.tree.map(jnp.copy, samples)  # its buffers are given away
+    run = _along(jax.random.fold_in(key, 1), path, betas, state, False, progress)
+    return run._replace(log_weights=run.log_weights - float(uncoupled_log_z(path[0])))
+
+
+def _along(
+    key: Key[Array, ""],
+    path: Path,
+    betas: Sequence[float] | np.ndarray,
+    state: States,
+    up: bool,
+    progress: Callable[[float], None] | None,
+) -> Annealed:
+    """Chains from one end of the path to the other; weights start at 1."""
+    if len(betas) < 2 or betas[0] != 0 or not np.isclose(betas[-1], 1):
+        raise UserError(f"AIS takes at least 2 temperatures, from 0 to 1; got {len(betas)}.")
+    parity, stretches = larger_parity(path[-1]), len(path) - 1
+    everywhere = np.asarray(betas, np.float64) * stretches
+    within = [np.unique(np.clip(everywhere - s, 0, 1).round(12)) for s in range(stretches)]  # knots are met exactly
+    block = min(BLOCK, max(len(local) for local in within) - 1)
+    total, deviations, stood = np.zeros(state[0].shape[0]), [], []
+    blocks, done = sum(-(-(len(local) - 1) // block) for local in within), 0
+    for s in range(stretches) if up else reversed(range(stretches)):
+        local = within[s] if up else within[s][::-1]
+        steps = len(local) - 1
+        for first in range(0, steps, block):
+            # The last block is filled up with its own end: increments of exactly 0, and no second compilation.
+            part = local[np.minimum(np.arange(first, first + block + 1), steps)]
+            here, number = jnp.asarray(part, jnp.float32), jnp.asarray(done * block)
+            state, increments, spread = _anneal(key, path[s + 1], path[s], state, here, number, parity)
+            total += np.asarray(increments, np.float64)
+            deviations.append(np.asarray(spread, np.float64)[: steps - first])
+            done += 1
+            if progress is not None:
+                progress(done / blocks)
+        stood.append((s + local[len(stood) > 0 :]) / stretches)
+    return Annealed(total, np.concatenate(stood), np.concatenate(deviations))
 
 
 def log_weights(
@@ -93,26 +185,8 @@ def log_weights(
     chains: int,
     progress: Callable[[float], None] | None = None,
 ) -> np.ndarray:
-    """Log importance weights of `chains` runs through `betas` (rising, 0 first, 1 last), float64 `(chains,)` nats.
-
-    The mean of their exponentials is an unbiased estimate of Z. `progress` is called with the share done.
-    """
-    if len(betas) < 2 or betas[0] != 0 or not np.isclose(betas[-1], 1):
-        raise UserError(f"AIS takes at least 2 temperatures, from 0 to 1; got {len(betas)}.")
-    parity = larger_parity(machine)
-    state, start = _begin(jax.random.fold_in(key, 0), base, chains)
-    total = np.full(chains, float(start), np.float64)
-    anneal_key = jax.random.fold_in(key, 1)
-    betas = np.asarray(betas, np.float32)
-    steps = len(betas) - 1
-    for first in range(0, steps, BLOCK):
-        # The last block is filled up with its own end: increments of exactly 0, and no second compilation.
-        part = betas[np.minimum(np.arange(first, first + min(BLOCK, steps) + 1), steps)]
-        state, increments = _anneal(anneal_key, machine, base, state, jnp.asarray(part), jnp.asarray(first), parity)
-        total += np.asarray(increments, np.float64)
-        if progress is not None:
-            progress(min(1.0, (first + BLOCK) / steps))
-    return total
+    """Log importance weights of `chains` runs of AIS along the plain path, float64 `(chains,)` nats (`upward`)."""
+    return upward(key, (base, machine), betas, chains, progress).log_weights
 
 
 def log_z(
@@ -124,5 +198,19 @@ def log_z(
     progress: Callable[[float], None] | None = None,
 ) -> LogZ:
     """AIS estimate of log Z in nats with its interval and verdict (`LogZ`); `base` as `uncoupled` makes it."""
-    weights = log_weights(key, machine, base, temperatures(temperatures_count), chains, progress)
-    return from_log_weights(weights, f"AIS, {temperatures_count} temperatures, {chains} chains")
+    return forward_log_z(upward(key, (base, machine), temperatures(temperatures_count), chains, progress))
+
+
+def forward_log_z(run: Annealed) -> LogZ:
+    """Log Z from a run up a path: in expectation a lower bound; above it by a nats with a probability under e^-a."""
+    return from_log_weights(run.log_weights, f"AIS, {len(run.betas)} temperatures, {len(run.log_weights)} chains")
+
+
+def reverse_log_z(run: Annealed) -> LogZ:
+    """Log Z from a run down a path: in expectation an upper bound; below it by a nats with a probability under e^-a.
+
+    Both hold for exact samples (Grosse, Ghahramani and Adams 2015, "Sandwiching the marginal likelihood using
+    bidirectional Monte Carlo"); long-run ones are as good as they are long.
+    """
+    text = f"reverse AIS, {len(run.betas)} temperatures, {len(run.log_weights)} chains"
+    return inverted(from_log_weights(run.log_weights, text))

@@ -70,6 +70,21 @@ def from_log_weights(log_weights: np.ndarray, estimator: str, seed: int = 0, res
     return LogZ(value, float(low), float(high), float(error), "estimate", estimator, trusted, reason, effective, spread)
 
 
+def inverted(inverse: LogZ) -> LogZ:
+    """Log Z from an estimate of log 1 / Z, its interval turned over."""
+    return inverse._replace(mean=-inverse.mean, low=-inverse.high, high=-inverse.low)
+
+
+def contradict(forward: LogZ, reverse: LogZ) -> LogZ:
+    """The forward estimate, no longer trusted where the reverse one is further away than both intervals explain."""
+    gap = reverse.mean - forward.mean
+    if forward.low <= reverse.high and reverse.low <= forward.high:
+        return forward
+    why = "more temperatures are needed" if gap > 0 else "the samples that reverse AIS began with are not the machine's"
+    why = f"reverse AIS gives {reverse.mean:.2f} nats, {abs(gap):.2f} away, more than the intervals explain: {why}"
+    return forward._replace(trusted=False, reason=why)
+
+
 def refute(log_z: LogZ, log_weights_of_states: np.ndarray) -> LogZ:
     """The same estimate, no longer trusted where distinct states already add up to more than it allows.
 

@@ -1,7 +1,6 @@
 """The whole judgement of a machine whose even layers the data give: log Z, log-likelihoods, pseudo-likelihoods."""
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -9,9 +8,9 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 
 from genjax.boltzmann.machine import Machine, States, marginal
-from genjax.boltzmann.path import uncoupled
-from genjax.likelihood import ais, exact
-from genjax.likelihood.estimate import LogZ, exact_log_z, log_likelihood, refute
+from genjax.likelihood import exact
+from genjax.likelihood.bracket import bracket
+from genjax.likelihood.estimate import LogZ, contradict, exact_log_z, log_likelihood, refute
 from genjax.likelihood.pseudo import one_pixel_pseudo_log_likelihood, pseudo_log_likelihood
 from genjax.random import subkey
 
@@ -19,18 +18,17 @@ EXACT_STATES = 2**20  # seconds on two cores
 
 
 def log_partition(
-    key: Key[Array, ""],
-    machine: Machine,
-    images: Float[Array, "images visible"],
-    temperatures: int = 10_000,
-    chains: int = 500,
-    progress: Callable[[float], None] | None = None,
-) -> LogZ:
-    """Log Z in nats: exact where the smaller side has at most 2^20 states, otherwise by AIS from the images' means."""
+    key: Key[Array, ""], machine: Machine, images: Float[Array, "images visible"], **options: Any
+) -> tuple[LogZ, LogZ | None]:
+    """Log Z in nats: exact where the smaller side has at most 2^20 states, otherwise by AIS from the images' means.
+
+    Next to an AIS estimate, that of reverse AIS; options are those of `bracket`.
+    """
     states = exact.states_to_visit(machine)
     if states is not None and states <= EXACT_STATES:
-        return exact_log_z(exact.log_z(machine), f"enumeration of {states} states")
-    return ais.log_z(key, machine, uncoupled(machine, images), temperatures, chains, progress)
+        return exact_log_z(exact.log_z(machine), f"enumeration of {states} states"), None
+    forward, reverse = bracket(key, machine, images, **options)
+    return contradict(forward, reverse), reverse
 
 
 def log_densities(machine: Machine, data: States, block: int = 5000) -> np.ndarray:
@@ -62,16 +60,15 @@ def evaluate(
     machine: Machine,
     train: States,
     test: States,
-    temperatures: int = 10_000,
-    chains: int = 500,
-    progress: Callable[[float], None] | None = None,
+    **options: Any,
 ) -> dict[str, Any]:
     """Everything that `genjax evaluate` says of a machine on data, as plain numbers (nats an image).
 
-    `train` and `test` hold the even layers, `(images, units)` each, and None for the hidden ones. `bracket` holds both
-    sides of a log-likelihood where both are known, otherwise None.
+    `train` and `test` hold the even layers, `(images, units)` each, and None for the hidden ones. `options` are those
+    of `bracket`. A log-likelihood's `bracket` holds the estimates of both sides, lower first (where the two agree,
+    noise decides which that is).
     """
-    log_z = log_partition(subkey(key, "log_z"), machine, train[0][:10_000], temperatures, chains, progress)
+    log_z, reverse = log_partition(subkey(key, "log_z"), machine, train[0][:10_000], **options)
     densities = {"test": log_densities(machine, test), "train": log_densities(machine, train)}
     both = jax.tree.map(lambda *x: np.concatenate(x), test, train)
     values = np.concatenate([densities["test"], densities["train"]])[distinct(machine, both)]
@@ -79,13 +76,11 @@ def evaluate(
     likelihoods = {}
     for split, values in densities.items():
         answer = log_likelihood(values, log_z)._asdict()
-        likelihoods[split] = answer | {"bracket": [answer["mean"]] * 2 if log_z.kind == "exact" else None}
-    numbers = log_z._asdict()
-    if math.isinf(numbers["effective_samples"]):
-        numbers["effective_samples"] = None
+        other = answer["mean"] if reverse is None else float(values.mean()) - reverse.mean
+        likelihoods[split] = answer | {"bracket": sorted([other, answer["mean"]])}
     return {
         "log_likelihood": likelihoods,
-        "log_z": numbers,
+        "log_z": numbers(log_z) | {"reverse": None if reverse is None else numbers(reverse)},
         "pseudo_log_likelihood": pseudo(subkey(key, "pixel"), machine, rows(test, slice(1000))),
     }
 
@@ -101,3 +96,9 @@ def pseudo(key: Key[Array, ""], machine: Machine, data: States) -> dict[str, Any
         "one_pixel_estimate": float(one_pixel.mean()),
         "images": len(exact_pseudo),
     }
+
+
+def numbers(log_z: LogZ) -> dict[str, Any]:
+    """An estimate's fields by name, as JSON takes them."""
+    answer = log_z._asdict()
+    return answer | {"effective_samples": None} if math.isinf(answer["effective_samples"]) else answer

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from genjax.cli import reconstruct
+from genjax.cli import evaluate, reconstruct
 from genjax.cli.main import finite
 from genjax.errors import UserError
 from genjax.training.folder import free_name
@@ -56,6 +56,34 @@ def test_evaluate_is_exact_where_it_can_be_and_export_holds_the_same_machine(gen
     hidden = np.array(np.meshgrid(*[[0, 1]] * 12)).reshape(12, -1).T
     log_z = np.logaddexp.reduce(hidden @ c + np.logaddexp(0, hidden @ w.T + b).sum(1))
     assert answer["log_z"]["mean"] == pytest.approx(log_z, abs=1e-4)
+
+
+def test_evaluate_prints_both_sides(genjax, trained, tmp_path, monkeypatch):
+    """A machine that could be enumerated, from whose config.json a field is missing that only evaluation reads."""
+    run = tmp_path / "run"
+    shutil.copytree(trained, run)
+    config = json.loads((run / "config.json").read_text())
+    (run / "config.json").write_text(json.dumps({k: v for k, v in config.items() if k != "precision"}))
+    truth = genjax("evaluate", run, "--json")[1]["log_likelihood"]["test"]["mean"]
+    monkeypatch.setattr("genjax.likelihood.evaluate.EXACT_STATES", 0)
+    text = genjax("evaluate", run, "--temperatures", 300, "--chains", 100)[1]
+    (line,) = [line for line in text.splitlines() if line.startswith("bracket: ")]
+    low, high = map(float, re.findall(r"log-likelihood (\S+) to (\S+);", line)[0])
+    assert low - 0.1 < truth < high + 0.1
+    assert "the two sides agree: log Z by reverse AIS, 300 temperatures, 100 chains after 1000 sweeps" in line
+    status, answer, _ = genjax("evaluate", run, "--precision", 0.1, "--json")
+    assert status == 0
+    assert answer["log_z"]["standard_error"] <= 0.1
+    assert "asked for 0.1" in answer["log_z"]["reason"]
+    assert answer["log_z"]["trusted"]
+    assert abs(answer["log_likelihood"]["test"]["mean"] - truth) < 0.5
+
+
+def test_sides_that_disagree_are_said_to():
+    judged = {"mean": 3.0, "low": 2.9, "high": 3.1, "estimator": "reverse AIS"}
+    assert "the two sides agree" in evaluate.both_sides([-1.0, 0.0], judged, judged | {"mean": 3.2, "high": 3.3})
+    for other in ({"mean": 3.4, "low": 3.2, "high": 3.5}, {"mean": 3.6}, {"mean": float("nan")}):
+        assert "the two sides DISAGREE" in evaluate.both_sides([-1.0, 0.0], judged, judged | other)
 
 
 def test_export_does_not_overwrite_unasked(genjax, trained, tmp_path):
@@ -135,6 +163,8 @@ def test_data_lists_sets_with_licence_and_citation(genjax):
         (["train", "rbm", "--temperatures", "1"], "--temperatures 1 is out of range"),
         (["train", "rbm", "--out", ""], "--out is empty"),
         (["evaluate", "nowhere", "--chains", "1"], "--chains 1 is out of range"),
+        (["evaluate", "nowhere", "--precision", "0"], "--precision 0.0 is not positive"),
+        (["train", "rbm", "--precision", "nan"], "--precision nan is not positive"),
         (["train", "rbm", "--negative", "foo"], "foo"),
         (["train", "rbm", "--dataset", "mnits"], "mnits"),
         (["train", "rbm", "--dataset", "mnist", "--data-dir", "nowhere"], "nowhere"),

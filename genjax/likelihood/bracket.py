@@ -1,0 +1,120 @@
+"""Both sides of log Z: AIS from below, reverse AIS from above, along one path with the same temperatures.
+
+The lower side is sure (in expectation). The upper one is as sure as the samples that it begins with: these come from
+long chains, and a mode that all of them missed is missed by the bracket too.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Literal, NamedTuple
+
+import jax
+from jaxtyping import Array, Float, Key
+
+from genjax.boltzmann.machine import Machine, States
+from genjax.boltzmann.path import uncoupled
+from genjax.likelihood import ais
+from genjax.likelihood.averaging import averaged_path
+from genjax.likelihood.estimate import LogZ
+from genjax.likelihood.schedule import MOST_CHAINS, adapted, pilot, to_precision, unadapted
+from genjax.random import subkey
+from genjax.sampling.gibbs import initial_state, sample
+
+SWEEPS = 1000  # of the chains that reverse AIS begins with
+FEWEST_CHAINS = 100  # below this many given ones, chains begin at images instead
+KNOTS = 9  # inner ones of a path of averaged moments
+
+Progress = Callable[[float], None]
+PathKind = Literal["geometric", "averaged"]
+Schedule = Literal["sine", "adapted"]
+
+
+class Bracket(NamedTuple):
+    """Estimates of log Z in nats from both sides."""
+
+    forward: LogZ
+    reverse: LogZ
+
+
+@partial(jax.jit, static_argnames=("sweeps",))
+def _sweeps(key: Key[Array, ""], machine: Machine, state: States, sweeps: int) -> States:
+    return sample(key, machine, state, sweeps)[0]
+
+
+def long_run(
+    key: Key[Array, ""], machine: Machine, start: States, sweeps: int = SWEEPS, progress: Progress | None = None
+) -> States:
+    """States of chains after `sweeps` sweeps of the machine, rounded up to whole hundreds."""
+    state, dispatches = start, -(-sweeps // 100)
+    for number in range(dispatches):
+        state = _sweeps(jax.random.fold_in(key, number), machine, state, 100)
+        if progress is not None:
+            progress((number + 1) / dispatches)
+    return state
+
+
+def starting_points(
+    key: Key[Array, ""],
+    machine: Machine,
+    images: Float[Array, "images visible"],
+    given: States | None,
+    chains: int,
+) -> States:
+    """Where long chains begin, at most `chains` of them: given states if there are enough, otherwise on images.
+
+    Each image is taken once; the layers above them are drawn from their biases, and the first sweep corrects that.
+    """
+    if given is not None and given[0].shape[0] >= min(FEWEST_CHAINS, chains):
+        return jax.tree.map(lambda x: x[:chains], given)
+    which = jax.random.permutation(subkey(key, "which"), images.shape[0])[:chains]
+    return (images[which], *initial_state(subkey(key, "above"), machine, which.shape[0])[1:])
+
+
+def bracket(
+    key: Key[Array, ""],
+    machine: Machine,
+    images: Float[Array, "images visible"],
+    start: States | None = None,
+    temperatures: int = 10_000,
+    chains: int = 500,
+    progress: Progress | None = None,
+    path: PathKind = "geometric",
+    schedule: Schedule = "sine",
+    precision: float | None = None,
+) -> Bracket:
+    """Both estimates. The base comes from the images' means, and reverse AIS begins where chains from `start`
+    (states of about this machine, `(chains, units)` a layer, or None: from images) have come after 1000 sweeps.
+
+    With a `precision`, a standard error in nats for the forward estimate, temperatures and chains are chosen for it
+    by a pilot run; the numbers given are not read. Reverse AIS takes the same temperatures and as many chains, if
+    there are so many in `start`.
+    """
+    go = [part(progress, *ends) for ends in ((0.0, 0.05), (0.05, 0.1), (0.1, 0.65), (0.65, 0.7), (0.7, 1.0))]
+    base = uncoupled(machine, images)
+    most = chains if precision is None else MOST_CHAINS
+    state = starting_points(subkey(key, "start"), machine, images, start, most)
+    knots = (base, machine)
+    if path == "averaged":
+        state = long_run(subkey(key, "to be averaged"), machine, state, SWEEPS, go[0])
+        knots = averaged_path(subkey(key, "knots"), base, machine, KNOTS, state)
+    note = ""
+    if precision is not None:
+        run, note = to_precision(key, knots, precision, pilot(key, knots, go[1]), go[2])
+    else:
+        betas = unadapted(knots, temperatures)
+        if schedule == "adapted":
+            betas = adapted(pilot(key, knots, go[1]), temperatures)
+        run = ais.upward(key, knots, betas, chains, go[2])
+    state = jax.tree.map(lambda x: x[: len(run.log_weights)], state)
+    samples = long_run(subkey(key, "long run"), machine, state, SWEEPS, go[3])
+    back = ais.downward(subkey(key, "reverse"), knots, run.betas, samples, go[4])
+    forward, reverse = ais.forward_log_z(run), ais.reverse_log_z(back)
+    return Bracket(
+        forward._replace(reason=forward.reason + note),
+        reverse._replace(estimator=f"{reverse.estimator} after {SWEEPS} sweeps"),
+    )
+
+
+def part(progress: Progress | None, low: float, high: float) -> Progress | None:
+    """Progress of a part of the work, as a share of the whole from `low` to `high`."""
+    return None if progress is None else lambda share: progress(low + share * (high - low))
