@@ -107,7 +107,7 @@ def gradient(machine: Machine, positive: States, negative: States, offsets: Stat
 def observed(machine: Machine, batch: Batch) -> States:
     """What the data say of the machine's layers: pixels as its visible units, labels as its top layer if it has one."""
     x = machine.units[0].of_intensities(batch.x)
-    return (x, None) if machine.depth == 2 else (x, None, machine.units[2].encode(batch.label))
+    return (x, None) if machine.depth == 2 else (x, None, machine.units[2].encode(batch.label[:, None]))
 
 
 def largest(machine: Machine) -> Float[Array, ""]:

@@ -74,9 +74,9 @@ def test_a_machine_joins_where_it_is_missed_least(rates, gone, new_rates, new_ra
 
 
 def learned(**options):
-    """A small machine on three noisy prototypes, 3000 steps."""
+    """A small machine on three noisy prototypes, 2000 steps."""
     images = images_with_structure(1000)
-    total = 3000
+    total = 2000
     static, hyper = split(ContrastiveConfig(hidden=6, chains=200, average=0.0, **options), total)
     algorithm = contrastive(static)
     data = loop.TrainingSet(jnp.asarray(images), jnp.zeros(1000, jnp.int32), None)

@@ -1,0 +1,85 @@
+"""RBMs of other unit types, labels on top and tempered learning from the command line, each judged and drawn."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tests.cli.test_commands import TOO_SMALL_FOR_A_PICTURE, one_sentence
+
+GREY = ["--binarisation", "none"]
+BRIEF = ["--epochs", "3", "--temperatures", "30", "--ais-chains", "20", "--json"]
+
+
+@pytest.mark.parametrize(
+    ("options", "exact"),
+    [
+        (["--visible-type", "gaussian", *GREY, "--hidden", "8"], True),
+        (["--visible-type", "categorical", "--levels", "4", *GREY, "--hidden", "6", "--hidden-type", "spin"], True),
+        (["--visible-type", "rectified", *GREY, "--hidden", "5"], True),
+        (["--visible-type", "spin", "--hidden", "5", "--hidden-type", "rectified"], False),
+        (["--classes", "10", "--hidden", "9", "--negative", "tempered", "--rungs", "3", "--chains", "20"], True),
+        (["--hidden", "9", "--negative", "trajectory", "--rungs", "3", "--chains", "20"], True),
+    ],
+)
+def test_every_type_is_trained_judged_and_drawn(genjax, tmp_path, options, exact):
+    folder = tmp_path / "run"
+    status, answer, error = genjax("train", "rbm", "--out", folder, *options, *BRIEF)
+    assert status == 0, error
+    judged = answer["evaluation"]["log_likelihood"]["test"]
+    assert (judged["kind"] == "exact") == exact
+    assert np.isfinite(judged["mean"])
+    assert {p.name for p in (folder / "figures").glob("*.png")} >= {"curves.png", "filters.png", "samples.png"}
+    assert all(p.stat().st_size > TOO_SMALL_FOR_A_PICTURE for p in (folder / "figures").glob("*.png"))
+    status, answer, error = genjax("reconstruct", folder, "--remove", "top:3", "--sweeps", 20, "--json")
+    assert status == 0, error
+    assert 0 < answer["squared_error"] < 0.3
+    assert ("pixel_error" in answer) == ("none" not in options)
+    assert genjax("sample", folder, "--sweeps", 5, "--chains", 3, "--out", tmp_path / "s.npz")[0] == 0
+    assert np.load(tmp_path / "s.npz")["means"].shape == (3, 64)
+    assert genjax("export", folder, tmp_path / "w.npz")[0] == 0
+    arrays = np.load(tmp_path / "w.npz")
+    assert ("precision_0" in arrays) == ("gaussian" in options or ("rectified" in options and "none" in options))
+    if "--classes" in options:
+        assert arrays["weights_1"].shape == (9, 10)
+        error = json.loads((folder / "evaluation.json").read_text())["error"]
+        assert 0 < error["test"] < 1
+    if "trajectory" in options:
+        last = json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1])
+        assert last["held_out_log_likelihood"] == pytest.approx(judged["mean"], abs=3)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--visible-type", "gaussian"], "give --binarisation none"),
+        (["--visible-type", "gaussian", *GREY, "--hidden-type", "rectified"], "no bounded density"),
+        (["--visible-type", "spin", *GREY], "takes binary pixels"),
+        (["--classes", "3"], "less than the 10 labels"),
+        (["--rungs", "1"], "--rungs 1 is out of range"),
+        (["--levels", "1"], "--levels 1 is out of range"),
+        (["--stop-gap", "0"], "--stop-gap 0.0 is not positive"),
+    ],
+)
+def test_what_does_not_go_together_is_one_sentence(genjax, tmp_path, monkeypatch, options, said):
+    monkeypatch.chdir(tmp_path)
+    assert said in one_sentence(*genjax("train", "rbm", *options)[::2])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_early_stop_ends_soon_after_and_is_resumed_as_such(genjax, tmp_path):
+    """A tiny gap is exceeded at once: the run ends a tenth later, its learning rate at 0 by then."""
+    folder = tmp_path / "run"
+    small = ["--hidden", "12", "--epochs", "200", "--stop-gap", "0.05", "--no-evaluate", "--json"]
+    status, answer, error = genjax("train", "rbm", "--out", folder, *small)
+    assert status == 0, error
+    stopped = json.loads((folder / "config.json").read_text())["decided"]["stopped_early"]
+    assert answer["steps"] == stopped["total_steps"] < 2400
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    assert lines[-1]["step"] == stopped["total_steps"]
+    gaps = {line["step"]: line["free_energy_gap"] for line in lines}
+    assert gaps[stopped["step"]] > 0.05
+    assert all(gap <= 0.05 for step, gap in gaps.items() if step < stopped["step"])
+    assert lines[-1]["learning_rate"] < 0.6 * lines[0]["learning_rate"]
+    status, answer, error = genjax("train", "rbm", "--resume", folder, "--no-evaluate", "--json")
+    assert (status, answer["steps"]) == (0, stopped["total_steps"]), error
