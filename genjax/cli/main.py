@@ -15,6 +15,7 @@ from genjax.errors import UserError
 
 COMMANDS = {
     "train": ("train", "train a model, and judge and draw it at the end"),
+    "grid": ("grid", "train a grid of settings and seeds in few programs"),
     "evaluate": ("evaluate", "log-likelihoods of a run, with their intervals"),
     "sample": ("sample", "draw along fresh chains"),
     "reconstruct": ("reconstruct", "fill in removed pixels, measured against the truth"),

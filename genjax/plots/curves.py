@@ -17,6 +17,11 @@ class Panel(NamedTuple):
 
 BOLTZMANN = (
     Panel(
+        "log-likelihood from the trajectory (nats)",
+        {"log_likelihood": "training", "held_out_log_likelihood": "validation"},
+    ),
+    Panel("labels told wrong (share)", {"error": "training", "held_out_error": "validation"}),
+    Panel(
         "pseudo-log-likelihood, one-pixel estimate (nats)",
         {"pseudo_likelihood": "training", "held_out_pseudo_likelihood": "validation"},
     ),

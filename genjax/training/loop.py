@@ -59,7 +59,7 @@ def plan(images: int, batch_size: int, binarisation: Binarisation, longest_chunk
     return Plan(batch_size, steps, part, max(1, longest_chunk // steps), binarisation)
 
 
-@partial(jax.jit, static_argnames=("algorithm", "plan", "parts"), donate_argnames=("state",))
+@partial(jax.jit, static_argnames=("algorithm", "plan", "parts", "ravel"), donate_argnames=("state",))
 def run_chunk(
     key: Key[Array, ""],
     state: Any,
@@ -68,8 +68,11 @@ def run_chunk(
     algorithm: Algorithm,
     plan: Plan,
     parts: int,
+    ravel: bool = True,
 ) -> tuple[Any, dict[str, Array]]:
     """Steps `first` to `first + parts * plan.part` of the run; metrics are stacked, one entry a step.
+
+    Of a grid, whose metrics are not scalars, they stay `(parts, steps, ...)`: `ravel=False`.
 
     Step s of the run always sees the same images, noise and subkeys, whatever came before in this process.
     """
@@ -87,7 +90,7 @@ def run_chunk(
         return jax.lax.scan(partial(one, order), state, start + jnp.arange(plan.part))
 
     state, metrics = jax.lax.scan(part, state, first + plan.part * jnp.arange(parts))
-    return state, jax.tree.map(jnp.ravel, metrics)
+    return state, jax.tree.map(jnp.ravel, metrics) if ravel else metrics
 
 
 def example(data: TrainingSet, plan: Plan) -> Example:
@@ -110,6 +113,14 @@ def _observe(
     return algorithm.observe(subkey(key, "observe"), state, Batch(x, seen.label), held_out)
 
 
+def observe(
+    key: Key[Array, ""], step: int, state: Any, data: TrainingSet, algorithm: Algorithm, plan: Plan
+) -> dict[str, Array]:
+    """What the algorithm says after `step` steps of the first 1000 training images and of the ones held out."""
+    seen = Batch(data.images[:1000], data.labels[:1000])
+    return _observe(jax.random.fold_in(key, step), state, seen, data.held_out, algorithm, plan.binarisation)
+
+
 def train(
     key: Key[Array, ""],
     algorithm: Algorithm,
@@ -127,13 +138,11 @@ def train(
     is larger than 10^4.
     """
     began = time.perf_counter()
-    seen = Batch(data.images[:1000], data.labels[:1000])
     for first in range(first_step, total_steps, plan.part * plan.parts):
         parts = min(plan.parts, (total_steps - first) // plan.part)
         state, steps = run_chunk(key, state, data, jnp.asarray(first), algorithm, plan, parts)
         done = first + parts * plan.part
-        here = jax.random.fold_in(subkey(key, "observe"), done)
-        observed = _observe(here, state, seen, data.held_out, algorithm, plan.binarisation)
+        observed = observe(subkey(key, "observe"), done, state, data, algorithm, plan)
         metrics = {name: np.asarray(values) for name, values in (steps | observed).items()}
         refuse_divergence(metrics, first)
         means = {name: float(values.mean()) for name, values in metrics.items()}
