@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import tyro
 
 from genjax import random
+from genjax.cli.families import Family
 from genjax.cli.options import at_least, parse
 from genjax.cli.progress import Bar
 from genjax.cli.run import Run, fixed_splits, load
@@ -19,7 +20,7 @@ from genjax.training.folder import write_json
 
 @dataclass(frozen=True)
 class Options:
-    """Estimate the log-likelihood of a trained model on its training and test images."""
+    """Estimate the log-likelihood of a trained model on its training and test images, or what else it is judged by."""
 
     run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """The run's folder."""
@@ -39,7 +40,7 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     at_least(options, 2, "temperatures", "chains")
     run = load(Path(options.run))
     judged = judge(run, options.temperatures, options.chains, options.seed)
-    return judged, "\n".join(sentences(judged))
+    return judged, "\n".join(sentences(judged, run.family))
 
 
 def judge(run: Run, temperatures: int, chains: int, seed: int) -> dict[str, Any]:
@@ -56,7 +57,7 @@ def judge(run: Run, temperatures: int, chains: int, seed: int) -> dict[str, Any]
         "dataset": run.config.dataset,
         "step": run.step,
         "binarisation": run.config.binarisation,
-        "images": {"train": len(train), "test": len(test)},
+        run.family.examples: {"train": len(train), "test": len(test)},
         "seconds": round(time.perf_counter() - began, 2),
         "peak_memory_mb": round(peak_memory_mb()),
     }
@@ -70,8 +71,10 @@ def peak_memory_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
-def sentences(judged: dict[str, Any]) -> list[str]:
+def sentences(judged: dict[str, Any], family: Family) -> list[str]:
     """What a person reads."""
+    if family.sentences is not None:
+        return family.sentences(judged)
     lines = []
     for split in ("test", "train"):
         answer = judged["log_likelihood"][split]

@@ -11,6 +11,7 @@ from jaxtyping import Array, Key
 
 from genjax.algorithms.contrastive import ContrastiveConfig, ContrastiveState, contrastive, trained_machine
 from genjax.boltzmann.machine import Machine, mean
+from genjax.cli import recommending
 from genjax.cli.options import RunConfig
 from genjax.likelihood.evaluate import evaluate
 from genjax.plots.curves import BOLTZMANN, Panel
@@ -30,10 +31,14 @@ class Family(NamedTuple):
     - `reconstruct(key, state, images, removed, sweeps)`: expected pixels `(images, pixels)`.
     - `arrays(state)`: what `export` writes.
     - `filters(state)`: `(pixels, units)` to be shown as pictures.
+    - `prepare(config)`: dataset, training set, plan, and what the data settle of `algorithm` (keyword arguments);
+      None for models of images.
+    - `sentences(evaluation)`: what a person reads of it; None where it is a likelihood.
+    - `recommend(state, dataset, user, top)`: items with expected ratings.
     """
 
     config: type[RunConfig]
-    algorithm: Callable[[Any, int], tuple[Algorithm, Hyper]]
+    algorithm: Callable[..., tuple[Algorithm, Hyper]]
     evaluate: Callable[..., dict[str, Any]] | None
     sample: Callable[..., tuple[np.ndarray, np.ndarray]] | None
     reconstruct: Callable[..., np.ndarray] | None
@@ -41,6 +46,10 @@ class Family(NamedTuple):
     filters: Callable[[Any], np.ndarray] | None
     panels: tuple[Panel, ...]
     binary: bool  # whether it takes binary images alone
+    prepare: Callable[[Any], tuple[Any, ...]] | None = None
+    sentences: Callable[[dict[str, Any]], list[str]] | None = None
+    recommend: Callable[..., list[dict[str, Any]]] | None = None
+    examples: str = "images"  # what one row of its data is
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,5 +123,20 @@ FAMILIES = {
         filters=rbm_filters,
         panels=BOLTZMANN,
         binary=True,
+    ),
+    "recommender": Family(
+        config=recommending.RecommenderRun,
+        algorithm=recommending.recommender_algorithm,
+        evaluate=recommending.recommender_evaluate,
+        sample=None,
+        reconstruct=None,
+        arrays=recommending.recommender_arrays,
+        filters=None,
+        panels=recommending.PANELS,
+        binary=False,
+        prepare=recommending.recommender_data,
+        sentences=recommending.recommender_sentences,
+        recommend=recommending.recommend,
+        examples="users",
     ),
 }

@@ -9,7 +9,6 @@ import numpy as np
 from genjax import data, random
 from genjax.cli.families import FAMILIES, Family
 from genjax.cli.options import RunConfig, restore
-from genjax.data import Dataset
 from genjax.errors import UserError
 from genjax.training import folder as run_folder
 from genjax.training import loop
@@ -22,9 +21,10 @@ FIXED_DRAW = 20_240_229  # seed of the one binarisation that validation and test
 class Prepared(NamedTuple):
     """Data as a run sees them."""
 
-    dataset: Dataset
+    dataset: Any  # a `Dataset` of images, or what the family's `prepare` reads
     training: loop.TrainingSet
     plan: loop.Plan
+    settled: dict[str, Any]  # what the data settle of the algorithm
 
 
 class Run(NamedTuple):
@@ -41,6 +41,8 @@ class Run(NamedTuple):
 
 def prepare(config: RunConfig, family: Family) -> Prepared:
     """Read a run's data and put them on the device."""
+    if family.prepare is not None:
+        return Prepared(*family.prepare(config))
     dataset = data.load(config.dataset, config.data_dir, config.size)
     if not config.validation:
         dataset = dataset.without_validation()
@@ -55,7 +57,7 @@ def prepare(config: RunConfig, family: Family) -> Prepared:
         held_out = Batch(jnp.asarray(x), jnp.asarray(dataset.labels.validation[:1000]))
     images, labels = jnp.asarray(dataset.train), jnp.asarray(dataset.labels.train)
     plan = loop.plan(len(dataset.train), config.batch_size, config.binarisation)
-    return Prepared(dataset, loop.TrainingSet(images, labels, held_out), plan)
+    return Prepared(dataset, loop.TrainingSet(images, labels, held_out), plan, {})
 
 
 def binary(images: np.ndarray) -> bool:
@@ -76,7 +78,7 @@ def initial_state(prepared: Prepared, family: Family, config: RunConfig) -> tupl
     """The algorithm, its state before the first step, and the number of steps of the whole run."""
     assert config.epochs is not None
     total = config.epochs * prepared.plan.steps_per_epoch
-    algorithm, hyper = family.algorithm(config, total)
+    algorithm, hyper = family.algorithm(config, total, **prepared.settled)
     key = random.key(config.seed, config.rng)
     return algorithm, loop.initial(key, algorithm, prepared.training, prepared.plan, hyper), total
 

@@ -22,7 +22,7 @@ from genjax.training.checkpoint import Checkpoints
 from genjax.typing import Algorithm
 
 STEPS = 18_000  # default length of a run
-SHOWN = ("pseudo_likelihood", "reconstruction_error", "free_energy_gap")
+SHOWN = ("pseudo_likelihood", "reconstruction_error", "free_energy_gap", "rmse", "held_out_rmse")
 
 
 class Interrupted(Exception):
@@ -83,7 +83,7 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
             state, first_step = restore_newest(folder, state)
             state = state._replace(hyper=hyper)  # a longer run's rates fall more slowly
             lengthen(folder, config, first_step, total)
-        say(f"{folder}: {model} on {config.dataset}, {len(prepared.dataset.train)} images, {total} steps")
+        say(f"{folder}: {model} on {config.dataset}, {len(prepared.dataset.train)} {family.examples}, {total} steps")
         state, seconds = run(folder, config, algorithm, prepared, state, total, first_step, signals)
     done = Run(folder, model, family, config, prepared, state, total)
     result: dict[str, Any] = {"run": str(folder), "steps": total, "training_seconds": round(seconds, 2)}
@@ -91,14 +91,14 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     if config.evaluate and family.evaluate is not None:
         judged = evaluate.judge(done, config.temperatures, config.ais_chains, config.seed)
         result |= {"evaluation": judged}
-        lines += evaluate.sentences(judged)
+        lines += evaluate.sentences(judged, family)
     result["figures"] = [str(path) for path in pictures.draw(done)]
     return result, "\n".join([*lines, f"figures: {folder / 'figures'}"])
 
 
 def check(config: Any) -> None:
     """Refuse numbers outside their range, each by its option's name."""
-    counts = ("epochs", "batch_size", "size", "hidden", "k", "chains", "learning_rate")
+    counts = ("epochs", "batch_size", "size", "hidden", "k", "k_end", "chains", "learning_rate")
     positive(config, *[name for name in counts if hasattr(config, name)])
     at_least(config, 2, "temperatures", "ais_chains")
     at_least(config, 0, "checkpoint_seconds", "weight_decay")
