@@ -42,9 +42,9 @@ class Tastes(NamedTuple):
 
 def generate(
     seed: int,
-    users: int = 2000,
+    users: int = 4000,
     items: int = 200,
-    factors: int = 6,
+    factors: int = 4,
     density: float = 0.25,
     informative: float = 0.0,
     levels: int = 5,

@@ -18,7 +18,8 @@ CASES = {
     "plain": (contrastive, ContrastiveConfig(hidden=5, centred=False, momentum=0.5, optimiser="nesterov")),
     "adam": (contrastive, ContrastiveConfig(hidden=5, optimiser="adam", momentum=0.9, schedule="cosine")),
     "average": (contrastive, ContrastiveConfig(hidden=5, average=0.5, schedule="constant")),
-    "recommender": (recommender, RecommenderConfig(hidden=5, k_end=3, conditional="rated")),
+    "recommender": (recommender, RecommenderConfig(hidden=5, conditional="rated")),
+    "recommender, cd": (recommender, RecommenderConfig(hidden=5, objective="cd", k_end=3, average=0.0)),
 }
 
 

@@ -13,6 +13,7 @@ from genjax.algorithms.recommender import (
     a_rating,
     gradient,
     negative_phase,
+    pseudo_gradient,
     recommender,
     trained_machine,
     watch,
@@ -132,9 +133,48 @@ def test_the_gradient_is_that_of_the_likelihood(conditional, withheld):
             assert float(slope[place]) == pytest.approx(-(sides[0] - sides[1]) / 2e-5, abs=3e-6)
 
 
+@pytest.mark.parametrize(("conditional", "withheld"), SETTINGS)
+def test_the_pseudo_gradient_is_that_of_the_predictions(conditional, withheld):
+    """Predictions are tested against enumeration above; of four items all are drawn, and unrated ones do not count."""
+    machine, x = machine_of(conditional, withheld), jnp.asarray([USER, [0, 3, -2, 0]], jnp.float32)
+    users, items, levels = (jnp.array(column) for column in ([0, 0, 1], [0, 3, 1], [1, 0, 2]))
+
+    def loss(machine):
+        log_p = predict(machine, x, users, items)
+        return -jnp.sum(log_p[jnp.arange(3), levels]) / 2  # two users
+
+    exact = jax.grad(loss)(machine)
+    for a, b in zip(jax.tree.leaves(pseudo_gradient(jax.random.key(0), machine, x)), jax.tree.leaves(exact)):
+        np.testing.assert_allclose(a, b, atol=2e-6)
+
+
+def test_the_pseudo_gradient_of_a_part_is_unbiased():
+    """A user with more ratings than are drawn: the mean over draws is the slope over all of them."""
+    made, _ = tastes.generate(0, users=4, items=64, density=0.8)
+    x = jnp.asarray(ratings.split(made).train)
+    config = RecommenderConfig(hidden=2)
+    state = recommender(config).init(
+        jax.random.key(0), loop.Example(loop.Batch(x, jnp.zeros(4, int)), x.mean(0), x.var(0)), split(config, 1)[1]
+    )
+    users, items = jnp.nonzero(x >= 1)
+    assert np.all(np.bincount(users) > 32)
+
+    def loss(machine):
+        return -jnp.sum(predict(machine, x, users, items)[jnp.arange(len(users)), x[users, items].astype(int) - 1]) / 4
+
+    exact = jax.grad(loss)(state.machine).biases
+    slopes = jax.vmap(pseudo_gradient, (0, None, None))(
+        jax.random.split(jax.random.key(1), 400), state.machine, x
+    ).biases
+    error = np.asarray(slopes.std(0) / np.sqrt(400))
+    assert np.all(np.abs(slopes.mean(0) - exact) < 6.5 * error + 1e-5)  # 320 numbers: 1e-6 / 320 each
+    assert error.max() > 0
+
+
 def test_the_negative_phase_samples_the_users_own_machine():
     """Long chains of one user: every pair of levels as often as the enumerated machine has it; the rest untouched."""
     machine, count = machine_of(True, True), 40_000
+    machine = dataclasses.replace(machine, weights=2 * machine.weights)
     x = jnp.tile(row(), (count, 1))
     run = jax.jit(negative_phase, static_argnums=4)
     drawn, hidden = run(jax.random.key(0), machine, x, hidden_fields(machine, x), 40)
@@ -201,9 +241,12 @@ def test_an_empty_user_is_harmless_and_predicted_by_the_hidden_prior():
 
 def test_data_and_prior_are_divided_alike():
     machine, share = machine_of(True), jnp.array([0.5, 0.001, 1.0, 0.1])
-    slope = with_prior(jax.tree.map(jnp.zeros_like, machine), machine, jnp.asarray(0.3))
+    slope = with_prior(jax.tree.map(jnp.zeros_like, machine), machine, jnp.asarray(0.3), jnp.asarray(0.0))
     np.testing.assert_allclose(slope.weights, 0.3 * machine.weights, rtol=1e-6)
     np.testing.assert_allclose(slope.biases, 0.3 * (machine.biases - machine.biases.mean(0)), rtol=1e-5, atol=1e-7)
+    bent = with_prior(jax.tree.map(jnp.zeros_like, machine), machine, jnp.asarray(0.0), jnp.asarray(0.7)).weights
+    by_definition = jax.grad(lambda w: 0.35 * jnp.sum((w[:, 0] - 2 * w[:, 1] + w[:, 2]) ** 2))(machine.weights)
+    np.testing.assert_allclose(bent, by_definition, atol=1e-5)
     divided = a_rating(slope, share, 0.01)
     scale = np.array([2.0, 100.0, 1.0, 10.0])
     for part in ("weights", "biases", "implicit"):
