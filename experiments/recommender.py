@@ -3,11 +3,12 @@
     python -m experiments.recommender [--quick | --smoke] [--out DIR]
 
 Ratings of known cause (genjax/data/tastes.py: 4,000 users with four binary tastes, 200 items, a quarter of all pairs
-rated on five levels), once rated without regard to taste and once rather what is liked. Item means, user + item biases,
-and the RBM: by pseudo-likelihood, by CD, conditional on what was learned from, and conditional also on which ratings
-will be asked. Every seed makes new data, split 80:10:10; the number of hidden units is chosen on validation ratings, and
-the table is about the test ratings: RMSE over the RMSE of the oracle, who knows every user's tastes and every
-item's loadings, on the same ratings. Writes comparison.png, results.jsonl and the table. FULL
+rated on five levels), once rated without regard to taste and once rather what is liked. Item means, user + item
+biases, and the RBM: by pseudo-likelihood, by CD, conditional on what was learned from, and conditional also on which
+ratings will be asked. Every seed makes new data, split 80:10:10; the number of hidden units is chosen on validation
+ratings, and the table is about the test ratings: RMSE over the RMSE of the oracle, who knows every user's tastes and
+every item's loadings, on the same ratings. Writes comparison.png, results.jsonl and the table. --quick: 5 seeds, one
+number of hidden units, ratings at random alone, a few minutes on two cores.
 """
 
 import argparse

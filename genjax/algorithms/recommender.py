@@ -241,9 +241,8 @@ def recommender(
             slope = averaged(gradient(machine, (batch.x, hidden), negative))
         seen = averaged(jnp.mean(known(batch.x), axis=0))
         share = state.share + (seen - state.share) / (state.step + 1)
-        slope = a_rating(
-            with_prior(slope, machine, state.hyper["weight_decay"], state.hyper["smoothness"]), share, 1 / users
-        )
+        slope = with_prior(slope, machine, state.hyper["weight_decay"], state.hyper["smoothness"])
+        slope = a_rating(slope, share, 1 / users)
         learning_rate = learning_rate_at(config.schedule, state.hyper, state.step)
         change, optimiser_state = chain(state.hyper, learning_rate, machine).update(slope, state.optimiser, machine)  # type: ignore[arg-type]
         moved: RatingMachine = optax.apply_updates(machine, change)  # type: ignore[assignment]
