@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 
-from experiments import negative_phases
+from experiments import negative_phases, recommender
 
 
 def test_negative_phases(tmp_path, monkeypatch):
@@ -16,3 +16,14 @@ def test_negative_phases(tmp_path, monkeypatch):
     assert all(np.isfinite(line["log_likelihood"]).all() for line in lines)
     assert all(line["log_likelihood"][-1] > line["log_likelihood"][0] for line in lines)
     assert (tmp_path / "curves.png").stat().st_size > 5000
+
+
+def test_recommender(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["recommender", "--smoke", "--out", str(tmp_path)])
+    recommender.main()
+    lines = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    methods = {*recommender.BASELINES, *recommender.MACHINES}
+    assert {(line["world"], line["method"]) for line in lines} == {(w, m) for w in recommender.WORLDS for m in methods}
+    assert all(0 < line["floor"] < line["rmse"] < 3 for line in lines)
+    assert (tmp_path / "comparison.png").stat().st_size > 5000
+    assert "rated what is liked" in capsys.readouterr().out

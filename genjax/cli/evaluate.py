@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import tyro
 
 from genjax import random
+from genjax.cli.families import Family
 from genjax.cli.options import at_least, parse, positive
 from genjax.cli.progress import Bar
 from genjax.cli.run import Run, fixed_batches, load
@@ -22,7 +23,7 @@ AGREE = 0.5  # nats between the two sides of log Z, above which it is said
 
 @dataclass(frozen=True)
 class Options:
-    """Estimate the log-likelihood of a trained model on its training and test images."""
+    """Estimate the log-likelihood of a trained model on its training and test images, or what else it is judged by."""
 
     run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """The run's folder."""
@@ -50,7 +51,7 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     run = load(Path(options.run))
     names = ("temperatures", "chains", "precision", "path", "schedule")
     judged = judge(run, options.seed, **{name: getattr(options, name) for name in names})
-    return judged, "\n".join(sentences(judged))
+    return judged, "\n".join(sentences(judged, run.family))
 
 
 def judge(run: Run, seed: int, **options: Any) -> dict[str, Any]:
@@ -67,7 +68,7 @@ def judge(run: Run, seed: int, **options: Any) -> dict[str, Any]:
         "dataset": run.config.dataset,
         "step": run.step,
         "binarisation": run.config.binarisation,
-        "images": {"train": len(train.x), "test": len(test.x)},
+        run.family.examples: {"train": len(train.x), "test": len(test.x)},
         "seconds": round(time.perf_counter() - began, 2),
         "peak_memory_mb": round(peak_memory_mb()),
     }
@@ -81,8 +82,10 @@ def peak_memory_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
-def sentences(judged: dict[str, Any]) -> list[str]:
+def sentences(judged: dict[str, Any], family: Family) -> list[str]:
     """What a person reads."""
+    if family.sentences is not None:
+        return family.sentences(judged)
     lines = []
     for split in ("test", "train"):
         answer = judged["log_likelihood"][split]

@@ -19,6 +19,7 @@ from genjax.algorithms.contrastive import (
 )
 from genjax.algorithms.negative import chains_of
 from genjax.boltzmann.machine import Machine, mean
+from genjax.cli import recommending
 from genjax.cli.options import RunConfig
 from genjax.data import Dataset
 from genjax.errors import UserError
@@ -42,10 +43,14 @@ class Family(NamedTuple):
     - `arrays(state)`: what `export` writes.
     - `filters(state)`: `(pixels, units)` to be shown as pictures.
     - `check(config, dataset)`: raises `UserError` where the two do not go together.
+    - `prepare(config)`: dataset, training set, plan, and what the data settle of `algorithm` (keyword arguments);
+      None for models of images.
+    - `sentences(evaluation)`: what a person reads of it; None where it is a likelihood.
+    - `recommend(state, dataset, user, top)`: items with expected ratings.
     """
 
     config: type[RunConfig]
-    algorithm: Callable[[Any, int], tuple[Algorithm, Hyper]]
+    algorithm: Callable[..., tuple[Algorithm, Hyper]]
     evaluate: Callable[..., dict[str, Any]] | None
     sample: Callable[..., tuple[np.ndarray, np.ndarray]] | None
     reconstruct: Callable[..., np.ndarray] | None
@@ -53,6 +58,10 @@ class Family(NamedTuple):
     filters: Callable[[Any], np.ndarray] | None
     panels: tuple[Panel, ...]
     check: Callable[[Any, Dataset], None] | None
+    prepare: Callable[[Any], tuple[Any, ...]] | None = None
+    sentences: Callable[[dict[str, Any]], list[str]] | None = None
+    recommend: Callable[..., list[dict[str, Any]]] | None = None
+    examples: str = "images"  # what one row of its data is
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,5 +181,20 @@ FAMILIES = {
         filters=rbm_filters,
         panels=BOLTZMANN,
         check=rbm_check,
+    ),
+    "recommender": Family(
+        config=recommending.RecommenderRun,
+        algorithm=recommending.recommender_algorithm,
+        evaluate=recommending.recommender_evaluate,
+        sample=None,
+        reconstruct=None,
+        arrays=recommending.recommender_arrays,
+        filters=None,
+        panels=recommending.PANELS,
+        check=None,
+        prepare=recommending.recommender_data,
+        sentences=recommending.recommender_sentences,
+        recommend=recommending.recommend,
+        examples="users",
     ),
 }

@@ -43,6 +43,8 @@ def summary(run: Run) -> str:
     judged = json.loads(path.read_text())
     if judged["step"] != run.step:
         return "not evaluated since it was trained further"
+    if run.family.sentences is not None:
+        return run.family.sentences(judged)[0]
     answer = judged["log_likelihood"]["test"]
     doubt = "" if answer["trusted"] else " (not trusted)"
     numbers = f"{answer['mean']:.2f} nats [{answer['low']:.2f}, {answer['high']:.2f}]{doubt}"

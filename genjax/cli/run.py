@@ -9,7 +9,6 @@ import numpy as np
 from genjax import data, random
 from genjax.cli.families import FAMILIES, Family
 from genjax.cli.options import RunConfig, restore
-from genjax.data import Dataset
 from genjax.errors import UserError
 from genjax.training import folder as run_folder
 from genjax.training import loop
@@ -22,9 +21,10 @@ FIXED_DRAW = 20_240_229  # seed of the one binarisation that validation and test
 class Prepared(NamedTuple):
     """Data as a run sees them."""
 
-    dataset: Dataset
+    dataset: Any  # a `Dataset` of images, or what the family's `prepare` reads
     training: loop.TrainingSet
     plan: loop.Plan
+    settled: dict[str, Any]  # what the data settle of the algorithm
 
 
 class Run(NamedTuple):
@@ -41,6 +41,8 @@ class Run(NamedTuple):
 
 def prepare(config: RunConfig, family: Family) -> Prepared:
     """Read a run's data and put them on the device."""
+    if family.prepare is not None:
+        return Prepared(*family.prepare(config))
     dataset = data.load(config.dataset, config.data_dir, config.size)
     if not config.validation:
         dataset = dataset.without_validation()
@@ -52,7 +54,7 @@ def prepare(config: RunConfig, family: Family) -> Prepared:
         held_out = Batch(jnp.asarray(x), jnp.asarray(dataset.labels.validation[:1000]))
     images, labels = jnp.asarray(dataset.train), jnp.asarray(dataset.labels.train)
     plan = loop.plan(len(dataset.train), config.batch_size, config.binarisation)
-    return Prepared(dataset, loop.TrainingSet(images, labels, held_out), plan)
+    return Prepared(dataset, loop.TrainingSet(images, labels, held_out), plan, {})
 
 
 def read_config(folder: Path) -> tuple[str, Family, RunConfig]:
@@ -68,7 +70,7 @@ def initial_state(prepared: Prepared, family: Family, config: RunConfig) -> tupl
     """The algorithm, its state before the first step, and the number of steps of the whole run."""
     assert config.epochs is not None
     total = config.epochs * prepared.plan.steps_per_epoch
-    algorithm, hyper = family.algorithm(config, total)
+    algorithm, hyper = family.algorithm(config, total, **prepared.settled)
     key = random.key(config.seed, config.rng)
     return algorithm, loop.initial(key, algorithm, prepared.training, prepared.plan, hyper), total
 
@@ -103,5 +105,7 @@ def fixed_splits(run: Run) -> tuple[np.ndarray, np.ndarray]:
 
 def fixed_batches(run: Run) -> tuple[Batch, Batch]:
     """The same with their labels."""
-    (train, test), labels = fixed_splits(run), run.prepared.dataset.labels
-    return Batch(jnp.asarray(train), jnp.asarray(labels.train)), Batch(jnp.asarray(test), jnp.asarray(labels.test))
+    labels = getattr(run.prepared.dataset, "labels", None)
+    parts = zip(fixed_splits(run), (None, None) if labels is None else (labels.train, labels.test))
+    train, test = (Batch(jnp.asarray(x), jnp.zeros(len(x), int) if y is None else jnp.asarray(y)) for x, y in parts)
+    return train, test

@@ -22,7 +22,7 @@ from genjax.training.checkpoint import Checkpoints
 from genjax.typing import Algorithm
 
 STEPS = 18_000  # default length of a run
-SHOWN = ("pseudo_likelihood", "reconstruction_error", "free_energy_gap")
+SHOWN = ("pseudo_likelihood", "reconstruction_error", "free_energy_gap", "rmse", "held_out_rmse")
 
 
 class Interrupted(Exception):
@@ -87,7 +87,7 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
                 total = stopped["total_steps"]
                 state = early.shorten(state, getattr(config, "schedule", "constant"), stopped["step"], total)
             lengthen(folder, config, first_step, total)
-        say(f"{folder}: {model} on {config.dataset}, {len(prepared.dataset.train)} images, {total} steps")
+        say(f"{folder}: {model} on {config.dataset}, {len(prepared.dataset.train)} {family.examples}, {total} steps")
         began = time.perf_counter()
         try:
             state = run(folder, config, algorithm, prepared, state, total, first_step, signals)
@@ -105,14 +105,25 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
         effort = {"temperatures": config.temperatures, "chains": config.ais_chains, "precision": config.precision}
         judged = evaluate.judge(done, config.seed, **effort)
         result |= {"evaluation": judged}
-        lines += evaluate.sentences(judged)
+        lines += evaluate.sentences(judged, family)
     result["figures"] = [str(path) for path in pictures.draw(done)]
     return result, "\n".join([*lines, f"figures: {folder / 'figures'}"])
 
 
 def check(config: Any) -> None:
     """Refuse numbers outside their range, each by its option's name."""
-    counts = ("epochs", "batch_size", "size", "hidden", "k", "chains", "learning_rate", "stop_gap", "swap_every")
+    counts = (
+        "epochs",
+        "batch_size",
+        "size",
+        "hidden",
+        "k",
+        "k_end",
+        "chains",
+        "learning_rate",
+        "stop_gap",
+        "swap_every",
+    )
     counts += ("precision",)
     positive(config, *[name for name in counts if hasattr(config, name)])
     at_least(config, 2, "temperatures", "ais_chains", *[name for name in ("rungs", "levels") if hasattr(config, name)])

@@ -1,0 +1,301 @@
+"""Learning the RBM of ratings (Salakhutdinov, Mnih and Hinton 2007) as one `Algorithm`.
+
+By contrastive divergence as there, or by the pseudo-likelihood: exact here, and what predictions are made of.
+
+Its batches hold users: `x` is `(users, items)`, with levels as in `genjax.data.ratings`.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Bool, Float, Int, Key
+
+from genjax import random
+from genjax.boltzmann.rating import (
+    Levels,
+    RatingMachine,
+    draw_ratings,
+    energy,
+    hidden_fields,
+    known,
+    one_hot,
+    predict,
+)
+from genjax.random import subkey
+from genjax.training.config import rate
+from genjax.training.optimiser import Optimiser, Schedule, learning_rate_at, transformation
+from genjax.typing import Algorithm, Batch, Example, Hyper, Metrics
+
+FIVE_STARS = (1.0, 2.0, 3.0, 4.0, 5.0)
+DRAWN = 32  # ratings a user, at most, that a step of pseudo-likelihood and the learning curves look at
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecommenderConfig:
+    """How an RBM of ratings learns."""
+
+    hidden: int = 16
+    """Hidden units."""
+    conditional: Literal["no", "rated", "withheld"] = "no"
+    """Whether hidden units also see WHICH items were rated: those with a rating to learn from, or also those whose
+    held-out rating is to be predicted (where one knows, as in a contest, what will be asked)."""
+    objective: Literal["pseudo", "cd"] = "pseudo"
+    """What is climbed: the pseudo-likelihood (each rating given the user's others, exact and without sampling), or
+    the likelihood by contrastive divergence as in the paper."""
+    k: int = 1
+    """Gibbs sweeps of the negative phase a step, at the beginning."""
+    k_end: int = 5
+    """The same at the end of the run; in between it rises evenly."""
+    optimiser: Optimiser = "adam"
+    """Which optax transformation."""
+    schedule: Schedule = "linear"
+    """How the learning rate falls over the run."""
+    learning_rate: float = rate(0.03)
+    """Learning rate at the start."""
+    momentum: float = rate(0.9)
+    """Decay of the velocity (for adam and lion: the first beta)."""
+    weight_decay: float = rate(0.0003)
+    """Precision of the prior on weights and biases, a user."""
+    smoothness: float = rate(0.1)
+    """Precision, a user, of the prior on how far weights are from a straight line over neighbouring levels."""
+    average: float = 0.1
+    """Share of the run, at its end, over which the parameters are averaged (0: none)."""
+
+
+class RecommenderState(NamedTuple):
+    """What training carries from step to step."""
+
+    machine: RatingMachine
+    share: Float[Array, " items"]  # of the users seen so far, how many rated each item
+    values: Float[Array, " levels"]  # the rating that each level stands for
+    optimiser: Any
+    average: RatingMachine | None
+    step: Int[Array, ""]
+    hyper: Hyper
+
+
+def trained_machine(state: RecommenderState) -> RatingMachine:
+    """The machine to judge: the average over the tail of the run where one was asked for."""
+    return state.machine if state.average is None else state.average
+
+
+def initial_machine(key: Key[Array, ""], config: RecommenderConfig, x: Levels, levels: int) -> RatingMachine:
+    """Small normal weights, and biases at the log of the levels' shares in a batch.
+
+    An item's own shares are mixed with those of all ratings as if five more had come from there.
+    """
+    counts = jnp.sum(one_hot(x, levels), axis=0)
+    overall = (jnp.sum(counts, axis=0) + 1) / (jnp.sum(counts) + levels)
+    shares = (counts + 5 * overall) / (jnp.sum(counts, axis=1, keepdims=True) + 5)
+    items = x.shape[1]
+    return RatingMachine(
+        weights=0.01 * jax.random.normal(key, (items, levels, config.hidden), jnp.float32),
+        biases=jnp.log(shares) - jnp.mean(jnp.log(shares), axis=1, keepdims=True),
+        hidden_biases=jnp.zeros(config.hidden, jnp.float32),
+        implicit=None if config.conditional == "no" else jnp.zeros((items, config.hidden), jnp.float32),
+        withheld=config.conditional == "withheld",
+    )
+
+
+def negative_phase(
+    key: Key[Array, ""], machine: RatingMachine, x: Levels, fields: Float[Array, "users hidden"], k: int | Array
+) -> tuple[Levels, Float[Array, "users hidden"]]:
+    """k sweeps from the users' own ratings: what their machines make of the items that they rated."""
+    # What is withheld stays as it is: the machine may know of it.
+    where = known(x)
+
+    def one(i: int | Array, state: tuple[Array, Array]) -> tuple[Array, Array]:
+        hidden = random.bernoulli(jax.random.fold_in(key, 2 * i), state[1])
+        drawn = draw_ratings(jax.random.fold_in(key, 2 * i + 1), machine, hidden, where)
+        drawn = jnp.where(where, drawn, x)
+        return drawn, hidden_fields(machine, drawn)
+
+    drawn, fields = jax.lax.fori_loop(0, k, one, (x, fields))
+    return drawn, jax.nn.sigmoid(fields)
+
+
+def gradient(
+    machine: RatingMachine,
+    positive: tuple[Levels, Float[Array, "users hidden"]],
+    negative: tuple[Levels, Float[Array, "users hidden"]],
+) -> RatingMachine:
+    """Derivative of the negative log-likelihood a user, from ratings and hidden units of both phases."""
+
+    def contrast(machine: RatingMachine) -> Float[Array, ""]:
+        return jnp.mean(energy(machine, *positive)) - jnp.mean(energy(machine, *negative))
+
+    return jax.grad(contrast)(machine)
+
+
+def pseudo_gradient(key: Key[Array, ""], machine: RatingMachine, x: Levels) -> RatingMachine:
+    """Derivative of - sum_i log p(v_i | the user's other ratings), a user, hidden units summed out (Besag 1975).
+
+    Of each user's ratings at most 32 are drawn, and stand for all of them.
+    """
+    items, drawn = some(key, known(x))
+    level = jnp.take_along_axis(x, items, axis=1).astype(jnp.int32) - 1
+    ratings, here = jnp.sum(known(x), axis=1), jnp.sum(drawn, axis=1)
+    weight = drawn * (ratings / jnp.maximum(here, 1))[:, None]
+
+    def loss(machine: RatingMachine) -> Float[Array, ""]:
+        weights = machine.weights[items]  # (users, drawn, levels, hidden)
+        own = jnp.take_along_axis(weights, level[..., None, None], axis=2)
+        inputs = hidden_fields(machine, x)[:, None, None, :] - own + weights
+        log_p = jax.nn.log_softmax(machine.biases[items] + jnp.sum(jax.nn.softplus(inputs), axis=-1))
+        right = jnp.take_along_axis(log_p, level[..., None], axis=2)[..., 0]
+        return -jnp.mean(jnp.sum(weight * right, axis=1))
+
+    return jax.grad(loss)(machine)
+
+
+def some(
+    key: Key[Array, ""], where: Bool[Array, "users items"]
+) -> tuple[Int[Array, "users drawn"], Bool[Array, "users drawn"]]:
+    """For each user at most 32 of the items `where` it holds, drawn at random; and which of these are any."""
+    order = jnp.where(where, random.uniform(random.bits(key, where.shape)), -1.0)
+    height, items = jax.lax.top_k(order, min(DRAWN, where.shape[1]))
+    return items, height >= 0
+
+
+def with_prior(
+    slope: RatingMachine, machine: RatingMachine, precision: Float[Array, ""], smoothness: Float[Array, ""]
+) -> RatingMachine:
+    """Adds the slope of a normal prior: weights about zero, an item's biases about the mean of all items'.
+
+    Levels are ordered, which a softmax does not know; so the weights' second differences from level to level have a
+    precision of their own.
+    """
+    levels = machine.weights.shape[1]
+    bend = jnp.diff(jnp.eye(levels), n=2, axis=0)  # no rows where there are only two levels
+    own = precision * jnp.eye(levels) + smoothness * bend.T @ bend
+    return dataclasses.replace(
+        slope,
+        weights=slope.weights + jnp.einsum("kl,ilh->ikh", own, machine.weights),
+        biases=slope.biases + precision * (machine.biases - jnp.mean(machine.biases, axis=0)),
+        implicit=None if slope.implicit is None else slope.implicit + precision * machine.implicit,
+    )
+
+
+def a_rating(slope: RatingMachine, share: Float[Array, " items"], least: float) -> RatingMachine:
+    """Divides an item's slope by the share of users who rated it, at least `least`: from "a user" to "a rating".
+
+    So an item that everybody rated does not learn a hundred times as fast as one that few did. Data and prior are
+    divided alike, which leaves the optimum where it is: the fewer ratings, the more the prior says.
+    """
+    scale = 1 / jnp.maximum(share, least)
+    return dataclasses.replace(
+        slope,
+        weights=slope.weights * scale[:, None, None],
+        biases=slope.biases * scale[:, None],
+        implicit=None if slope.implicit is None else slope.implicit * scale[:, None],
+    )
+
+
+@cache
+def recommender(
+    config: RecommenderConfig, axis_name: str | None = None, values: tuple[float, ...] = FIVE_STARS
+) -> Algorithm:
+    """Pseudo-likelihood or CD-k for ratings on levels that stand for `values`; rates come through `hyper`.
+
+    With `axis_name`, `step` runs inside `jax.pmap` or `jax.shard_map`: gradients are averaged over the axis and each
+    device draws its own noise.
+    """
+
+    def init(key: Key[Array, ""], example: Example, hyper: Hyper) -> RecommenderState:
+        machine = initial_machine(subkey(key, "machine"), config, example.batch.x, len(values))
+        return RecommenderState(
+            machine=machine,
+            share=jnp.zeros(machine.weights.shape[0], jnp.float32),
+            values=jnp.asarray(values, jnp.float32),
+            optimiser=chain(hyper, hyper["learning_rate"], machine).init(machine),  # type: ignore[arg-type]
+            average=jax.tree.map(jnp.copy, machine) if config.average > 0 else None,
+            step=jnp.zeros((), jnp.int32),
+            hyper=hyper,
+        )
+
+    def chain(hyper: Hyper, learning_rate: Float[Array, ""], machine: RatingMachine) -> optax.GradientTransformation:
+        # The prior is part of the slope, so nothing is left for the optimiser to decay.
+        return transformation(config.optimiser, hyper, learning_rate, jax.tree.map(lambda _: False, machine))
+
+    def averaged(x: Any) -> Any:
+        return x if axis_name is None else jax.lax.pmean(x, axis_name)
+
+    def step(key: Key[Array, ""], state: RecommenderState, batch: Batch) -> tuple[RecommenderState, Metrics]:
+        users = batch.x.shape[0]
+        if axis_name is not None:
+            key = jax.random.fold_in(key, jax.lax.axis_index(axis_name))
+            users *= jax.lax.psum(1, axis_name)
+        machine, progress = state.machine, state.step / state.hyper["total_steps"]
+        k = config.k + jnp.floor((config.k_end - config.k + 1) * jnp.clip(progress, 0, 0.999)).astype(jnp.int32)
+        fields = hidden_fields(machine, batch.x)
+        hidden = jax.nn.sigmoid(fields)
+        if config.objective == "pseudo":
+            slope = averaged(pseudo_gradient(subkey(key, "pseudo"), machine, batch.x))
+        else:
+            negative = negative_phase(subkey(key, "negative"), machine, batch.x, fields, k)
+            slope = averaged(gradient(machine, (batch.x, hidden), negative))
+        seen = averaged(jnp.mean(known(batch.x), axis=0))
+        share = state.share + (seen - state.share) / (state.step + 1)
+        slope = with_prior(slope, machine, state.hyper["weight_decay"], state.hyper["smoothness"])
+        slope = a_rating(slope, share, 1 / users)
+        learning_rate = learning_rate_at(config.schedule, state.hyper, state.step)
+        change, optimiser_state = chain(state.hyper, learning_rate, machine).update(slope, state.optimiser, machine)  # type: ignore[arg-type]
+        moved: RatingMachine = optax.apply_updates(machine, change)  # type: ignore[assignment]
+        new = RecommenderState(
+            machine=moved,
+            share=share,
+            values=state.values,
+            optimiser=optimiser_state,
+            average=tail_average(config.average, state, moved),
+            step=state.step + 1,
+            hyper=state.hyper,
+        )
+        return new, {
+            "weight_norm": optax.tree.norm(moved.weights),
+            "parameter_max": jnp.max(jnp.stack([jnp.max(jnp.abs(x)) for x in jax.tree.leaves(moved)])),
+            "gradient_norm": optax.tree.norm(slope.weights),
+            "hidden_activity": averaged(jnp.mean(hidden)),
+            "learning_rate": learning_rate,
+            "sweeps": k.astype(jnp.float32),
+        }
+
+    def observe(key: Key[Array, ""], state: RecommenderState, train: Batch, held_out: Batch | None) -> Metrics:
+        metrics = watch(key, state, train.x, known(train.x), "")
+        if held_out is not None:
+            metrics |= watch(key, state, held_out.x, held_out.x <= -1, "held_out_")
+        return metrics
+
+    return Algorithm(init, step, observe)
+
+
+def watch(
+    key: Key[Array, ""], state: RecommenderState, x: Levels, asked: Bool[Array, "users items"], prefix: str
+) -> Metrics:
+    """Errors, in units of the ratings, of predicting each of these from the user's other known ratings.
+
+    At most 32 a user, drawn at random, so that its cost is known before the data are.
+    """
+    items, drawn = some(subkey(key, "watch"), asked)
+    users = jnp.repeat(jnp.arange(len(x)), items.shape[1])
+    chance = jnp.exp(predict(trained_machine(state), x, users, items.ravel())).reshape(*items.shape, -1)
+    level = jnp.abs(jnp.take_along_axis(x, items, axis=1)).astype(jnp.int32)
+    error = jnp.where(drawn, chance @ state.values - state.values[jnp.maximum(level - 1, 0)], 0.0)
+    count = jnp.maximum(jnp.sum(drawn), 1)
+    return {
+        prefix + "rmse": jnp.sqrt(jnp.sum(error**2) / count),
+        prefix + "mae": jnp.sum(jnp.abs(error)) / count,
+    }
+
+
+def tail_average(share: float, state: RecommenderState, machine: RatingMachine) -> RatingMachine | None:
+    """The running mean of the machines of the last `share` of the run; the newest machine before that begins."""
+    if state.average is None:
+        return None
+    since = state.step - jnp.floor((1 - share) * state.hyper["total_steps"])
+    weight = 1 / jnp.maximum(since + 1, 1)
+    return jax.tree.map(lambda old, new: old + weight * (new - old), state.average, machine)

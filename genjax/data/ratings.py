@@ -1,0 +1,232 @@
+"""Ratings of items by users: a file's columns, and their split into what is learned from and what is predicted.
+
+A split holds one matrix `(users, items)` of levels for each purpose, with four kinds of entry:
+
+- k = 1 ... K: the user rated the item, at level k (`values[k - 1]` is the rating as the file writes it);
+- 0: no rating;
+- -k: a rating at level k that is to be predicted from the user's positive entries;
+- `WITHHELD`: a rating of which only its being there is told.
+"""
+
+import csv
+import itertools
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Float32, Int
+
+from genjax.errors import UserError
+
+WITHHELD = -0.5
+MOST_LEVELS = 50  # more distinct ratings than this are not levels but a column of something else
+LARGEST = 10**9  # entries of one matrix: 4 GB
+COLUMNS = ("user", "item", "rating", "timestamp")
+ALSO_CALLED = {"movie": "item", "product": "item", "score": "rating", "time": "timestamp"}
+REMEDY = "give a file with the columns user, item, rating and timestamp, separated by tabs or commas"
+
+
+class Ratings(NamedTuple):
+    """Rating n is that of item `items[n]` by user `users[n]` at level `levels[n]`, from 1 to `len(values)`.
+
+    Users and items are counted from 0 in the order in which the file first names them; `user_ids` and `item_ids` are
+    what it calls them, `values` the rating that each level stands for, evenly spaced.
+    """
+
+    users: Int[np.ndarray, " ratings"]
+    items: Int[np.ndarray, " ratings"]
+    levels: Int[np.ndarray, " ratings"]
+    user_ids: tuple[str, ...]
+    item_ids: tuple[str, ...]
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class SplitRatings:
+    """Matrices of levels (see this module): ratings to learn from, to choose by and to judge by, and their names.
+
+    The positive entries of all three are the same, those of training.
+    """
+
+    name: str
+    train: Float32[np.ndarray, "users items"]
+    validation: Float32[np.ndarray, "users items"]
+    test: Float32[np.ndarray, "users items"]
+    user_ids: tuple[str, ...]
+    item_ids: tuple[str, ...]
+    values: tuple[float, ...]
+    licence: str
+    source: str
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Users, items."""
+        return (len(self.user_ids), len(self.item_ids))
+
+    def all_known(self) -> Float32[np.ndarray, "users items"]:
+        """Every rating of the three parts, as a known one."""
+        return np.maximum(self.train, np.maximum(-self.validation, -self.test))
+
+
+def read(path: str | os.PathLike) -> Ratings:
+    """A file of user, item, rating and perhaps timestamp: MovieLens' u.data (tabs, no heading), or a CSV.
+
+    A first line with a column called rating is a heading, and columns may then come in any order (userId, movieId,
+    ... are understood); without one they are user, item, rating[, timestamp]. Ratings are multiples of 1 or of 1/2.
+    Raises `UserError` that names the line, for one that is cut short, not numeric or given twice.
+    """
+    place = f"--dataset {path}"
+    try:
+        with open(path, encoding="utf-8-sig", errors="replace", newline="") as file:
+            return _parse(file, place)
+    except OSError as error:
+        raise UserError(f"{place} cannot be read ({error.strerror or error}); {REMEDY}.") from None
+
+
+def _parse(file: IO[str], place: str) -> Ratings:
+    first = file.readline()
+    separator, quoting = ("\t", csv.QUOTE_NONE) if "\t" in first else (",", csv.QUOTE_MINIMAL)
+    rows = csv.reader(itertools.chain([first], file), delimiter=separator, quoting=quoting)
+    users: dict[str, int] = {}
+    items: dict[str, int] = {}
+    lines: dict[tuple[int, int], int] = {}  # of each (user, item)
+    ratings: list[float] = []
+    where: dict[str, int] = {}
+    width = 0
+    try:
+        for row in rows:
+            at = f"{place}, line {rows.line_num}"
+            if len(row) <= 1 and not "".join(row).strip():
+                continue
+            if not where:
+                where, heading, width = _columns(row, at)
+                if heading:
+                    continue
+            if len(row) != width:
+                raise UserError(
+                    f"{at}: {len(row)} column(s) where the first line has {width} ({_short(separator.join(row))}); "
+                    "the file may be cut short there: correct or remove that line."
+                )
+            user, item = (row[where[name]].strip() for name in ("user", "item"))
+            if not user or not item:
+                raise UserError(f"{at}: the {'item' if user else 'user'} is empty; correct or remove that line.")
+            pair = (users.setdefault(user, len(users)), items.setdefault(item, len(items)))
+            if pair in lines:
+                raise UserError(
+                    f"{at}: user {user} has rated item {item} already, in line {lines[pair]}; keep one of the two."
+                )
+            lines[pair] = rows.line_num
+            ratings.append(_number(row[where["rating"]], "rating", at))
+            if "timestamp" in where:
+                _number(row[where["timestamp"]], "timestamp", at)
+    except csv.Error as error:
+        raise UserError(f"{place}, line {rows.line_num}: {error}; {REMEDY}.") from None
+    if not ratings:
+        raise UserError(f"{place} holds no ratings; {REMEDY}.")
+    levels, values = _levels(np.array(ratings), list(lines.values()), place)
+    pairs = np.array(list(lines), np.int32)
+    return Ratings(pairs[:, 0], pairs[:, 1], levels, tuple(users), tuple(items), values)
+
+
+def _columns(row: list[str], at: str) -> tuple[dict[str, int], bool, int]:
+    """Which column holds what, whether the row is a heading, and how many columns there are."""
+    names = [field.strip().lower().removesuffix("id").rstrip("_ ") for field in row]
+    names = [ALSO_CALLED.get(name, name) for name in names]
+    if "rating" in names:
+        where = {name: names.index(name) for name in COLUMNS if name in names}
+        if missing := [name for name in COLUMNS[:3] if name not in where]:
+            raise UserError(f"{at}: the heading {_short(','.join(row))} names no {missing[0]}; {REMEDY}.")
+        return where, True, len(row)
+    if len(row) not in (3, 4):
+        raise UserError(f"{at}: {len(row)} column(s) ({_short(','.join(row))}) where 3 or 4 are needed; {REMEDY}.")
+    return dict(zip(COLUMNS, range(len(row)))), False, len(row)
+
+
+def _number(text: str, what: str, at: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise UserError(f"{at}: the {what} {_short(text)} is not a number; correct or remove that line.")
+    return value
+
+
+def _levels(
+    ratings: Float[np.ndarray, " ratings"], lines: list[int], place: str
+) -> tuple[Int[np.ndarray, " ratings"], tuple[float, ...]]:
+    """Ratings as levels 1 to K, and what each level stands for: steps of 1, or 1/2, from 1 (1/2) or below."""
+    step = 1.0 if np.all(ratings % 1.0 == 0) else 0.5
+    if (bad := ratings % step != 0).any():
+        first = int(bad.argmax())
+        raise UserError(
+            f"{place}, line {lines[first]}: the rating {ratings[first]:g} is not a multiple of 1/2; "
+            "round the ratings to whole or half steps."
+        )
+    low = min(step, ratings.min())
+    count = (ratings.max() - low) / step + 1
+    if count > MOST_LEVELS:
+        first = int(np.abs(ratings - np.median(ratings)).argmax())
+        raise UserError(
+            f"{place}, line {lines[first]}: with a rating of {ratings[first]:g} there would be {count:.0f} levels, and "
+            f"at most {MOST_LEVELS} are possible; check the order of the columns, or give a coarser scale."
+        )
+    if count < 2:
+        raise UserError(f"{place}: every rating is {low:g}, from which nothing can be predicted; give graded ratings.")
+    values = tuple(float(low + step * level) for level in range(round(count)))
+    return np.rint((ratings - low) / step + 1).astype(np.int32), values
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 60 else text[:57] + "...")
+
+
+def split(
+    ratings: Ratings, name: str = "ratings", seed: int = 0, validation: float = 0.1, test: float = 0.1
+) -> SplitRatings:
+    """Hold out these shares of all ratings at random, such that each user and each item keeps one to learn from.
+
+    Raises `UserError` where no rating can be held out, or where the matrix would not fit into memory.
+    """
+    shape, total = (len(ratings.user_ids), len(ratings.item_ids)), len(ratings.levels)
+    if shape[0] * shape[1] > LARGEST:
+        raise UserError(
+            f"--dataset {name}: {shape[0]} users times {shape[1]} items are too many for one matrix of at most "
+            f"{LARGEST:.0e} entries; leave out the users and items with the fewest ratings."
+        )
+    order = np.random.default_rng(seed).permutation(total)
+    free = np.ones(total, bool)
+    for column in (ratings.users, ratings.items):
+        free[order[np.unique(column[order], return_index=True)[1]]] = False
+    free = order[free[order]]
+    tested = min(max(1, round(test * total)), len(free))
+    chosen = min(round(validation * total), len(free) - tested)
+    if not len(free):
+        raise UserError(
+            f"--dataset {name}: of {total} rating(s) none can be held out such that each user and each item keeps one "
+            "to learn from; give more ratings of each."
+        )
+    held = {"test": free[:tested], "validation": free[tested : tested + chosen]}
+    train = np.zeros(shape, np.float32)
+    train[ratings.users, ratings.items] = ratings.levels
+    for rows in held.values():
+        train[ratings.users[rows], ratings.items[rows]] = WITHHELD
+    parts = {}
+    for part, rows in held.items():
+        parts[part] = train.copy()
+        parts[part][ratings.users[rows], ratings.items[rows]] = -ratings.levels[rows]
+    return SplitRatings(
+        name=name, train=train, **parts, user_ids=ratings.user_ids, item_ids=ratings.item_ids, values=ratings.values,
+        licence="see source", source=name,
+    )  # fmt: skip
+
+
+def load(name: str, data_dir: str | None = None, validation: bool = True) -> SplitRatings:
+    """The split of a file of ratings, seen from `data_dir` if given. Raises `UserError` where there is no such file."""
+    path = Path(data_dir or "").expanduser() / Path(name).expanduser()
+    if not path.is_file():
+        raise UserError(f"--dataset {name}: there is no such file of ratings; {REMEDY}.")
+    return split(read(path), name, validation=0.1 if validation else 0.0)

@@ -1,0 +1,1 @@
+"""Judging what a model gives by other means than its likelihood."""

@@ -1,0 +1,104 @@
+"""The recommender from a file to recommendations, as a person types it."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from genjax.data import tastes
+
+
+@pytest.fixture(scope="module", name="file")
+def file_fixture(tmp_path_factory):
+    """A u.data of 60 users and 12 items with names of their own."""
+    made, _ = tastes.generate(0, users=60, items=12, density=0.5)
+    path = tmp_path_factory.mktemp("ratings") / "u.data"
+    rows = zip(made.users, made.items, made.levels)
+    path.write_text("".join(f"u{user}\tfilm {item}\t{level}\t88125\n" for user, item, level in rows))
+    return path
+
+
+@pytest.fixture(scope="module", name="run")
+def run_fixture(file, tmp_path_factory):
+    from genjax.cli.main import main
+
+    folder = tmp_path_factory.mktemp("runs") / "films"
+    options = ["--hidden", "4", "--epochs", "6", "--batch-size", "20", "--conditional", "rated"]
+    assert main(["train", "recommender", "--dataset", str(file), "--out", str(folder), *options]) == 0
+    return folder
+
+
+def test_evaluate_stands_beside_the_baselines(genjax, run):
+    status, answer, _ = genjax("evaluate", run, "--json")
+    assert status == 0
+    assert set(answer["errors"]) == {"model", "user_item_bias", "item_mean"}
+    for entry in answer["errors"].values():
+        assert 0.3 < entry["mae"] <= entry["rmse"] < 2
+        assert entry["rmse_low"] < entry["rmse"] < entry["rmse_high"]
+    assert answer["users"] == {"train": 60, "test": 60}
+    assert answer["ratings"]["test"] == round(0.1 * sum(answer["ratings"].values()) / 0.9)
+    status, text, _ = genjax("evaluate", run)
+    assert re.search(r"RBM of ratings: RMSE \d\.\d+ \[.*\], MAE", text)
+    assert "item means" in text
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert {"rmse", "held_out_rmse", "mae", "held_out_mae"} <= set(lines[-1])
+    assert (run / "figures" / "curves.png").stat().st_size > 5000
+
+
+def test_recommendations_are_unrated_items_in_order(genjax, run, file):
+    rated = {line.split("\t")[1] for line in file.read_text().splitlines() if line.startswith("u7\t")}
+    status, answer, _ = genjax("recommend", run, "--user", "u7", "--top", 3, "--json")
+    assert status == 0
+    assert answer["user"] == "u7"
+    expected = [entry["rating"] for entry in answer["items"]]
+    assert len(expected) == min(3, 12 - len(rated))
+    assert expected == sorted(expected, reverse=True)
+    assert all(1 <= value <= 5 for value in expected)
+    assert not rated & {entry["item"] for entry in answer["items"]}
+    everything = genjax("recommend", run, "--user", "u7", "--top", 99, "--json")[1]["items"]
+    assert {entry["item"] for entry in everything} | rated == {f"film {n}" for n in range(12)}
+    assert "film" in genjax("recommend", run, "--user", "u7")[1]
+
+
+def test_resume_goes_on_and_export_has_the_arrays(genjax, run, tmp_path):
+    status, answer, error = genjax("train", "recommender", "--resume", run, "--epochs", 8, "--json")
+    assert status == 0, error
+    assert answer["steps"] == 24
+    assert genjax("export", run, tmp_path / "w.npz")[0] == 0
+    arrays = np.load(tmp_path / "w.npz")
+    assert {name: arrays[name].shape for name in arrays} == {
+        "weights_0": (12, 5, 4), "bias_0": (12, 5), "bias_1": (4,), "values": (5,), "implicit": (12, 4),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["recommend", "RUN", "--user", "nobody"], "--user nobody is not among the 60 users"),
+        (["recommend", "RUN", "--user", "u7", "--top", "0"], "--top 0 is not positive"),
+        (["sample", "RUN"], "does not sample"),
+        (["reconstruct", "RUN"], "does not reconstruct"),
+        (["train", "recommender", "--dataset", "nowhere.csv"], "there is no such file of ratings"),
+        (["train", "recommender", "--dataset", "BAD"], "line 2: the rating 'x' is not a number"),
+        (["train", "recommender", "--k", "3", "--k-end", "2"], "--k-end 2 is less than --k 3"),
+        (["train", "recommender", "--k-end", "0"], "--k-end 0 is not positive"),
+        (["train", "recommender", "--binarisation", "none"], "--binarisation"),
+        (["train", "recommender", "--temperatures", "100"], "--temperatures"),
+    ],
+)
+def test_mistakes_get_one_sentence(genjax, run, tmp_path, monkeypatch, arguments, said):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.csv").write_text("1,1,3\n1,2,x\n")
+    named = [{"RUN": str(run), "BAD": "bad.csv"}.get(a, a) for a in arguments]
+    status, _, error = genjax(*named)
+    assert status == 2
+    assert "Traceback" not in error
+    assert said in error.strip().splitlines()[-1]
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.csv"]
+
+
+def test_an_image_model_does_not_recommend(genjax, trained):
+    status, _, error = genjax("recommend", trained, "--user", "1")
+    assert status == 2
+    assert "does not recommend" in error
