@@ -112,19 +112,8 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
 
 def check(config: Any) -> None:
     """Refuse numbers outside their range, each by its option's name."""
-    counts = (
-        "epochs",
-        "batch_size",
-        "size",
-        "hidden",
-        "k",
-        "k_end",
-        "chains",
-        "learning_rate",
-        "stop_gap",
-        "swap_every",
-    )
-    counts += ("precision",)
+    counts = ("epochs", "batch_size", "size", "hidden", "k", "k_end", "chains", "swap_every")
+    counts += ("learning_rate", "stop_gap", "precision")
     positive(config, *[name for name in counts if hasattr(config, name)])
     at_least(config, 2, "temperatures", "ais_chains", *[name for name in ("rungs", "levels") if hasattr(config, name)])
     at_least(config, 0, "checkpoint_seconds", "weight_decay")
