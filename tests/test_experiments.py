@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 
-from experiments import negative_phases, recommender
+from experiments import early_stopping, negative_phases, recommender
 
 
 def test_negative_phases(tmp_path, monkeypatch):
@@ -27,3 +27,13 @@ def test_recommender(tmp_path, monkeypatch, capsys):
     assert all(0 < line["floor"] < line["rmse"] < 3 for line in lines)
     assert (tmp_path / "comparison.png").stat().st_size > 5000
     assert "rated what is liked" in capsys.readouterr().out
+
+
+def test_early_stopping(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["early_stopping", "--smoke", "--out", str(tmp_path)])
+    early_stopping.main()
+    lines = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    assert [(line["seed"], line["run"]) for line in lines] == [(s, r) for s in (0, 1) for r in ("all steps", "stopped")]
+    assert all(np.isfinite(line["log_likelihood"]) for line in lines)
+    assert (tmp_path / "early_stopping.png").stat().st_size > 5000
+    assert "stopped is ahead by" in capsys.readouterr().out

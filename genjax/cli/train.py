@@ -150,7 +150,7 @@ def saved_fields(config: RunConfig) -> dict[str, Any]:
 def decided(plan: loop.Plan) -> dict[str, Any]:
     """What was chosen once for the run, for the record."""
     cut = {"batch_size": plan.batch_size, "steps_per_epoch": plan.steps_per_epoch}
-    return cut | {"chunk": plan.part * plan.parts, "dtype": "float32"}
+    return cut | {"chunk": plan.part * plan.parts, "dtype": "float32", "kernel": "xla"}
 
 
 def resumed(given: RunConfig, model: str, arguments: list[str], folder: Path) -> RunConfig:
