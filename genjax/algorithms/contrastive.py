@@ -20,7 +20,7 @@ from genjax.likelihood.pseudo import one_pixel_pseudo_log_likelihood
 from genjax.random import subkey
 from genjax.sampling.gibbs import draw
 from genjax.training.config import rate
-from genjax.training.optimiser import Optimiser, Schedule, learning_rate_at, transformation
+from genjax.training.optimiser import Optimiser, Schedule, learning_rate_at, tail_average, transformation
 from genjax.typing import Algorithm, Batch, Example, Hyper, Metrics
 
 
@@ -197,7 +197,7 @@ def contrastive(config: ContrastiveConfig, axis_name: str | None = None) -> Algo
             if config.centred
             else state.offsets,
             optimiser=optimiser_state,
-            average=tail_average(config.average, state, machine),
+            average=tail_average(config.average, state.average, machine, state.step, state.hyper),
             step=state.step + 1,
             hyper=state.hyper,
         )
@@ -304,12 +304,3 @@ def moved(machine: Machine, offsets: tuple[Array, ...], means: list[Array]) -> t
     return tuple(
         mu if layer == 0 and known else mu + 0.01 * (mean - mu) for layer, (mu, mean) in enumerate(zip(offsets, means))
     )
-
-
-def tail_average(share: float, state: ContrastiveState, machine: Machine) -> Machine | None:
-    """The running mean of the machines of the last `share` of the run; the newest machine before that begins."""
-    if state.average is None:
-        return None
-    since = state.step - jnp.floor((1 - share) * state.hyper["total_steps"])
-    weight = 1 / jnp.maximum(since + 1, 1)
-    return jax.tree.map(lambda old, new: old + weight * (new - old), state.average, machine)

@@ -28,7 +28,7 @@ from genjax.boltzmann.rating import (
 )
 from genjax.random import subkey
 from genjax.training.config import rate
-from genjax.training.optimiser import Optimiser, Schedule, learning_rate_at, transformation
+from genjax.training.optimiser import Optimiser, Schedule, learning_rate_at, tail_average, transformation
 from genjax.typing import Algorithm, Batch, Example, Hyper, Metrics
 
 FIVE_STARS = (1.0, 2.0, 3.0, 4.0, 5.0)
@@ -251,7 +251,7 @@ def recommender(
             share=share,
             values=state.values,
             optimiser=optimiser_state,
-            average=tail_average(config.average, state, moved),
+            average=tail_average(config.average, state.average, moved, state.step, state.hyper),
             step=state.step + 1,
             hyper=state.hyper,
         )
@@ -290,12 +290,3 @@ def watch(
         prefix + "rmse": jnp.sqrt(jnp.sum(error**2) / count),
         prefix + "mae": jnp.sum(jnp.abs(error)) / count,
     }
-
-
-def tail_average(share: float, state: RecommenderState, machine: RatingMachine) -> RatingMachine | None:
-    """The running mean of the machines of the last `share` of the run; the newest machine before that begins."""
-    if state.average is None:
-        return None
-    since = state.step - jnp.floor((1 - share) * state.hyper["total_steps"])
-    weight = 1 / jnp.maximum(since + 1, 1)
-    return jax.tree.map(lambda old, new: old + weight * (new - old), state.average, machine)

@@ -1,7 +1,8 @@
 """Optimisers by name, built from traced rates: a new learning rate, momentum or decay never compiles again."""
 
-from typing import Literal
+from typing import Any, Literal
 
+import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, PyTree
@@ -46,3 +47,15 @@ def transformation(
         optax.add_decayed_weights(hyper["weight_decay"], mask=decayed),
         optax.scale(-learning_rate),  # type: ignore[arg-type]
     )
+
+
+def tail_average(share: float, average: Any, parameters: Any, step: Int[Array, ""], hyper: Hyper) -> Any:
+    """The running mean of the parameters over the last `share` of the run; the newest ones before that begins.
+
+    `average` is that of the step before, or None where nothing is averaged (Polyak and Juditsky 1992).
+    """
+    if average is None:
+        return None
+    since = step - jnp.floor((1 - share) * hyper["total_steps"])
+    weight = 1 / jnp.maximum(since + 1, 1)
+    return jax.tree.map(lambda old, new: old + weight * (new - old), average, parameters)
