@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 
-from experiments import early_stopping, negative_phases, recommender
+from experiments import early_stopping, mnist_rbm, negative_phases, recommender
 
 
 def test_negative_phases(tmp_path, monkeypatch):
@@ -37,3 +37,14 @@ def test_early_stopping(tmp_path, monkeypatch, capsys):
     assert all(np.isfinite(line["log_likelihood"]) for line in lines)
     assert (tmp_path / "early_stopping.png").stat().st_size > 5000
     assert "stopped is ahead by" in capsys.readouterr().out
+
+
+def test_mnist_rbm(tmp_path, monkeypatch, capsys):
+    """On digits; a second call takes what the first one left."""
+    monkeypatch.setattr(sys, "argv", ["mnist_rbm", "--smoke", "--out", str(tmp_path)])
+    for _ in range(2):
+        mnist_rbm.main()
+        (line,) = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+        assert -40 < line["test"]["mean"] < -15
+        assert "exact" in capsys.readouterr().out
+    assert (tmp_path / "mnist_rbm.png").stat().st_size > 5000
