@@ -1,8 +1,10 @@
 """A fused kernel for binary layers, in Pallas: product, bias, beta, random words and comparison in one pass.
 
 The fields never leave the chip: a block of chains by a block of units is accumulated in registers, its words are
-mixed there from the chains' and units' pairs (`random.mix`), and the states are written once. It is for GPUs; XLA's own
-fusion (`gibbs.sweep`) is the default everywhere, as no stored measurement yet says otherwise for any device.
+mixed there from the chains' and units' pairs (`random.mix`), and the states are written once. It is for GPUs, and has
+been interpreted only: no GPU was at hand. It is a plain `pallas_call`, so JAX chooses the lowering (Triton, which JAX
+0.12 calls deprecated while Mosaic GPU's interface still moves). XLA's own fusion (`gibbs.sweep`) is the default
+everywhere, as no stored measurement says otherwise for any device.
 
 Words are bit-equal to those of `gibbs.sweep`. States are too where the order of summation does not matter, as on
 weights that are multiples of 2^-8.
