@@ -20,7 +20,6 @@ CASES = {
     "tempered": (contrastive, ContrastiveConfig(hidden=5, chains=7, negative="tempered", rungs=3)),
     "trajectory": (contrastive, ContrastiveConfig(hidden=5, chains=7, negative="trajectory", rungs=3, swap_every=2)),
     "gaussian": (contrastive, ContrastiveConfig(hidden=5, visible_type="gaussian", hidden_type="spin")),
-    "rectified": (contrastive, ContrastiveConfig(hidden=5, visible_type="spin", hidden_type="rectified")),
     "classes": (contrastive, ContrastiveConfig(hidden=5, visible_type="categorical", levels=3, classes=3)),
     "average": (contrastive, ContrastiveConfig(hidden=5, average=0.5, schedule="constant")),
     "recommender": (recommender, RecommenderConfig(hidden=5, conditional="rated")),
@@ -130,5 +129,5 @@ def test_the_step_runs_over_devices_by_an_axis_name(case):
     for leaf in jax.tree.leaves(new.machine):
         np.testing.assert_array_equal(leaf[0], leaf[1])
     if hasattr(state, "chains"):
-        assert not np.array_equal(new.chains[0][0], new.chains[0][1])
+        assert any(not np.array_equal(x[0], x[1]) for x in jax.tree.leaves(new.chains))
     assert np.isfinite(metrics["weight_norm"]).all()

@@ -16,7 +16,6 @@ BRIEF = ["--epochs", "3", "--temperatures", "30", "--ais-chains", "20", "--json"
     [
         (["--visible-type", "gaussian", *GREY, "--hidden", "8"], True),
         (["--visible-type", "categorical", "--levels", "4", *GREY, "--hidden", "6", "--hidden-type", "spin"], True),
-        (["--visible-type", "rectified", *GREY, "--hidden", "5"], True),
         (["--visible-type", "spin", "--hidden", "5", "--hidden-type", "rectified"], False),
         (["--classes", "10", "--hidden", "9", "--negative", "tempered", "--rungs", "3", "--chains", "20"], True),
         (["--hidden", "9", "--negative", "trajectory", "--rungs", "3", "--chains", "20"], True),

@@ -148,13 +148,14 @@ def test_sides_that_disagree_are_not_trusted():
 def test_an_evaluation_holds_both_sides(monkeypatch):
     machine = random_machine((9, 7), 1.0, seed=2)
     images = np.random.default_rng(0).integers(0, 2, (300, 9)).astype(np.float32)
-    exactly = evaluation.evaluate(jax.random.key(0), machine, images, images[:100])
+    train, test = (images, None), (images[:100], None)
+    exactly = evaluation.evaluate(jax.random.key(0), machine, train, test)
     assert exactly["log_z"]["reverse"] is None
     mean = exactly["log_likelihood"]["test"]["mean"]
     assert exactly["log_likelihood"]["test"]["bracket"] == [mean, mean]
     monkeypatch.setattr(evaluation, "EXACT_STATES", 0)
     options = {"temperatures": 200, "chains": 200}
-    answer = evaluation.evaluate(jax.random.key(0), machine, images, images[:100], **options)
+    answer = evaluation.evaluate(jax.random.key(0), machine, train, test, **options)
     for split in ("test", "train"):
         low, high = answer["log_likelihood"][split]["bracket"]
         assert low <= exactly["log_likelihood"][split]["mean"] + 0.05
