@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("--smoke", action="store_true", help="2 seeds, a few steps: does it run?")
     parser.add_argument("--out", type=Path, default=Path("runs/negative-phases"))
     options = parser.parse_args()
-    seeds, epochs = (2, 10) if options.smoke else (5, 400) if options.quick else (8, 1600)
+    seeds, epochs = (2, 40) if options.smoke else (5, 400) if options.quick else (8, 1600)
     digits = data.load("digits")
     images = data.binarise_fixed(digits.without_validation().train, "threshold", 0)
     training = loop.TrainingSet(jnp.asarray(images), jnp.zeros(len(images), jnp.int32), None)

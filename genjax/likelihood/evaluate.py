@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
@@ -68,7 +69,8 @@ def evaluate(
     of `bracket`. A log-likelihood's `bracket` holds the estimates of both sides, lower first (where the two agree,
     noise decides which that is).
     """
-    log_z, reverse = log_partition(subkey(key, "log_z"), machine, train[0][:10_000], **options)
+    some = jnp.asarray(train[0][:10_000])
+    log_z, reverse = log_partition(subkey(key, "log_z"), machine, some, **options)
     densities = {"test": log_densities(machine, test), "train": log_densities(machine, train)}
     both = jax.tree.map(lambda *x: np.concatenate(x), test, train)
     values = np.concatenate([densities["test"], densities["train"]])[distinct(machine, both)]
