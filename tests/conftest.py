@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture(autouse=True, scope="module")
 def forget_what_was_compiled() -> Iterator[None]:
-    """Thousands of compiled programs in one process use up its memory maps (65,530 on Linux), and XLA then crashes."""
+    """Thousands of compiled programs take gigabytes of a process, and one that kept them all died in XLA's compiler."""
     yield
     jax.clear_caches()
     gc.collect()
