@@ -10,9 +10,7 @@ the table. Expect the stopped run ahead for every seed, in a fraction of the tim
 --quick: 2 seeds.
 """
 
-import argparse
 import json
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -20,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.negative_phases import interval
+from experiments.common import interval, options
 from genjax import data
 from genjax.algorithms.contrastive import ContrastiveConfig, contrastive, trained_machine
 from genjax.boltzmann.machine import Machine
@@ -90,19 +88,13 @@ def log_likelihood(machine: Machine, images: np.ndarray, test: np.ndarray, scale
 
 def main() -> None:
     """Both runs for every seed; print the table, write results and figure."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", dest="scale", action="store_const", const="quick", help="2 seeds")
-    parser.add_argument("--smoke", dest="scale", action="store_const", const="smoke", help="does it run?")
-    parser.add_argument("--out", type=Path, default=Path("runs/early-stopping"))
-    parser.set_defaults(scale="full")
-    options = parser.parse_args()
-    scale = SCALES[options.scale]
-    options.out.mkdir(parents=True, exist_ok=True)
+    chosen = options(__doc__, "early-stopping", "2 seeds")
+    scale = SCALES[chosen.scale]
     figure = Figure(figsize=(10, 4), layout="constrained")
     gaps, scores = figure.subplots(1, 2)
     found: dict[str, list[float]] = {"all steps": [], "stopped": []}
     print(f"{'seed':>4} {'all steps':>18} {'stopped':>18}   nats a test image (steps)")
-    with open(options.out / "results.jsonl", "w") as file:
+    with open(chosen.out / "results.jsonl", "w") as file:
         for seed in range(scale.seeds):
             training, test = digits(seed)
             line = f"{seed:>4}"
@@ -126,8 +118,8 @@ def main() -> None:
         scores.plot([0, 1], [found["all steps"][seed], found["stopped"][seed]], "o-", color="C2", linewidth=1)
     scores.set(xticks=[0, 1], xticklabels=["all steps", "stopped"], title="a line a seed")
     scores.set_ylabel("test log-likelihood (nats an image)")
-    save(figure, options.out / "early_stopping.png")
-    print(options.out / "early_stopping.png")
+    save(figure, chosen.out / "early_stopping.png")
+    print(chosen.out / "early_stopping.png")
 
 
 if __name__ == "__main__":

@@ -10,24 +10,19 @@ binarisation, so not of one table). Writes mnist_rbm.png, results.jsonl and the 
 seed on two cores. --quick: one seed of the shortest. --smoke: digits, seconds. A run that is interrupted goes on.
 """
 
-import argparse
-import json
-import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from matplotlib.figure import Figure
 
+from experiments.common import append, images_alone, learn, lines, mnist, options
 from genjax import data
-from genjax.algorithms.contrastive import ContrastiveConfig, contrastive, trained_machine
+from genjax.algorithms.contrastive import ContrastiveConfig, trained_machine
 from genjax.algorithms.negative import chains_of
 from genjax.likelihood.evaluate import evaluate
 from genjax.plots.images import save
-from genjax.training import loop
-from genjax.training.config import split
 
 PUBLISHED = {"CD-25, 2008": -86.34}
 
@@ -46,19 +41,6 @@ SCALES: dict[str, tuple[int, list[str], dict[str, int]]] = {
     "quick": (1, ["short"], {"temperatures": 3000, "chains": 200}),
     "smoke": (1, ["short"], {"temperatures": 30, "chains": 20}),
 }
-
-
-def learn(images: np.ndarray, length: Length, hidden: int, seed: int) -> tuple[Any, float]:
-    """The state after training, and the seconds that it took, compilation included."""
-    training = loop.TrainingSet(jnp.asarray(images), jnp.zeros(len(images), jnp.int32), None)
-    plan = loop.plan(len(images), 100, "sampled")
-    total = length.epochs * plan.steps_per_epoch
-    config = ContrastiveConfig(hidden=hidden, chains=length.chains, learning_rate=length.learning_rate)
-    static, hyper = split(config, total)
-    algorithm, key = contrastive(static), jax.random.key(seed)
-    began = time.perf_counter()
-    state = loop.train(key, algorithm, training, plan, loop.initial(key, algorithm, training, plan, hyper), total)
-    return jax.block_until_ready(state), time.perf_counter() - began
 
 
 def judge(state: Any, found: data.Dataset, effort: dict[str, int]) -> dict[str, Any]:
@@ -80,29 +62,23 @@ def judge(state: Any, found: data.Dataset, effort: dict[str, int]) -> dict[str, 
 
 def main() -> None:
     """All lengths for all seeds; print the table as it grows, write results and figure."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data-dir", help="where MNIST's files lie (otherwise they are fetched)")
-    parser.add_argument("--quick", dest="scale", action="store_const", const="quick", help="one seed of the shortest")
-    parser.add_argument("--smoke", dest="scale", action="store_const", const="smoke", help="does it run?")
-    parser.add_argument("--out", type=Path, default=Path("runs/mnist-rbm"))
-    parser.set_defaults(scale="full")
-    options = parser.parse_args()
-    seeds, lengths, effort = SCALES[options.scale]
-    smoke = options.scale == "smoke"
-    found = (data.load("digits") if smoke else data.load("mnist", options.data_dir)).without_validation()
-    options.out.mkdir(parents=True, exist_ok=True)
-    path = options.out / "results.jsonl"
-    rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    chosen = options(__doc__, "mnist-rbm", "one seed of the shortest", mnist=True)
+    seeds, lengths, effort = SCALES[chosen.scale]
+    found = mnist(chosen)
+    path = chosen.out / "results.jsonl"
+    rows = lines(path)
     print(f"{'length':8} {'seed':>4} {'minutes':>8} {'test':>22} {'train':>9} {'reverse - AIS':>14}")
     for seed in range(seeds):
         for name in lengths:
             row = next((r for r in rows if (r["length"], r["seed"]) == (name, seed)), None)
             if row is None:
-                state, seconds = learn(found.train, LENGTHS[name], 16 if smoke else 500, seed)
-                about = {"length": name, "seed": seed, "seconds": seconds, **LENGTHS[name]._asdict()}
+                length = LENGTHS[name]
+                rates = {"chains": length.chains, "learning_rate": length.learning_rate}
+                config = ContrastiveConfig(hidden=16 if chosen.scale == "smoke" else 500, **rates)
+                state, seconds = learn(config, images_alone(found.train), length.epochs, seed)
+                about = {"length": name, "seed": seed, "seconds": seconds, **length._asdict()}
                 row = about | judge(state, found, effort)
-                with open(path, "a") as file:
-                    file.write(json.dumps(row) + "\n")
+                append(path, row)
                 rows.append(row)
             test, gap = row["test"], row["reverse_minus_forward"]
             interval = f"{test['mean']:.2f} [{test['low']:.2f}, {test['high']:.2f}]"
@@ -111,7 +87,7 @@ def main() -> None:
             print(
                 f"{name:8} {seed:>4} {minutes:8.1f} {interval:>22} {row['train']['mean']:9.2f} {shown:>14}", flush=True
             )
-    print(draw(rows, options.out / "mnist_rbm.png"))
+    print(draw(rows, chosen.out / "mnist_rbm.png"))
 
 
 def draw(rows: list[dict[str, Any]], path: Path) -> Path:

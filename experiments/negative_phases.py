@@ -8,15 +8,14 @@ table. Expect PCD-1 with the centred gradient ahead of all at the end, and CD-1 
 never leave the data. Full: 8 seeds, about 2 minutes on two cores; --quick: 5 seeds, a quarter of the steps.
 """
 
-import argparse
 import json
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
+from experiments.common import images_alone, interval, options
 from genjax import data
 from genjax.algorithms.contrastive import ContrastiveConfig, contrastive, trained_machine
 from genjax.boltzmann.rbm import free_energy
@@ -50,29 +49,17 @@ def curve(options: dict, seed: int, epochs: int, training: loop.TrainingSet) -> 
     return points
 
 
-def interval(differences: np.ndarray, seed: int = 0) -> tuple[float, float]:
-    """95 % bootstrap interval of the mean of paired differences."""
-    rows = np.random.default_rng(seed).integers(0, len(differences), (10_000, len(differences)))
-    low, high = np.quantile(differences[rows].mean(1), [0.025, 0.975])
-    return float(low), float(high)
-
-
 def main() -> None:
     """Run all settings with the same seeds; print the table, write results and figure."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="5 seeds, a quarter of the steps")
-    parser.add_argument("--smoke", action="store_true", help="2 seeds, a few steps: does it run?")
-    parser.add_argument("--out", type=Path, default=Path("runs/negative-phases"))
-    options = parser.parse_args()
-    seeds, epochs = (2, 40) if options.smoke else (5, 400) if options.quick else (8, 1600)
+    chosen = options(__doc__, "negative-phases", "5 seeds, a quarter of the steps")
+    seeds, epochs = {"full": (8, 1600), "quick": (5, 400), "smoke": (2, 40)}[chosen.scale]
     digits = data.load("digits")
     images = data.binarise_fixed(digits.without_validation().train, "threshold", 0)
-    training = loop.TrainingSet(jnp.asarray(images), jnp.zeros(len(images), jnp.int32), None)
-    options.out.mkdir(parents=True, exist_ok=True)
+    training = images_alone(images)
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.subplots()
     final = {}
-    with open(options.out / "results.jsonl", "w") as file:
+    with open(chosen.out / "results.jsonl", "w") as file:
         for name, setting in SETTINGS.items():
             curves = [curve(setting, seed, epochs, training) for seed in range(seeds)]
             values = np.array([[value for _, value in points] for points in curves])
@@ -87,12 +74,12 @@ def main() -> None:
     axes.set_ylim(bottom=min(v.mean() for v in final.values()) - 4, top=max(v.mean() for v in final.values()) + 1)
     axes.legend()
     axes.grid(alpha=0.3)
-    save(figure, options.out / "curves.png")
+    save(figure, chosen.out / "curves.png")
     print(f"{'setting':20} {'log-likelihood':>15} {'PCD-1 ahead by (95 %)':>26}")
     for name, values in final.items():
         low, high = interval(final["PCD-1"] - values)
         print(f"{name:20} {values.mean():15.3f} {low:+12.3f} to {high:+.3f}")
-    print(options.out / "curves.png")
+    print(chosen.out / "curves.png")
 
 
 if __name__ == "__main__":

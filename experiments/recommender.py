@@ -12,7 +12,6 @@ number of hidden units, ratings at random alone, about four minutes on two busy 
 above the oracle, biases 31 %, the RBM 3.2 % (2.9 to 3.5), by CD 4.2 %, conditional 3.6 %. Full: not yet run.
 """
 
-import argparse
 import json
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.negative_phases import interval
+from experiments.common import interval, options
 from genjax.algorithms.recommender import RecommenderConfig, recommender
 from genjax.cli.recommending import expected
 from genjax.data import ratings, tastes
@@ -61,13 +60,13 @@ SCALES = {
 }
 
 
-def train(data: SplitRatings, seed: int, epochs: int, **options: Any) -> tuple[Any, list[tuple[float, float]]]:
+def train(data: SplitRatings, seed: int, epochs: int, **setting: Any) -> tuple[Any, list[tuple[float, float]]]:
     """One run: its last state, and (epoch, RMSE on validation ratings) along it."""
     plan = loop.plan(len(data.train), 100, "none", longest_chunk=100)
     held_out = loop.Batch(jnp.asarray(data.validation[:1000]), jnp.zeros(min(1000, len(data.train)), jnp.int32))
     training = loop.TrainingSet(jnp.asarray(data.train), jnp.zeros(len(data.train), jnp.int32), held_out)
     total = epochs * plan.steps_per_epoch
-    static, hyper = split(RecommenderConfig(**options), total)
+    static, hyper = split(RecommenderConfig(**setting), total)
     algorithm, key, points = recommender(static, values=data.values), jax.random.key(seed), []
     state = loop.initial(key, algorithm, training, plan, hyper)
 
@@ -91,10 +90,10 @@ def judge(data: SplitRatings, truth: Tastes, seed: int, scale: Scale) -> list[di
             {"penalty": penalty},
         ),
     }
-    for name, options in MACHINES.items():
+    for name, setting in MACHINES.items():
         tried = []
         for hidden in scale.hidden:
-            state, points = train(data, seed, scale.epochs, hidden=hidden, **options)
+            state, points = train(data, seed, scale.epochs, hidden=hidden, **setting)
             guess = expected(state, data.validation, chosen_by.users, chosen_by.items)
             tried.append((rmse(guess - chosen_by.ratings), hidden, state, points))
         validation, hidden, state, points = min(tried, key=lambda entry: entry[0])
@@ -154,15 +153,10 @@ def ratios_of(entries: list[dict[str, Any]], world: str, method: str) -> np.ndar
 
 def main() -> None:
     """All methods on the same data for every seed; print the table, write results and figure."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="5 seeds, 25 epochs, 8 hidden units, one kind of data")
-    parser.add_argument("--smoke", action="store_true", help="2 seeds, little data: does it run?")
-    parser.add_argument("--out", type=Path, default=Path("runs/recommender-comparison"))
-    options = parser.parse_args()
-    scale = SCALES["smoke" if options.smoke else "quick" if options.quick else "full"]
-    options.out.mkdir(parents=True, exist_ok=True)
+    chosen = options(__doc__, "recommender-comparison", "5 seeds, 25 epochs, 8 hidden units, one kind of data")
+    scale = SCALES[chosen.scale]
     entries = []
-    with open(options.out / "results.jsonl", "w") as file:
+    with open(chosen.out / "results.jsonl", "w") as file:
         for world in scale.worlds:
             for seed in range(scale.seeds):
                 made, truth = tastes.generate(seed, scale.users, scale.items, informative=WORLDS[world])
@@ -170,7 +164,7 @@ def main() -> None:
                     entries.append({"world": world, **entry})
                     file.write(json.dumps(entries[-1]) + "\n")
                 file.flush()
-    draw(entries, scale.worlds, options.out / "comparison.png")
+    draw(entries, scale.worlds, chosen.out / "comparison.png")
     print(f"{scale.seeds} seeds; means, and 95 % intervals of means of paired differences")
     print(f"{'':20} {'method':24} {'RMSE':>7} {'MAE':>7} {'above the oracle (%)':>24} {'RBM ahead by (RMSE)':>24}")
     for world in scale.worlds:
@@ -185,7 +179,7 @@ def main() -> None:
                 f"{world:20} {method:24} {error.mean():7.4f} {absolute.mean():7.4f} "
                 f"{above.mean():6.2f} ({spans[0]}) {ahead:>24}"
             )
-    print(options.out / "comparison.png")
+    print(chosen.out / "comparison.png")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,15 @@ import sys
 
 import numpy as np
 
-from experiments import early_stopping, mnist_rbm, negative_phases, recommender
+from experiments import (
+    early_stopping,
+    epoch_speed,
+    grid_speed,
+    mnist_rbm,
+    negative_phases,
+    recommender,
+    trajectory,
+)
 
 
 def test_negative_phases(tmp_path, monkeypatch):
@@ -48,3 +56,36 @@ def test_mnist_rbm(tmp_path, monkeypatch, capsys):
         assert -40 < line["test"]["mean"] < -15
         assert "exact" in capsys.readouterr().out
     assert (tmp_path / "mnist_rbm.png").stat().st_size > 5000
+
+
+def test_trajectory(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["trajectory", "--smoke", "--out", str(tmp_path)])
+    trajectory.main()
+    (line,) = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    assert abs(line["log_z_trajectory"] - line["log_z_ais"]) < 2
+    assert all(len(shares) == trajectory.LOOKS for shares in line["still"].values())
+    assert (tmp_path / "trajectory.png").stat().st_size > 5000
+    assert "all forgotten" in capsys.readouterr().out
+
+
+def test_epoch_speed(tmp_path, monkeypatch, capsys):
+    """With the libraries that are installed."""
+    monkeypatch.setattr(sys, "argv", ["epoch_speed", "--smoke", "--out", str(tmp_path)])
+    epoch_speed.main()
+    _, *lines = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    assert {"five products", "genjax", "scikit-learn"} <= {line["name"] for line in lines}
+    likelihoods = [value for line in lines if "minutes" in line for value in line["log_likelihood"].values()]
+    assert likelihoods
+    assert np.isfinite(likelihoods).all()
+    assert (tmp_path / "epoch_speed.png").stat().st_size > 5000
+    assert "times its five products" in capsys.readouterr().out
+
+
+def test_grid_speed(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["grid_speed", "--smoke", "--out", str(tmp_path)])
+    grid_speed.main()
+    _, line = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    assert line["runs"] == 16
+    assert line["times_faster"] > 0
+    assert (tmp_path / "grid_speed.png").stat().st_size > 5000
+    assert "times faster" in capsys.readouterr().out
