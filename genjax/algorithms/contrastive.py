@@ -10,11 +10,14 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, Key
 
+from genjax.algorithms.labels import class_log_probabilities, labelled, observed
 from genjax.algorithms.negative import Negative, expected, persistent, restarted, tempered, trajectory
 from genjax.algorithms.negative import log_z as trajectory_log_z
 from genjax.boltzmann import coordinates
+from genjax.boltzmann.dbm import dbm
 from genjax.boltzmann.machine import Machine, States, energy, marginal, mean
-from genjax.boltzmann.rbm import rbm, with_classes
+from genjax.boltzmann.mean_field import bound, coupled, mean_field, means
+from genjax.boltzmann.rbm import with_classes
 from genjax.boltzmann.units import Unit, UnitName, unit_type
 from genjax.likelihood.pseudo import one_pixel_pseudo_log_likelihood
 from genjax.random import subkey
@@ -25,15 +28,13 @@ from genjax.typing import Algorithm, Batch, Example, Hyper, Metrics
 
 
 @dataclass(frozen=True, kw_only=True)
-class ContrastiveConfig:
-    """How an RBM learns."""
+class LearningConfig:
+    """How a Boltzmann machine of any depth learns."""
 
-    hidden: int = 128
-    """Hidden units."""
     visible_type: UnitName = "bernoulli"
     """What a pixel is: 0 or 1, -1 or 1, a real number, a real number >= 0, or one of `levels` grey levels."""
     hidden_type: UnitName = "bernoulli"
-    """What a hidden unit is."""
+    """What a hidden unit is, in all hidden layers."""
     levels: int = 8
     """States of categorical units."""
     classes: int = 0
@@ -63,6 +64,48 @@ class ContrastiveConfig:
     """Decoupled decay of the weights."""
     average: float = 0.1
     """Share of the run, at its end, over which the parameters are averaged (0: none)."""
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Units of each hidden layer; the two kinds below say."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContrastiveConfig(LearningConfig):
+    """How an RBM learns."""
+
+    hidden: int = 128
+    """Hidden units."""
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Units of each hidden layer."""
+        return (self.hidden,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeepConfig(LearningConfig):
+    """How a deep Boltzmann machine learns, all layers together."""
+
+    layers: tuple[int, ...] = (128, 128)
+    """Hidden units of each layer, lowest first."""
+    negative: Literal["pcd", "tempered", "trajectory"] = "pcd"
+    """Negative phase: persistent chains, parallel tempering, or tempering over the run's own past, which also estimates
+    the log-likelihood's bound along the way."""
+    learning_rate: float = rate(0.05)
+    """Learning rate at the start."""
+    mean_field: int = 20
+    """Most rounds of mean field in the positive phase."""
+    tolerance: float = 1e-3
+    """Mean field stops where no mean changes by more than this."""
+    damping: float = 0.0
+    """Share of the old field that stays in a round of mean field."""
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Units of each hidden layer."""
+        return self.layers
 
 
 class ContrastiveState(NamedTuple):
@@ -104,22 +147,17 @@ def gradient(machine: Machine, positive: States, negative: States, offsets: Stat
     return dataclasses.replace(centred, biases=tuple(biases))
 
 
-def observed(machine: Machine, batch: Batch) -> States:
-    """What the data say of the machine's layers: pixels as its visible units, labels as its top layer if it has one."""
-    x = machine.units[0].of_intensities(batch.x)
-    return (x, None) if machine.depth == 2 else (x, None, machine.units[2].encode(batch.label[:, None]))
-
-
 def largest(machine: Machine) -> Float[Array, ""]:
     """The largest magnitude among the parameters."""
     return jnp.max(jnp.stack([jnp.max(jnp.abs(x)) for x in jax.tree.leaves(machine)]))
 
 
-def first_machine(key: Key[Array, ""], config: ContrastiveConfig, example: Example) -> Machine:
+def first_machine(key: Key[Array, ""], config: LearningConfig, example: Example) -> Machine:
     """At the data's base rates, with the layers that the config asks for."""
     visible, hidden = (unit_type(name, config.levels) for name in (config.visible_type, config.hidden_type))
     variance = jnp.maximum(example.variance, coordinates.LEAST_DEVIATION**2) if visible.curved else None
-    base = rbm(key, hidden.width * config.hidden, visible_mean(visible, example), (visible, hidden), variance)
+    sizes = [hidden.width * size for size in config.sizes]
+    base = dbm(key, sizes, visible_mean(visible, example), (visible, hidden), variance)
     return with_classes(subkey(key, "classes"), base, config.classes) if config.classes else base
 
 
@@ -137,7 +175,7 @@ def first_offsets(machine: Machine, example: Example) -> tuple[Array, ...]:
     return (visible_mean(machine.units[0], example), *alone[1:])
 
 
-def negative_phase(config: ContrastiveConfig) -> Negative:
+def negative_phase(config: LearningConfig) -> Negative:
     """The one that the config asks for."""
     phases = {
         "pcd": lambda: persistent(config.k),
@@ -149,8 +187,10 @@ def negative_phase(config: ContrastiveConfig) -> Negative:
 
 
 @cache
-def contrastive(config: ContrastiveConfig, axis_name: str | None = None) -> Algorithm:
-    """CD or PCD for a machine of two layers, as `config` says; rates come through `hyper`.
+def contrastive(config: LearningConfig, axis_name: str | None = None) -> Algorithm:
+    """Learning by the contrast of data and model, as `config` says; rates come through `hyper`.
+
+    The positive phase is exact where hidden layers do not touch each other, and mean field otherwise.
 
     With `axis_name`, `step` runs inside `jax.pmap` or `jax.shard_map`: gradients and offsets are averaged over the
     axis and each device draws its own noise.
@@ -180,7 +220,7 @@ def contrastive(config: ContrastiveConfig, axis_name: str | None = None) -> Algo
         if axis_name is not None:
             key = jax.random.fold_in(key, jax.lax.axis_index(axis_name))
         data = observed(state.machine, batch)
-        positive = expected(state.machine, data)
+        positive, notes = posterior_means(state.machine, data, config)
         chains, samples = negative.advance(subkey(key, "negative"), state.machine, state.chains, data)
         slope: Any = averaged(gradient(state.machine, positive, samples, state.offsets))
         learning_rate = learning_rate_at(config.schedule, state.hyper, state.step)
@@ -207,6 +247,7 @@ def contrastive(config: ContrastiveConfig, axis_name: str | None = None) -> Algo
             "gradient_norm": optax.tree.norm(slope.weights),
             "hidden_activity": averaged(jnp.mean(positive[1])),
             "learning_rate": learning_rate,
+            **notes,
         }
 
     def observe(key: Key[Array, ""], state: ContrastiveState, train: Batch, held_out: Batch | None) -> Metrics:
@@ -227,70 +268,46 @@ def contrastive(config: ContrastiveConfig, axis_name: str | None = None) -> Algo
     return Algorithm(init, step, observe)
 
 
+def posterior_means(machine: Machine, data: States, config: LearningConfig) -> tuple[States, Metrics]:
+    """Expected state given the data, and what is to be said of how it was found."""
+    if not isinstance(config, DeepConfig) or not coupled(machine, data):
+        return expected(machine, data), {}
+    found = mean_field(machine, data, config.mean_field, config.tolerance, config.damping)
+    notes = {"mean_field_rounds": found.iterations.astype(jnp.float32), "mean_field_residual": found.residual}
+    return means(machine, data, found.fields), notes
+
+
 def view(key: Key[Array, ""], machine: Machine, batch: Batch, prefix: str) -> Metrics:
-    """What is cheap to say of a machine on some images: nats an image, and a reconstruction's squared error a pixel."""
+    """What is cheap to say of a machine on some images: nats an image, and a reconstruction's squared error a pixel.
+
+    Of a deep machine the free energy is the variational one: an upper bound.
+    """
     data = observed(machine, batch)
-    hidden = draw(subkey(key, "hidden"), machine, data, 1)
-    again = machine.units[0].intensities(mean(machine, (None, hidden, *data[2:]), 0))
+    deep = coupled(machine, data)
+    if deep:
+        fields = mean_field(machine, data).fields
+        state, density = means(machine, data, fields), bound(machine, data, fields)
+    else:
+        hidden = draw(subkey(key, "hidden"), machine, data, 1)
+        state, density = (None, hidden, *data[2:]), marginal(machine, data, 1)
+    again = machine.units[0].intensities(mean(machine, state, 0))
     metrics = {
         prefix + "reconstruction_error": jnp.mean((batch.x - again) ** 2),
-        prefix + "free_energy": -jnp.mean(marginal(machine, data, 1)),
+        prefix + "free_energy": -jnp.mean(density),
     }
-    if machine.units[0].states == 2:
+    if machine.units[0].states == 2 and not deep:
         pixel = one_pixel_pseudo_log_likelihood(subkey(key, "pixel"), machine, data, draws=16)
         metrics[prefix + "pseudo_likelihood"] = jnp.mean(pixel)
-    if machine.depth == 3:
+    if labelled(machine):
         guess = jnp.argmax(class_log_probabilities(machine, data[0]), axis=-1)
         metrics[prefix + "error"] = jnp.mean(guess != batch.label)
     return metrics
-
-
-def class_log_probabilities(machine: Machine, visible: Float[Array, "batch visible"]) -> Float[Array, "batch classes"]:
-    """log p(label | image) of a machine with labels on top: exact, the hidden units summed out (Larochelle 2012)."""
-    top = machine.units[2]
-    assert top.states is not None
-
-    def log_density(label: Array) -> Float[Array, " batch"]:
-        labels = jnp.broadcast_to(top.encode(label[None]), (visible.shape[0], top.width))
-        return marginal(machine, (visible, None, labels), 1)
-
-    return jax.nn.log_softmax(jax.lax.map(log_density, jnp.arange(top.states)).T, axis=-1)
 
 
 def decayed(machine: Machine) -> Machine:
     """Booleans shaped like the machine: weight decay acts on weights alone."""
     plain = jax.tree.map(lambda _: False, machine)
     return dataclasses.replace(plain, weights=jax.tree.map(lambda _: True, machine.weights))
-
-
-OFF = -1000.0  # the bias of a hidden unit that is not there: its probability is exactly 0 in float32
-
-
-def cut(state: ContrastiveState, hidden: int | Int[Array, ""]) -> ContrastiveState:
-    """The state before the first step as one of fewer binary hidden units, in arrays of the old size.
-
-    The units from `hidden` on are never on, so their statistics, gradients and weights stay zero, whatever optimiser
-    goes on from here: a mask that lives in the biases. `sliced` drops them.
-    """
-    there = jnp.arange(state.machine.sizes[1]) < hidden
-
-    def masked(machine: Machine) -> Machine:
-        weights = (machine.weights[0] * there, *(w * there[:, None] for w in machine.weights[1:]))
-        biases = (machine.biases[0], jnp.where(there, machine.biases[1], OFF), *machine.biases[2:])
-        return dataclasses.replace(machine, weights=weights, biases=biases)
-
-    chains = tuple(x * there if layer == 1 else x for layer, x in enumerate(state.chains))
-    offsets = tuple(mu * there if layer == 1 else mu for layer, mu in enumerate(state.offsets))
-    average = None if state.average is None else masked(state.average)
-    return state._replace(machine=masked(state.machine), chains=chains, offsets=offsets, average=average)
-
-
-def sliced(machine: Machine, hidden: int) -> Machine:
-    """The machine with its first `hidden` hidden units alone."""
-    weights = (machine.weights[0][:, :hidden], *(w[:hidden] for w in machine.weights[1:]))
-    return dataclasses.replace(
-        machine, weights=weights, biases=(machine.biases[0], machine.biases[1][:hidden], *machine.biases[2:])
-    )
 
 
 def zeros(machine: Machine) -> tuple[Array, ...]:

@@ -33,11 +33,11 @@ def rbm(
 
 
 def with_classes(key: Key[Array, ""], machine: Machine, classes: int, scale: float = 0.01) -> Machine:
-    """The machine with a label on top of its hidden units, one categorical variable (Larochelle and Bengio 2008).
+    """The machine with a label on top of its highest hidden layer, one categorical variable (Larochelle and Bengio 2008).
 
-    Image and label together are what an RBM would see: both are even layers, given by the data.
+    On an RBM, image and label together are what it would see: both are even layers, given by the data.
     """
-    weights = scale * jax.random.normal(key, (machine.sizes[1], classes), jnp.float32)
+    weights = scale * jax.random.normal(key, (machine.sizes[-1], classes), jnp.float32)
     return Machine(
         (*machine.weights, weights),
         (*machine.biases, jnp.zeros(classes, jnp.float32)),

@@ -9,14 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Key
 
-from genjax.algorithms.contrastive import (
-    ContrastiveConfig,
-    ContrastiveState,
-    class_log_probabilities,
-    contrastive,
-    observed,
-    trained_machine,
-)
+from genjax.algorithms.contrastive import ContrastiveConfig, ContrastiveState, contrastive, trained_machine
+from genjax.algorithms.labels import class_log_probabilities, labelled, observed
 from genjax.algorithms.negative import chains_of
 from genjax.boltzmann.machine import Machine, mean
 from genjax.cli import recommending
@@ -104,7 +98,7 @@ def rbm_evaluate(
     judged = evaluate(
         key, machine, observed(machine, train), observed(machine, test), start=chains_of(state.chains), **options
     )
-    if machine.depth == 3:
+    if labelled(machine):
         judged["error"] = {"test": error(machine, test), "train": error(machine, train)}
     return judged
 

@@ -19,7 +19,8 @@ from scipy.stats import t
 
 from genjax import data as datasets
 from genjax import random
-from genjax.algorithms.contrastive import ContrastiveConfig, contrastive, cut, sliced, trained_machine
+from genjax.algorithms.contrastive import ContrastiveConfig, contrastive, trained_machine
+from genjax.algorithms.padding import cut, sliced
 from genjax.boltzmann.machine import Machine
 from genjax.boltzmann.path import uncoupled
 from genjax.cli.families import FAMILIES, RBMRun

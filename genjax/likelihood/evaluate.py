@@ -1,4 +1,4 @@
-"""The whole judgement of a machine whose even layers the data give: log Z, log-likelihoods, pseudo-likelihoods."""
+"""The whole judgement of a machine on data: log Z, log-likelihoods or their bounds, pseudo-likelihoods."""
 
 import math
 from typing import Any
@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from genjax.boltzmann.machine import Machine, States, marginal
+from genjax.boltzmann.machine import Machine, States
+from genjax.boltzmann.mean_field import coupled, log_density
 from genjax.likelihood import exact
 from genjax.likelihood.bracket import bracket
 from genjax.likelihood.estimate import LogZ, contradict, exact_log_z, log_likelihood, refute
@@ -33,11 +34,11 @@ def log_partition(
 
 
 def log_densities(machine: Machine, data: States, block: int = 5000) -> np.ndarray:
-    """Log of the unnormalised probability of the even layers, hidden units summed out, float64 `(images,)` nats.
+    """Log of the unnormalised probability of the layers given, hidden units summed out, float64 `(images,)` nats.
 
-    In blocks, so that memory is flat.
+    Of a deep machine its mean-field lower bound. In blocks, so that memory is flat.
     """
-    density = jax.jit(lambda machine, data: marginal(machine, data, 1))
+    density = jax.jit(log_density)
     parts = [density(machine, rows(data, slice(i, i + block))) for i in range(0, len(data[0]), block)]
     return np.concatenate([np.asarray(part, np.float64) for part in parts])
 
@@ -65,7 +66,7 @@ def evaluate(
 ) -> dict[str, Any]:
     """Everything that `genjax evaluate` says of a machine on data, as plain numbers (nats an image).
 
-    `train` and `test` hold the even layers, `(images, units)` each, and None for the hidden ones. `options` are those
+    `train` and `test` hold the layers given, `(images, units)` each, and None for the hidden ones. `options` are those
     of `bracket`. A log-likelihood's `bracket` holds the estimates of both sides, lower first (where the two agree,
     noise decides which that is).
     """
@@ -77,7 +78,10 @@ def evaluate(
     log_z = refute(log_z, values) if len(values) else log_z
     likelihoods = {}
     for split, values in densities.items():
-        answer = log_likelihood(values, log_z)._asdict()
+        answer = log_likelihood(values, log_z)
+        if coupled(machine, test):
+            answer = answer._replace(kind="lower_bound", estimator=f"mean-field bound and {answer.estimator}")
+        answer = answer._asdict()
         other = answer["mean"] if reverse is None else float(values.mean()) - reverse.mean
         likelihoods[split] = answer | {"bracket": sorted([other, answer["mean"]])}
     return {
@@ -88,8 +92,9 @@ def evaluate(
 
 
 def pseudo(key: Key[Array, ""], machine: Machine, data: States) -> dict[str, Any] | None:
-    """Pseudo-log-likelihoods, exact and by one pixel an image; None for visible units of more than two values."""
-    if machine.units[0].states != 2:
+    """Pseudo-log-likelihoods, exact and by one pixel an image; None for visible units of more than two values
+    and for deep machines."""
+    if machine.units[0].states != 2 or coupled(machine, data):
         return None
     exact_pseudo = np.asarray(jax.jit(pseudo_log_likelihood)(machine, data))
     one_pixel = np.asarray(jax.jit(one_pixel_pseudo_log_likelihood)(key, machine, data))

@@ -1,7 +1,7 @@
 """Many runs in one program: `vmap` over seeds and rates, every run on the same shuffled, binarised batches.
 
 The runs of a grid share their data and their plan, and differ in the seed of their noise and in the numbers of
-`state.hyper`. Sizes that differ are the algorithm's to pad (`contrastive.cut`). What one run of a grid does, it does in
+`state.hyper`. Sizes that differ are the algorithm's to pad (`padding.cut`). What one run of a grid does, it does in
 any other grid with the same data key: neighbours change nothing.
 """
 

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from genjax.algorithms.contrastive import ContrastiveConfig, contrastive, cut, sliced
+from genjax.algorithms.contrastive import ContrastiveConfig, contrastive
+from genjax.algorithms.padding import cut, sliced
 from genjax.cli.grid import axes_of
 from genjax.training import grid, loop
 from genjax.training.config import split

@@ -1,0 +1,39 @@
+"""Labels learned together with the images: a categorical variable on top of the machine (Larochelle et al. 2012)."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from genjax.boltzmann.machine import Machine, States
+from genjax.boltzmann.mean_field import log_density
+from genjax.boltzmann.units import Categorical
+from genjax.typing import Batch
+
+
+def labelled(machine: Machine) -> bool:
+    """Whether the top layer is a label: one categorical variable above hidden units."""
+    top = machine.units[-1]
+    return machine.depth > 2 and isinstance(top, Categorical) and machine.sizes[-1] == top.width
+
+
+def observed(machine: Machine, batch: Batch) -> States:
+    """What the data say of the machine's layers: pixels as its visible units, labels as its top layer if it has one."""
+    state: list[Array | None] = [machine.units[0].of_intensities(batch.x), *[None] * (machine.depth - 1)]
+    if labelled(machine):
+        state[-1] = machine.units[-1].encode(batch.label[:, None])
+    return tuple(state)
+
+
+def class_log_probabilities(machine: Machine, visible: Float[Array, "batch visible"]) -> Float[Array, "batch classes"]:
+    """log p(label | image) of a machine with labels on top, the hidden units summed out (Larochelle 2012).
+
+    Exact for one hidden layer; for more, each label's joint density is its mean-field bound.
+    """
+    top, between = machine.units[-1], [None] * (machine.depth - 2)
+    assert top.states is not None
+
+    def joint(label: Array) -> Float[Array, " batch"]:
+        labels = jnp.broadcast_to(top.encode(label[None]), (visible.shape[0], top.width))
+        return log_density(machine, (visible, *between, labels))
+
+    return jax.nn.log_softmax(jax.lax.map(joint, jnp.arange(top.states)).T, axis=-1)
