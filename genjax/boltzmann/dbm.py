@@ -1,6 +1,7 @@
 """The deep Boltzmann machine (Salakhutdinov and Hinton 2009): a `Machine` of three layers or more."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import jax
 import jax.numpy as jnp
@@ -48,6 +49,6 @@ def composed(machines: Sequence[Machine]) -> Machine:
     """
     weights = [machine.weights[0] for machine in machines]
     weights = [w if i in (0, len(machines) - 1) else 0.5 * w for i, w in enumerate(weights)]
-    shared = [0.5 * (lower.biases[1] + upper.biases[0]) for lower, upper in zip(machines, machines[1:])]
+    shared = [0.5 * (lower.biases[1] + upper.biases[0]) for lower, upper in pairwise(machines)]
     units = (machines[0].units[0], *(machine.units[1] for machine in machines))
     return Machine(tuple(weights), (machines[0].biases[0], *shared, machines[-1].biases[1]), units)

@@ -43,9 +43,9 @@ def attached(machine: Machine, data: States) -> Machine:
         if w is None or (lower is None and upper is None):
             continue
         weights[layer] = None
-        if upper is None:
+        if lower is not None and upper is None:
             biases[layer + 1] = biases[layer + 1] + product(lower, w)
-        elif lower is None:
+        elif upper is not None and lower is None:
             biases[layer] = biases[layer] + product(upper, w, down=True)
     return dataclasses.replace(machine, weights=tuple(weights), biases=tuple(biases))
 

@@ -33,7 +33,7 @@ def rbm(
 
 
 def with_classes(key: Key[Array, ""], machine: Machine, classes: int, scale: float = 0.01) -> Machine:
-    """The machine with a label on top of its highest hidden layer, one categorical variable (Larochelle and Bengio 2008).
+    """The machine with a label above its highest hidden layer, one categorical variable (Larochelle and Bengio 2008).
 
     On an RBM, image and label together are what it would see: both are even layers, given by the data.
     """
