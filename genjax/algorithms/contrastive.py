@@ -14,6 +14,7 @@ from genjax.algorithms.labels import class_log_probabilities, labelled, observed
 from genjax.algorithms.negative import Negative, expected, persistent, restarted, tempered, trajectory
 from genjax.algorithms.negative import log_z as trajectory_log_z
 from genjax.boltzmann import coordinates
+from genjax.boltzmann.copies import Copies, tied
 from genjax.boltzmann.dbm import dbm
 from genjax.boltzmann.machine import Machine, States, energy, marginal, mean
 from genjax.boltzmann.mean_field import bound, coupled, mean_field, means
@@ -118,6 +119,7 @@ class ContrastiveState(NamedTuple):
     average: Machine | None
     step: Int[Array, ""]
     hyper: Hyper
+    below: tuple[Machine, ...] = ()  # trained already: what they make of an image is this machine's data
 
 
 def trained_machine(state: ContrastiveState) -> Machine:
@@ -187,19 +189,20 @@ def negative_phase(config: LearningConfig) -> Negative:
 
 
 @cache
-def contrastive(config: LearningConfig, axis_name: str | None = None) -> Algorithm:
+def contrastive(config: LearningConfig, axis_name: str | None = None, copies: Copies = (1, 1)) -> Algorithm:
     """Learning by the contrast of data and model, as `config` says; rates come through `hyper`.
 
     The positive phase is exact where hidden layers do not touch each other, and mean field otherwise.
 
     With `axis_name`, `step` runs inside `jax.pmap` or `jax.shard_map`: gradients and offsets are averaged over the
-    axis and each device draws its own noise.
+    axis and each device draws its own noise. With `copies`, the layers of an RBM are made of so many equal parts, whose
+    parameters are kept equal; images are repeated to fit (`lifted`).
     """
 
     negative = negative_phase(config)
 
     def init(key: Key[Array, ""], example: Example, hyper: Hyper) -> ContrastiveState:
-        machine = first_machine(subkey(key, "machine"), config, example)
+        machine = tied(first_machine(subkey(key, "machine"), config, example), copies)
         count = config.chains if config.negative != "cd" else example.batch.x.shape[0]
         offsets = first_offsets(machine, example) if config.centred else zeros(machine)
         chain = transformation(config.optimiser, hyper, hyper["learning_rate"], decayed(machine))
@@ -219,10 +222,10 @@ def contrastive(config: LearningConfig, axis_name: str | None = None) -> Algorit
     def step(key: Key[Array, ""], state: ContrastiveState, batch: Batch) -> tuple[ContrastiveState, Metrics]:
         if axis_name is not None:
             key = jax.random.fold_in(key, jax.lax.axis_index(axis_name))
-        data = observed(state.machine, batch)
+        data = observed(state.machine, lifted(subkey(key, "lift"), state, batch))
         positive, notes = posterior_means(state.machine, data, config)
         chains, samples = negative.advance(subkey(key, "negative"), state.machine, state.chains, data)
-        slope: Any = averaged(gradient(state.machine, positive, samples, state.offsets))
+        slope: Any = averaged(tied(gradient(state.machine, positive, samples, state.offsets), copies))
         learning_rate = learning_rate_at(config.schedule, state.hyper, state.step)
         chain = transformation(config.optimiser, state.hyper, learning_rate, decayed(state.machine))
         here: Any = coordinates.learned(state.machine, state.offsets)
@@ -233,13 +236,12 @@ def contrastive(config: LearningConfig, axis_name: str | None = None) -> Algorit
         new = ContrastiveState(
             machine=machine,
             chains=chains,
-            offsets=moved(state.machine, state.offsets, averaged([jnp.mean(x, 0) for x in positive]))
-            if config.centred
-            else state.offsets,
+            offsets=moved(state, averaged([jnp.mean(x, 0) for x in positive])) if config.centred else state.offsets,
             optimiser=optimiser_state,
             average=tail_average(config.average, state.average, machine, state.step, state.hyper),
             step=state.step + 1,
             hyper=state.hyper,
+            below=state.below,
         )
         return new, {
             "weight_norm": optax.tree.norm(machine.weights),
@@ -252,9 +254,10 @@ def contrastive(config: LearningConfig, axis_name: str | None = None) -> Algorit
 
     def observe(key: Key[Array, ""], state: ContrastiveState, train: Batch, held_out: Batch | None) -> Metrics:
         machine = trained_machine(state)
-        metrics = view(subkey(key, "train"), machine, train, "")
-        if held_out is not None:
-            metrics |= view(subkey(key, "train"), machine, held_out, "held_out_")  # common noise: a fairer gap
+        metrics = view(subkey(key, "train"), machine, lifted(subkey(key, "lift"), state, train), "")
+        if held_out is not None:  # common noise: a fairer gap
+            held_out = lifted(subkey(key, "lift"), state, held_out)
+            metrics |= view(subkey(key, "train"), machine, held_out, "held_out_")
             metrics["free_energy_gap"] = metrics["held_out_free_energy"] - metrics["free_energy"]
         if config.negative == "trajectory":
             log_z = trajectory_log_z(state.chains, state.machine, machine)
@@ -315,9 +318,28 @@ def zeros(machine: Machine) -> tuple[Array, ...]:
     return tuple(jnp.zeros_like(b) for b in machine.biases)
 
 
-def moved(machine: Machine, offsets: tuple[Array, ...], means: list[Array]) -> tuple[Array, ...]:
+def moved(state: ContrastiveState, means: list[Array]) -> tuple[Array, ...]:
     """Offsets after a batch follow the layers' means under the data; the pixels' own are known and stay."""
-    known = machine.units[0].width == 1
+    known = state.machine.units[0].width == 1 and not state.below
     return tuple(
-        mu if layer == 0 and known else mu + 0.01 * (mean - mu) for layer, (mu, mean) in enumerate(zip(offsets, means))
+        mu if layer == 0 and known else mu + 0.01 * (mean - mu)
+        for layer, (mu, mean) in enumerate(zip(state.offsets, means))
     )
+
+
+def lifted(key: Key[Array, ""], state: ContrastiveState, batch: Batch) -> Batch:
+    """The batch as the state's machine sees it: drawn through the machines below, and repeated where it has copies."""
+    return batch._replace(x=repeated(through(key, state.below, batch.x), state.machine))
+
+
+def through(key: Key[Array, ""], below: tuple[Machine, ...], x: Float[Array, "batch pixels"]) -> Float[Array, "..."]:
+    """Images drawn upwards through trained machines of two layers, `(batch, hidden units of the last)`."""
+    for number, machine in enumerate(below):
+        visible = machine.units[0].of_intensities(repeated(x, machine))
+        x = draw(jax.random.fold_in(key, number), machine, (visible, None), 1)
+    return x
+
+
+def repeated(x: Float[Array, "batch pixels"], machine: Machine) -> Float[Array, "batch visible"]:
+    """The images side by side as often as the machine's visible layer has copies."""
+    return jnp.tile(x, (1, machine.sizes[0] // machine.units[0].width // x.shape[-1]))

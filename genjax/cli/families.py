@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Key
 
-from genjax.algorithms.contrastive import ContrastiveConfig, ContrastiveState, contrastive, trained_machine
+from genjax.algorithms import greedy
+from genjax.algorithms.contrastive import ContrastiveConfig, ContrastiveState, DeepConfig, contrastive, trained_machine
 from genjax.algorithms.labels import class_log_probabilities, labelled, observed
 from genjax.algorithms.negative import chains_of
 from genjax.boltzmann.machine import Machine, mean
@@ -22,6 +23,7 @@ from genjax.plots.curves import BOLTZMANN, Panel
 from genjax.sampling.gibbs import initial_state, sample
 from genjax.sampling.inpainting import inpaint
 from genjax.training.config import part, split
+from genjax.training.stages import Stage
 from genjax.typing import Algorithm, Batch, Hyper
 
 
@@ -41,10 +43,11 @@ class Family(NamedTuple):
       None for models of images.
     - `sentences(evaluation)`: what a person reads of it; None where it is a likelihood.
     - `recommend(state, dataset, user, top)`: items with expected ratings.
+    - `stages(config, steps_per_epoch)`: of a model that is trained in several, in place of `algorithm`.
     """
 
     config: type[RunConfig]
-    algorithm: Callable[..., tuple[Algorithm, Hyper]]
+    algorithm: Callable[..., tuple[Algorithm, Hyper]] | None
     evaluate: Callable[..., dict[str, Any]] | None
     sample: Callable[..., tuple[np.ndarray, np.ndarray]] | None
     reconstruct: Callable[..., np.ndarray] | None
@@ -55,6 +58,7 @@ class Family(NamedTuple):
     prepare: Callable[[Any], tuple[Any, ...]] | None = None
     sentences: Callable[[dict[str, Any]], list[str]] | None = None
     recommend: Callable[..., list[dict[str, Any]]] | None = None
+    stages: Callable[[Any, int], tuple[Stage, ...]] | None = None
     examples: str = "images"  # what one row of its data is
 
 
@@ -69,7 +73,33 @@ def rbm_algorithm(config: RBMRun, total_steps: int) -> tuple[Algorithm, Hyper]:
     return contrastive(static), hyper
 
 
-def rbm_check(config: RBMRun, dataset: Dataset) -> None:
+@dataclass(frozen=True, kw_only=True)
+class DBMRun(DeepConfig, RunConfig):
+    """Train a deep Boltzmann machine: layer by layer, then all layers together."""
+
+    pretraining: int = 20
+    """Passes over the training images for each layer's own RBM (0: none, all layers together from the start)."""
+    pretraining_rate: float = 0.1
+    """Learning rate of those RBMs at the start."""
+
+
+def dbm_stages(config: DBMRun, steps_per_epoch: int) -> tuple[Stage, ...]:
+    """The stack of RBMs, then the whole machine."""
+    assert config.epochs is not None
+    deep, length = part(config, DeepConfig), (config.epochs * steps_per_epoch, config.pretraining * steps_per_epoch)
+    return greedy.stages(deep, *length, config.pretraining_rate)
+
+
+def dbm_check(config: DBMRun, dataset: Dataset) -> None:
+    """Layers there must be, and RBMs hand on binary units alone."""
+    if len(config.layers) < 2 or min(config.layers) < 1:
+        raise UserError(f"--layers {' '.join(map(str, config.layers))}: a deep machine has at least two hidden layers.")
+    if config.pretraining and config.hidden_type != "bernoulli":
+        raise UserError(f"--hidden-type {config.hidden_type} has no pretraining; give --pretraining 0.")
+    rbm_check(config, dataset)
+
+
+def rbm_check(config: RBMRun | DBMRun, dataset: Dataset) -> None:
     """Pixels have to be what the visible units are, labels as many as the classes."""
     binary = bool(np.all((dataset.train[:1000] == 0) | (dataset.train[:1000] == 1)))
     if config.visible_type not in ("bernoulli", "spin"):
@@ -175,6 +205,18 @@ FAMILIES = {
         filters=rbm_filters,
         panels=BOLTZMANN,
         check=rbm_check,
+    ),
+    "dbm": Family(
+        config=DBMRun,
+        algorithm=None,
+        evaluate=rbm_evaluate,
+        sample=rbm_sample,
+        reconstruct=rbm_reconstruct,
+        arrays=rbm_arrays,
+        filters=rbm_filters,
+        panels=BOLTZMANN,
+        check=dbm_check,
+        stages=dbm_stages,
     ),
     "recommender": Family(
         config=recommending.RecommenderRun,

@@ -92,13 +92,15 @@ def restore(kind: type[Options], saved: dict[str, Any], folder: Path) -> Options
     for name in sorted(names):
         if not fits(saved[name], hints[name]) or (name == "epochs" and saved[name] is None):
             raise UserError(f"{folder / 'config.json'} has {name} = {saved[name]!r}; restore it from a copy.")
-    return kind(**{name: saved[name] for name in names})
+    return kind(**{name: tuple(v) if isinstance(v := saved[name], list) else v for name in names})
 
 
 def fits(value: Any, hint: Any) -> bool:
     """Whether a value from JSON is one that a field of this type takes."""
     if get_origin(hint) is Literal:
         return value in get_args(hint)
+    if get_origin(hint) is tuple:
+        return isinstance(value, list) and all(fits(part, get_args(hint)[0]) for part in value)
     if get_args(hint):
         return any(fits(value, part) for part in get_args(hint))
     if hint is float:

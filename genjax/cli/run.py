@@ -11,8 +11,9 @@ from genjax.cli.families import FAMILIES, Family
 from genjax.cli.options import RunConfig, restore
 from genjax.errors import UserError
 from genjax.training import folder as run_folder
-from genjax.training import loop
+from genjax.training import loop, stages
 from genjax.training.checkpoint import Checkpoints
+from genjax.training.stages import Stage
 from genjax.typing import Batch
 
 FIXED_DRAW = 20_240_229  # seed of the one binarisation that validation and test images are judged by
@@ -66,31 +67,43 @@ def read_config(folder: Path) -> tuple[str, Family, RunConfig]:
     return saved["model"], family, restore(family.config, saved, folder)
 
 
-def initial_state(prepared: Prepared, family: Family, config: RunConfig) -> tuple[Any, Any, int]:
-    """The algorithm, its state before the first step, and the number of steps of the whole run."""
+def stages_of(prepared: Prepared, family: Family, config: RunConfig) -> tuple[Stage, ...]:
+    """What the run does, one algorithm after another; most have one."""
     assert config.epochs is not None
-    total = config.epochs * prepared.plan.steps_per_epoch
-    algorithm, hyper = family.algorithm(config, total, **prepared.settled)
-    key = random.key(config.seed, config.rng)
-    return algorithm, loop.initial(key, algorithm, prepared.training, prepared.plan, hyper), total
+    each = prepared.plan.steps_per_epoch
+    if family.stages is not None:
+        return family.stages(config, each)
+    assert family.algorithm is not None
+    total = config.epochs * each
+    return (Stage(stages.LAST, *family.algorithm(config, total, **prepared.settled), total),)
+
+
+def begin(prepared: Prepared, stage: Stage, config: RunConfig, before: Any = None) -> Any:
+    """A stage's state before its first step."""
+    return stages.begin(random.key(config.seed, config.rng), stage, prepared.training, prepared.plan, before)
+
+
+def blank(prepared: Prepared, stage: Stage, config: RunConfig) -> Any:
+    """A state of the stage's shapes, to restore into."""
+    return begin(prepared, stage._replace(handover=None), config)
 
 
 def load(folder: Path) -> Run:
     """Open a run with its newest checkpoint. Raises `UserError` where any part is missing or damaged."""
     model, family, config = read_config(folder)
     prepared = prepare(config, family)
-    _, like, _ = initial_state(prepared, family, config)
-    state, step = restore_newest(folder, like)
+    last = stages_of(prepared, family, config)[-1]
+    state, step = restore_newest(folder, blank(prepared, last, config))
     return Run(folder, model, family, config, prepared, state, step)
 
 
-def restore_newest(folder: Path, like: Any) -> tuple[Any, int]:
-    """The newest checkpoint's state and its step."""
-    exists = (folder / "checkpoints").is_dir()
-    checkpoints = Checkpoints(folder / "checkpoints") if exists else None
+def restore_newest(folder: Path, like: Any, stage: str = stages.LAST) -> tuple[Any, int]:
+    """The newest checkpoint's state and its step. Raises `UserError` where the stage has none."""
+    exists = (folder / "checkpoints" / stage).is_dir()
+    checkpoints = Checkpoints(folder / "checkpoints", stage) if exists else None
     step = checkpoints.latest() if checkpoints else None
     if checkpoints is None or step is None:
-        raise UserError(f"{folder} has no checkpoint; train it again with genjax train.")
+        raise UserError(f"{folder} has no checkpoint of {stage}; go on with --resume, or train it again.")
     state = checkpoints.restore(step, like)
     checkpoints.close()
     return state, step

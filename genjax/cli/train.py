@@ -6,20 +6,20 @@ import signal
 import time
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 from genjax import random
 from genjax.cli import evaluate, pictures
 from genjax.cli.families import FAMILIES
 from genjax.cli.options import NOT_SAVED, RunConfig, at_least, parse, positive, say, unless_same
 from genjax.cli.progress import Bar
-from genjax.cli.run import Prepared, Run, initial_state, prepare, read_config, restore_newest
+from genjax.cli.run import Prepared, Run, begin, blank, prepare, read_config, restore_newest, stages_of
 from genjax.data import catalog
 from genjax.errors import Diverged, UserError
 from genjax.training import early, loop
 from genjax.training import folder as run_folder
 from genjax.training.checkpoint import Checkpoints
-from genjax.typing import Algorithm
+from genjax.training.stages import LAST, Stage, key_of
 
 STEPS = 18_000  # default length of a run
 SHOWN = ("pseudo_likelihood", "reconstruction_error", "free_energy_gap", "rmse", "held_out_rmse")
@@ -63,7 +63,7 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
         raise UserError(f"genjax train {model or '...'}: name a model, one of {', '.join(FAMILIES)}.")
     family = FAMILIES[model]
     config = parse(family.config, arguments[1:], f"genjax train {model}")
-    first_step, folder = 0, None
+    folder = None
     if config.resume is not None:
         folder = Path(config.resume)
         config = resumed(config, model, arguments[1:], folder)
@@ -74,31 +74,19 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     if config.epochs is None:
         epochs = prepared.plan.parts * -(-STEPS // (prepared.plan.parts * prepared.plan.steps_per_epoch))
         config = dataclasses.replace(config, epochs=epochs)  # in whole chunks
-    algorithm, state, total = initial_state(prepared, family, config)
+    stages = stages_of(prepared, family, config)
+    here = Position(0, begin(prepared, stages[0], config), 0)
     with Signals() as signals:  # from before the folder exists: what exists can be resumed
         if folder is None:
             folder = create(config, model, prepared.dataset.licence, prepared.plan)
         else:
-            hyper = state.hyper
-            state, first_step = restore_newest(folder, state)
-            state = state._replace(hyper=hyper)  # a longer run's rates fall more slowly
-            stopped = run_folder.read_config(folder).get("decided", {}).get("stopped_early")
-            if stopped is not None:
-                total = stopped["total_steps"]
-                state = early.shorten(state, getattr(config, "schedule", "constant"), stopped["step"], total)
-            lengthen(folder, config, first_step, total)
+            here, stages = found(folder, config, prepared, stages, here)
+        total = sum(stage.steps for stage in stages)
         say(f"{folder}: {model} on {config.dataset}, {len(prepared.dataset.train)} {family.examples}, {total} steps")
         began = time.perf_counter()
-        try:
-            state = run(folder, config, algorithm, prepared, state, total, first_step, signals)
-        except early.Stopped as stop:
-            total = early.new_end(stop.chunk.step, prepared.plan)
-            say(f"the held-out gap is {stop.chunk.metrics['free_energy_gap']:.2f} nats: ends at step {total}")
-            state = early.shorten(stop.chunk.state, getattr(config, "schedule", "constant"), stop.chunk.step, total)
-            record_stop(folder, stop.chunk.step, total)
-            state = run(folder, config, algorithm, prepared, state, total, stop.chunk.step, signals)
+        state, total = run_stages(folder, config, prepared, stages, here, signals)
         seconds = time.perf_counter() - began
-    done = Run(folder, model, family, config, prepared, state, total)
+    done = Run(folder, model, family, config, prepared, state, stages[-1].steps)
     result: dict[str, Any] = {"run": str(folder), "steps": total, "training_seconds": round(seconds, 2)}
     lines = [f"{folder}: {total} steps in {seconds:.0f} s"]
     if config.evaluate and family.evaluate is not None:
@@ -112,12 +100,13 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
 
 def check(config: Any) -> None:
     """Refuse numbers outside their range, each by its option's name."""
-    counts = ("epochs", "batch_size", "size", "hidden", "k", "k_end", "chains", "swap_every")
-    counts += ("learning_rate", "stop_gap", "precision")
+    counts = ("epochs", "batch_size", "size", "hidden", "k", "k_end", "chains", "swap_every", "mean_field")
+    counts += ("learning_rate", "stop_gap", "precision", "pretraining_rate")
     positive(config, *[name for name in counts if hasattr(config, name)])
     at_least(config, 2, "temperatures", "ais_chains", *[name for name in ("rungs", "levels") if hasattr(config, name)])
     at_least(config, 0, "checkpoint_seconds", "weight_decay")
-    for name, low, high in (("momentum", 0, 1), ("average", 0, 1)):
+    at_least(config, 0, *[name for name in ("pretraining", "tolerance") if hasattr(config, name)])
+    for name, low, high in (("momentum", 0, 1), ("average", 0, 1), ("damping", 0, 1)):
         value = getattr(config, name, 0)
         if not low <= value < high:
             raise UserError(f"--{name} {value} is out of range; give a number from {low} up to, not including, {high}.")
@@ -165,35 +154,92 @@ def resumed(given: RunConfig, model: str, arguments: list[str], folder: Path) ->
     return config
 
 
-def lengthen(folder: Path, config: RunConfig, first_step: int, total: int) -> None:
-    """Write the new length of a resumed run; refuse one shorter than what is done."""
-    if total < first_step:
-        raise UserError(f"--epochs {config.epochs} is less than the {first_step} steps that {folder} has done.")
+class Position(NamedTuple):
+    """Where a run stands: which stage, its state, and its steps done."""
+
+    stage: int
+    state: Any
+    step: int
+
+
+def found(
+    folder: Path, config: RunConfig, prepared: Prepared, stages: tuple[Stage, ...], first: Position
+) -> tuple[Position, tuple[Stage, ...]]:
+    """Where a resumed run stands, and its stages with the length that it now has."""
+    names = [stage.name for stage in stages]
+    begun = [i for i, name in enumerate(names) if (folder / "checkpoints" / name).is_dir()]
+    number = max(begun, default=len(names) - 1)
+    stage = stages[number]
+    like = first.state if number == 0 else blank(prepared, stage, config)
+    state, step = restore_newest(folder, like, stage.name)
+    state = state._replace(hyper=stage.hyper)  # a longer run's rates fall more slowly
+    stopped = run_folder.read_config(folder).get("decided", {}).get("stopped_early")
+    if stopped is not None and number == len(stages) - 1:
+        stage = stage._replace(steps=stopped["total_steps"])
+        state = early.shorten(state, getattr(config, "schedule", "constant"), stopped["step"], stage.steps)
+    stages = (*stages[:number], stage, *stages[number + 1 :])
+    if step > stage.steps:
+        raise UserError(f"--epochs {config.epochs} is less than the {step} steps that {folder} has done.")
     saved = run_folder.read_config(folder)
     run_folder.write_json(folder / "config.json", saved | {"epochs": config.epochs})
-    run_folder.rewind_metrics(folder, first_step)
+    run_folder.rewind_metrics(folder, step + sum(stage.steps for stage in stages[:number]))
+    return Position(number, state, step), stages
+
+
+def run_stages(
+    folder: Path,
+    config: RunConfig,
+    prepared: Prepared,
+    stages: tuple[Stage, ...],
+    here: Position,
+    signals: Signals,
+) -> tuple[Any, int]:
+    """All that is left of a run: its last state, and the steps of all stages."""
+    number, state, step = here
+    while True:
+        before = sum(stage.steps for stage in stages[:number])
+        stage = stages[number]
+        try:
+            state = run(folder, config, stage, prepared, state, step, before, signals)
+        except early.Stopped as stop:
+            end = early.new_end(stop.chunk.step, prepared.plan)
+            say(f"the held-out gap is {stop.chunk.metrics['free_energy_gap']:.2f} nats: ends at step {before + end}")
+            state = early.shorten(stop.chunk.state, getattr(config, "schedule", "constant"), stop.chunk.step, end)
+            record_stop(folder, stop.chunk.step, end)
+            stage = stage._replace(steps=end)
+            state = run(folder, config, stage, prepared, state, stop.chunk.step, before, signals)
+        if number + 1 == len(stages):
+            return state, before + stage.steps
+        number, step = number + 1, 0
+        state = begin(prepared, stages[number], config, state)
 
 
 def run(
     folder: Path,
     config: RunConfig,
-    algorithm: Algorithm,
+    stage: Stage,
     prepared: Prepared,
     state: Any,
-    total: int,
     first_step: int,
+    before: int,
     signals: Signals,
 ) -> Any:
-    """Train with a progress bar, metrics and checkpoints; the last state. Raises `early.Stopped` where asked to."""
-    checkpoints = Checkpoints(folder / "checkpoints")
+    """One stage with a progress bar, metrics and checkpoints; its last state. Metrics count the steps `before` too.
+
+    Raises `early.Stopped` where asked to.
+    """
+    checkpoints = Checkpoints(folder / "checkpoints", stage.name)
     checkpoints.save(first_step, state)
-    kept = time.perf_counter()
-    may_stop = config.stop_gap is not None and "stopped_early" not in run_folder.read_config(folder).get("decided", {})
-    with Bar("training", total) as bar:
+    kept, total = time.perf_counter(), stage.steps
+    may_stop = config.stop_gap is not None and stage.name == LAST
+    may_stop = may_stop and "stopped_early" not in run_folder.read_config(folder).get("decided", {})
+    with Bar("training" if stage.name == LAST else f"training {stage.name}", total) as bar:
 
         def record(chunk: loop.Chunk) -> None:
             nonlocal kept
-            entry = {"step": chunk.step, "epoch": chunk.epoch, "seconds": round(chunk.seconds, 3)}
+            epoch = chunk.epoch + before / prepared.plan.steps_per_epoch
+            entry = {"step": before + chunk.step, "epoch": epoch, "seconds": round(chunk.seconds, 3)}
+            entry |= {} if stage.name == LAST else {"stage": stage.name}
             run_folder.append_metrics(folder, entry | chunk.metrics)
             now = time.perf_counter()
             stop = may_stop and chunk.step < total and early.too_wide(chunk, config.stop_gap or 0.0)
@@ -209,8 +255,9 @@ def run(
                 raise early.Stopped(chunk)
 
         try:
-            key = random.key(config.seed, config.rng)
-            state = loop.train(key, algorithm, prepared.training, prepared.plan, state, total, first_step, [record])
+            key = key_of(random.key(config.seed, config.rng), stage)
+            data, plan = prepared.training, prepared.plan
+            state = loop.train(key, stage.algorithm, data, plan, state, total, first_step, [record])
         except Diverged as error:
             last = checkpoints.path(checkpoints.latest() or 0)
             raise Diverged(f"{error}; the last good checkpoint is {last}; train anew with a lower rate.") from None
