@@ -77,7 +77,12 @@ def layer_config(config: DeepConfig, number: int, learning_rate: float) -> Contr
 
 
 @cache
-def on_top(config: ContrastiveConfig, copies: Copies, stack: tuple[tuple[ContrastiveConfig, Copies], ...]) -> Algorithm:
+def on_top(
+    config: ContrastiveConfig,
+    copies: Copies,
+    stack: tuple[tuple[ContrastiveConfig, Copies], ...],
+    axis_name: str | None = None,
+) -> Algorithm:
     """PCD for one RBM on those of `stack`; its own `init` has untrained machines of the right shapes below."""
 
     def init(key: Key[Array, ""], example: Example, hyper: Hyper) -> ContrastiveState:
@@ -86,7 +91,7 @@ def on_top(config: ContrastiveConfig, copies: Copies, stack: tuple[tuple[Contras
             below += (begun(jax.random.fold_in(key, number), one, parts, below, example, hyper).machine,)
         return begun(key, config, copies, below, example, hyper)
 
-    return contrastive(config, None, copies)._replace(init=init)
+    return contrastive(config, axis_name, copies)._replace(init=init)
 
 
 def begun(

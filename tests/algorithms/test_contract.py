@@ -7,21 +7,32 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from genjax.algorithms.contrastive import ContrastiveConfig, contrastive
+from genjax.algorithms import greedy
+from genjax.algorithms.contrastive import ContrastiveConfig, DeepConfig, contrastive
 from genjax.algorithms.recommender import RecommenderConfig, recommender
 from genjax.training import loop
 from genjax.training.config import split
+from genjax.typing import Algorithm
+
+
+def second_layer(config: ContrastiveConfig, axis_name: str | None = None) -> Algorithm:
+    """The top of a stack: its hidden units twice, on an RBM whose visible ones are there twice."""
+    below = ContrastiveConfig(hidden=5, chains=7)
+    return greedy.on_top(config, (1, 2), ((split(below, 1)[0], (2, 1)),), axis_name)
+
 
 CASES = {
     "pcd": (contrastive, ContrastiveConfig(hidden=5, chains=7)),
-    "cd": (contrastive, ContrastiveConfig(hidden=5, negative="cd", k=2)),
+    "cd": (contrastive, ContrastiveConfig(hidden=5, negative="cd", k=2, average=0.5, schedule="constant")),
     "plain": (contrastive, ContrastiveConfig(hidden=5, centred=False, momentum=0.5, optimiser="nesterov")),
-    "adam": (contrastive, ContrastiveConfig(hidden=5, optimiser="adam", momentum=0.9, schedule="cosine")),
+    "adam": (contrastive, ContrastiveConfig(hidden=5, optimiser="adam", momentum=0.9, schedule="cosine", average=0.0)),
     "tempered": (contrastive, ContrastiveConfig(hidden=5, chains=7, negative="tempered", rungs=3)),
     "trajectory": (contrastive, ContrastiveConfig(hidden=5, chains=7, negative="trajectory", rungs=3, swap_every=2)),
     "gaussian": (contrastive, ContrastiveConfig(hidden=5, visible_type="gaussian", hidden_type="spin")),
     "classes": (contrastive, ContrastiveConfig(hidden=5, visible_type="categorical", levels=3, classes=3)),
-    "average": (contrastive, ContrastiveConfig(hidden=5, average=0.5, schedule="constant")),
+    "deep": (contrastive, DeepConfig(layers=(5, 4), chains=7)),
+    "deep, classes": (contrastive, DeepConfig(layers=(5, 4, 3), classes=3, negative="tempered", rungs=3, damping=0.2)),
+    "second layer": (second_layer, ContrastiveConfig(hidden=8, chains=7)),
     "recommender": (recommender, RecommenderConfig(hidden=5, conditional="rated")),
     "recommender, cd": (recommender, RecommenderConfig(hidden=5, objective="cd", k_end=3, average=0.0)),
 }
@@ -59,7 +70,7 @@ def test_the_state_keeps_its_shape_and_metrics_are_finite_scalars(case):
     new, metrics = jax.jit(algorithm.step)(jax.random.key(1), state, batch)
     assert jax.tree.map(jnp.shape, new) == jax.tree.map(jnp.shape, state)
     assert jax.tree.map(jnp.result_type, new) == jax.tree.map(jnp.result_type, state)
-    metrics |= algorithm.observe(jax.random.key(2), new, batch, data.held_out)
+    metrics |= jax.jit(algorithm.observe)(jax.random.key(2), new, batch, data.held_out)
     assert "parameter_max" in metrics
     assert all(x.shape == () and np.isfinite(x) for x in metrics.values())
     assert not same(new, state)
@@ -69,8 +80,8 @@ def test_vmap_over_keys_is_each_alone(case):
     algorithm, data, plan, state = start(case)
     batch = loop.example(data, plan).batch
     keys = jax.random.split(jax.random.key(1), 3)
-    together = jax.vmap(algorithm.step, (0, None, None))(keys, state, batch)[0]
-    alone = algorithm.step(keys[2], state, batch)[0]
+    together = jax.jit(jax.vmap(algorithm.step, (0, None, None)))(keys, state, batch)[0]
+    alone = jax.jit(algorithm.step)(keys[2], state, batch)[0]
     for a, b in zip(jax.tree.leaves(together), jax.tree.leaves(alone)):
         np.testing.assert_allclose(a[2], b, atol=1e-5)
 
@@ -125,7 +136,8 @@ def test_the_step_runs_over_devices_by_an_axis_name(case):
     halves = jax.tree.map(lambda x: x.reshape(2, 5, *x.shape[1:]), batch)
     if getattr(config, "negative", "pcd") == "cd":
         stacked = stacked._replace(chains=jax.tree.map(lambda x: x[:, :5], stacked.chains))
-    new, metrics = jax.vmap(algorithm.step, (None, 0, 0), axis_name="devices")(jax.random.key(1), stacked, halves)
+    step = jax.jit(jax.vmap(algorithm.step, (None, 0, 0), axis_name="devices"))
+    new, metrics = step(jax.random.key(1), stacked, halves)
     for leaf in jax.tree.leaves(new.machine):
         np.testing.assert_array_equal(leaf[0], leaf[1])
     if hasattr(state, "chains"):
