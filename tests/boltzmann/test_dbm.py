@@ -1,5 +1,7 @@
 """Stacks of RBMs with copied layers, and what becomes of them when they are composed."""
 
+from itertools import pairwise
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -44,7 +46,7 @@ def test_a_doubled_layer_sends_twice_and_gets_once():
 
 @pytest.mark.parametrize("sizes", [(5, 4, 3), (5, 4, 3, 2)])
 def test_a_shared_layers_field_is_half_of_what_each_rbm_gives(sizes):
-    stack = [random_machine(pair, seed=n) for n, pair in enumerate(zip(sizes, sizes[1:]))]
+    stack = [random_machine(pair, seed=n) for n, pair in enumerate(pairwise(sizes))]
     copies = [(2, 1), *[(1, 1)] * (len(stack) - 2), (1, 2)]
     wide = [doubled(machine, parts) for machine, parts in zip(stack, copies)]
     deep = composed(stack).check()
