@@ -165,7 +165,7 @@ def run(
     )
     if not done:
         path.unlink(missing_ok=True)
-        harness.append(path, [harness.where()])
+    harness.append(path, [harness.where()])  # a second one where another commit measured what follows
     per_sweep: dict[Sizes, float | None] = {}
     print(HEADER)
     for sizes, chains in cells:
