@@ -99,7 +99,7 @@ def tempered_looks(
 ) -> tuple[np.ndarray, tempering.Report]:
     """The same of the top rung over the run's past, after each `rounds` rounds, and how the rungs swapped."""
     carried, count = state.chains, len(images)
-    ladder = negative.with_top(carried.past, state.machine)
+    ladder = negative.with_top(carried.past, carried.smooth, state.machine)
     chains = tempering.init(jax.random.key(4), ladder, count)
     states = tuple(jnp.resize(x, (x.shape[0], count, x.shape[-1])) for x in carried.chains.states)
     states = (states[0].at[-1].set(images), *states[1:])
@@ -122,7 +122,7 @@ def mixing(state: ContrastiveState, found: data.Dataset, scale: Scale) -> dict[s
     def look(state: States) -> jax.Array:
         return mean(machine, state, 0)
 
-    every = scale.rounds * (scale.rungs + 1)
+    every = scale.rounds * (scale.rungs + 2)
     tempered, report = tempered_looks(state, images, scale.rounds, look)
     pictures = {"plain Gibbs": plain_looks(machine, images, every, look), "tempered": tempered}
     classes = {name: judge.predict(p.reshape(-1, p.shape[-1])).reshape(p.shape[:2]) for name, p in pictures.items()}

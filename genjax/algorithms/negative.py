@@ -20,6 +20,8 @@ from genjax.sampling.gibbs import draw, initial_state, update
 
 ADAPT_EVERY = 100  # steps between two placements of the temperatures
 LOWEST_RATE = 0.3  # a machine joins its trajectory where swaps with the last one that did get rarer
+SMOOTH = 20  # the running mean is over one in so many of the steps so far
+RECENT = 0.2  # weight of the newest swap rate in the running one
 MEMORY = 500  # over how many measurements a log ratio between two fixed machines is averaged
 
 
@@ -104,17 +106,22 @@ def tempered(k: int, rungs: int) -> Negative:
 
 
 class Trajectory(NamedTuple):
-    """Chains of past machines, and of the present one on top.
+    """Chains of past machines, of the present one, and of the smooth one between.
 
-    - `past`: a ladder of R machines, the first without weights.
-    - `chains`: R + 1 rungs; pair p is (rung p, rung p + 1).
-    - `rates`: `(R,)`, running swap rates of the pairs.
-    - `log_ratios`: `(R,)`, running estimates of log Z of the upper machine over the lower one, in nats; that of the
-      last pair is of the present machine as it last was.
-    - `measured`: `(R,)`, how many measurements each of them averages.
+    The present machine shakes at the pace of its learning rate, and two such machines may share no states although
+    both are good. `smooth`, the mean over about the last twentieth of the steps, moves on a shorter way.
+
+    - `past`: a ladder of R machines that once were smooth, the first without weights.
+    - `smooth`: the running mean.
+    - `chains`: R + 2 rungs, those of the past, the smooth one, the present one; pair p is (rung p, rung p + 1).
+    - `rates`: `(R + 1,)`, running swap rates of the pairs.
+    - `log_ratios`: `(R + 1,)`, running estimates of log Z of the upper machine over the lower one, in nats; those of
+      the last two pairs are of moving machines as they last were.
+    - `measured`: `(R + 1,)`, how many measurements each of them averages.
     """
 
     past: Machine
+    smooth: Machine
     chains: tempering.State
     rates: Float[Array, " pairs"]
     log_ratios: Float[Array, " pairs"]
@@ -125,19 +132,23 @@ class Trajectory(NamedTuple):
 def trajectory(k: int, rungs: int, every: int) -> Negative:
     """PCD whose chains also wander along the machine's own past (Bereux, Decelle, Furtlehner and Seoane 2025).
 
-    Every `every`-th step all R = `rungs` past machines are swept and swapped with their neighbours; otherwise only
-    the present machine's chains move, k sweeps. A machine joins the past when swaps with the last one that did get
-    rare, in the place of the one that is missed least. The chains of neighbours also give the ratios of their
+    Every `every`-th step all rungs are swept and swapped with their neighbours; otherwise only the present machine's
+    chains move, k sweeps. The smooth machine joins the R = `rungs` of the past when swaps with the last one that did
+    get rare, in the place of the one that is missed least. The chains of neighbours also give the ratios of their
     partition functions, so log Z comes along with learning (`log_z`).
     """
 
     def init(key: Key[Array, ""], machine: Machine, chains: int) -> Trajectory:
         past = jax.tree.map(lambda x: jnp.repeat(x[None], rungs, axis=0), without_weights(machine))
-        state = tempering.init(key, with_top(past, machine), chains)
-        zeros = jnp.zeros(rungs)
-        return Trajectory(past, state, jnp.ones(rungs), zeros, zeros, jnp.zeros((), jnp.int32))
+        smooth = jax.tree.map(jnp.copy, machine)
+        state = tempering.init(key, with_top(past, smooth, machine), chains)
+        zeros = jnp.zeros(rungs + 1)
+        return Trajectory(past, smooth, state, jnp.ones(rungs + 1), zeros, zeros, jnp.zeros((), jnp.int32))
 
     def advance(key: Key[Array, ""], machine: Machine, carried: Trajectory, data: States) -> tuple[Trajectory, States]:
+        share = SMOOTH / (carried.steps + SMOOTH)
+        smooth = jax.tree.map(lambda old, new: old + share * (new - old), carried.smooth, machine)
+        carried = carried._replace(smooth=smooth)
         carried = jax.lax.cond(
             carried.steps % every == 0,
             lambda: wander(subkey(key, "wander"), machine, carried),
@@ -164,31 +175,34 @@ def stay(key: Key[Array, ""], machine: Machine, carried: Trajectory, k: int) -> 
 
 def wander(key: Key[Array, ""], machine: Machine, carried: Trajectory) -> Trajectory:
     """A round of swaps and a sweep of all rungs; then what the chains say of swap rates and log ratios."""
-    ladder = with_top(carried.past, machine)
-    chains, info = tempering.step(key, ladder, carried.chains)
-    rates = jnp.where(info.attempts > 0, 0.9 * carried.rates + 0.1 * info.accepted, carried.rates)
-    measured = jnp.minimum(carried.measured + 1, MEMORY).at[-1].set(1.0)  # the last pair's upper machine is moving
-    ratios = carried.log_ratios + (log_ratios(ladder, chains.states) - carried.log_ratios) / measured
+    ladder = with_top(carried.past, carried.smooth, machine)
+    chains, _ = tempering.step(key, ladder, carried.chains)
+    of_lower, of_upper = log_changes(ladder, chains.states)
+    overlap = jnp.mean(jnp.exp(jnp.minimum(of_lower - of_upper, 0.0)), axis=1)  # of all pairs, whoever's turn it was
+    measured = jnp.minimum(carried.measured + 1, MEMORY).at[-2:].set(1.0)  # the last two pairs' machines are moving
+    ratios = carried.log_ratios + (log_ratios(of_lower, of_upper) - carried.log_ratios) / measured
+    rates = carried.rates + RECENT * (overlap - carried.rates)
     carried = carried._replace(chains=chains, rates=rates, log_ratios=ratios, measured=measured)
-    return jax.lax.cond(rates[-1] < LOWEST_RATE, lambda: joined(machine, carried), lambda: carried)
+    return jax.lax.cond(overlap[-2] < LOWEST_RATE, lambda: joined(carried), lambda: carried)
 
 
-def joined(machine: Machine, carried: Trajectory) -> Trajectory:
-    """The present machine as the newest of the past; the inner one whose neighbours swap best without it goes."""
-    rungs = carried.rates.shape[0]
-    gone = 1 + jnp.argmax(carried.rates[:-1] * carried.rates[1:])
+def joined(carried: Trajectory) -> Trajectory:
+    """The smooth machine as the newest of the past; the inner one whose neighbours swap best without it goes."""
+    rungs = carried.rates.shape[0] - 1
+    gone = 1 + jnp.argmax(carried.rates[: rungs - 1] * carried.rates[1:rungs])
     place = jnp.arange(rungs)
-    order = jnp.where(place < gone, place, place + 1)  # of R + 1 rungs, the R that stay; the last of them is the top
+    order = jnp.where(place < gone, place, place + 1)  # of the past and the smooth one, the R that stay
     later = jnp.minimum(place + 1, rungs - 1)
 
     def pairs(old: Array, merge: Callable[[Array, Array], Array], last: float) -> Array:
-        new = jnp.where(place < gone - 1, old, old[later])
-        new = jnp.where(place == gone - 1, merge(old, old[later]), new)
-        return new.at[-1].set(last)
+        below = old[:rungs]
+        new = jnp.where(place < gone - 1, below, below[later])
+        new = jnp.where(place == gone - 1, merge(below, below[later]), new)
+        return jnp.append(new.at[-1].set(last), old[-1])
 
-    states = tuple(x[jnp.append(order, rungs)] for x in carried.chains.states)
+    states = tuple(x[jnp.append(order, jnp.array([rungs, rungs + 1]))] for x in carried.chains.states)
     return carried._replace(
-        past=jax.tree.map(lambda x: x[order], with_top(carried.past, machine)),
+        past=jax.tree.map(lambda x: x[order], with_top(carried.past, carried.smooth)),
         chains=carried.chains._replace(states=states),
         rates=pairs(carried.rates, jnp.multiply, 1.0),
         log_ratios=pairs(carried.log_ratios, jnp.add, 0.0),
@@ -196,17 +210,23 @@ def joined(machine: Machine, carried: Trajectory) -> Trajectory:
     )
 
 
-def log_ratios(ladder: Machine, states: States) -> Float[Array, " pairs"]:
-    """log Z of each machine over that of the one below it, in nats, from both machines' chains (Bennett 1976).
-
-    The root of: mean over the lower chains of sigmoid(g - root) = mean over the upper ones of sigmoid(root - g), g the
-    log ratio of the two unnormalised marginals. It is the estimate of least variance from both samples.
-    """
+def log_changes(ladder: Machine, states: States) -> tuple[Float[Array, "pairs chains"], Float[Array, "pairs chains"]]:
+    """log f of each rung's upper neighbour over its own, nats: at the lower rung's chains, and at the upper one's."""
     log_f = jax.vmap(lambda machine, x: marginal(machine, x, tempering.SUMMED_OUT))
     upper, lower = (jax.tree.map(lambda x, part=part: x[part], ladder) for part in (slice(1, None), slice(None, -1)))
     above, below = (tuple(x[part] for x in states) for part in (slice(1, None), slice(None, -1)))
-    of_lower = log_f(upper, below) - log_f(lower, below)
-    of_upper = log_f(upper, above) - log_f(lower, above)
+    own = log_f(ladder, states)
+    return log_f(upper, below) - own[:-1], own[1:] - log_f(lower, above)
+
+
+def log_ratios(
+    of_lower: Float[Array, "pairs chains"], of_upper: Float[Array, "pairs chains"]
+) -> Float[Array, " pairs"]:
+    """log Z of each machine over that of the one below it, in nats, from both machines' chains (Bennett 1976).
+
+    The root of: mean over the lower chains of sigmoid(g - root) = mean over the upper ones of sigmoid(root - g), g the
+    log change of the unnormalised marginal (`log_changes`). It is the estimate of least variance from both samples.
+    """
 
     def halve(_: int | Array, ends: tuple[Array, Array]) -> tuple[Array, Array]:
         low, high = ends
@@ -222,12 +242,12 @@ def log_ratios(ladder: Machine, states: States) -> Float[Array, " pairs"]:
 def log_z(carried: Trajectory, machine: Machine, judged: Machine) -> Float[Array, ""]:
     """log Z in nats of a machine near the present one (`judged`: say, an average), from the trajectory's chains."""
     bottom = jax.tree.map(lambda x: x[0], carried.past)
-    top = with_top(jax.tree.map(lambda x: x[-1:], carried.past), machine)
-    last = log_ratios(top, tuple(x[-2:] for x in carried.chains.states))[0]
+    moving = with_top(jax.tree.map(lambda x: x[-1:], carried.past), carried.smooth, machine)
+    last = log_ratios(*log_changes(moving, tuple(x[-3:] for x in carried.chains.states)))
     here = chains_of(carried)
     change = marginal(judged, here, tempering.SUMMED_OUT) - marginal(machine, here, tempering.SUMMED_OUT)
     nudge = jax.nn.logsumexp(change) - jnp.log(change.shape[0])
-    return uncoupled_log_z(bottom) + jnp.sum(carried.log_ratios[:-1]) + last + nudge
+    return uncoupled_log_z(bottom) + jnp.sum(carried.log_ratios[:-2]) + jnp.sum(last) + nudge
 
 
 def without_weights(machine: Machine) -> Machine:
@@ -235,6 +255,6 @@ def without_weights(machine: Machine) -> Machine:
     return Machine(jax.tree.map(jnp.zeros_like, machine.weights), machine.biases, machine.units, machine.quadratics)
 
 
-def with_top(past: Machine, machine: Machine) -> Machine:
-    """A ladder with one machine more on top."""
-    return jax.tree.map(lambda xs, x: jnp.concatenate([xs, x[None]]), past, machine)
+def with_top(past: Machine, *machines: Machine) -> Machine:
+    """A ladder with more machines on top."""
+    return jax.tree.map(lambda xs, *more: jnp.concatenate([xs, *(x[None] for x in more)]), past, *machines)
