@@ -1,6 +1,6 @@
 """A judge of samples: a convolutional classifier for images of any shape, trained by the loop.
 
-judge = train_judge(dataset)
+judge = judge(dataset)
 judge.logits(x)      # (images, classes)
 judge.features(x)    # (images, FEATURES), what distances between sets of images are taken on
 """
@@ -159,8 +159,8 @@ def moved(
     def one(image: Array, start: Array) -> Array:
         return jax.lax.dynamic_slice(jnp.pad(image, pad), start, shape)
 
-    starts = jax.random.randint(key, (x.shape[0], 3), 0, 2 * reach + 1)
-    return jax.vmap(one)(x.reshape(-1, *shape), starts).reshape(x.shape)
+    starts = random.uniform(random.bits(key, (x.shape[0], 3))) * (2 * reach + 1)
+    return jax.vmap(one)(x.reshape(-1, *shape), starts.astype(int)).reshape(x.shape)
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=["parameters"], meta_fields=["network"])
@@ -195,7 +195,7 @@ def _in_blocks(judge: Judge, x: Float[Array, "images pixels"], method: str) -> F
     return found.reshape(blocks * size, -1)[: x.shape[0]]
 
 
-def train_judge(
+def judge(
     dataset: Dataset, seed: int = 0, cache: bool = True, progress: Callable[[loop.Chunk], None] | None = None
 ) -> Judge:
     """The judge of this dataset: trained on all images but the test set's, the same for the same seed.
@@ -234,9 +234,10 @@ def _train(
     key = random.key(seed)
     data = loop.TrainingSet(jnp.asarray(dataset.train), jnp.asarray(dataset.labels.train), None)
     plan = loop.plan(len(dataset.train), BATCH, "none")
-    epochs = max(EPOCHS, -(-LEAST_STEPS // plan.steps_per_epoch))
-    static, hyper = split(config, epochs * plan.steps_per_epoch)
+    unit = max(plan.part * plan.parts, plan.steps_per_epoch)  # whole chunks, so that none compiles anew
+    steps = -(-max(EPOCHS * plan.steps_per_epoch, LEAST_STEPS) // unit) * unit
+    static, hyper = split(config, steps)
     algorithm = classifier(static)
     state = loop.initial(key, algorithm, data, plan, hyper)
     on_chunk = () if progress is None else (progress,)
-    return loop.train(key, algorithm, data, plan, state, epochs * plan.steps_per_epoch, on_chunk=on_chunk)
+    return loop.train(key, algorithm, data, plan, state, steps, on_chunk=on_chunk)
