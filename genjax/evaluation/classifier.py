@@ -1,8 +1,12 @@
 """A judge of samples: a convolutional classifier for images of any shape, trained by the loop.
 
-judge = judge(dataset)
-judge.logits(x)      # (images, classes)
-judge.features(x)    # (images, FEATURES), what distances between sets of images are taken on
+    eye = judge(dataset)
+    eye.logits(x)    # (images, classes)
+    eye.features(x)  # (images, FEATURES), on which distances between sets of images are taken
+
+It sees intensities and binary images alike. Of MNIST's test images the judge of seed 0 knows 99.52 % grey, 99.42 %
+thresholded and 99.23 to 99.33 % binarised by sampling (three draws), after 195 s of one core's time; of the 8x8
+digits' 98.6 % grey and 91 % sampled, which leaves little of 64 pixels.
 """
 
 import dataclasses
