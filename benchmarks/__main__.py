@@ -2,10 +2,10 @@
 
     python -m benchmarks [--quick | --smoke] [--out DIR]
 
-In full about 35 minutes on two cores that do nothing else; --quick 2 minutes (three cells, peers included); --smoke
+In full about 40 minutes on two cores that do nothing else; --quick 2 minutes (three cells, peers included); --smoke
 a few seconds (tiny machines, no peers: does it run?). Into DIR (benchmarks/results, or a temporary folder unless in
-full): memory.jsonl, layouts.jsonl, throughput.jsonl, throughput.png; on the screen the tables, then which claims hold.
-If it is interrupted, --resume goes on where it stopped. Peers: pip install -e ".[bench]".
+full): memory.jsonl, convolution.jsonl, layouts.jsonl, throughput.jsonl, throughput.png; on the screen the tables,
+then which claims hold. If it is interrupted, --resume goes on where it stopped. Peers: pip install -e ".[bench]".
 
 The generator's tests are a matter of hours and run by themselves: `benchmarks/randomness`.
 """
@@ -19,18 +19,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks import claims, figure, layouts, memory, throughput
+from benchmarks import claims, convolution, figure, layouts, memory, throughput
 from benchmarks.harness import Effort
 
 
 def run(out: Path, effort: str = "full", resume: bool = False) -> int:
     """Every script in its order; one that fails does not stop the next. Returns how many failed."""
     steps: dict[str, list[Callable[[Path], Any]]] = {
-        "full": [memory.run, layouts.run, partial(throughput.run, resume=resume)],
+        "full": [memory.run, convolution.run, layouts.run, partial(throughput.run, resume=resume)],
         "quick": [memory.run, throughput.run_quick],
         "smoke": [
             partial(memory.run, sizes=(6, 4), chains=8, sweeps=3),
             partial(layouts.run, cells=(((6, 4), 2),), effort=Effort(rounds=3, seconds=0.0)),
+            convolution.run_smoke,
             throughput.run_smoke,
         ],
     }

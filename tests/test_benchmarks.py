@@ -201,6 +201,9 @@ def test_smoke(tmp_path, capsys):
     assert rows["floor"]["over_floor"]["median"] == 1.0
     quartiles = rows["genjax"]["seconds_per_sweep"]
     assert 0 < quartiles["lower_quartile"] <= quartiles["median"] <= quartiles["upper_quartile"]
+    _, *convolutions = harness.read(tmp_path / "convolution.jsonl")
+    assert len(convolutions) == 7
+    assert all(math.isfinite(line["milliseconds"]) for line in convolutions)
     memory = harness.read(tmp_path / "memory.jsonl")[-1]
     assert memory["output_bytes"] >= memory["state_bytes"]
     assert "784-500" not in json.dumps(lines)

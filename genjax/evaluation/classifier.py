@@ -1,0 +1,247 @@
+"""A judge of samples: a convolutional classifier for images of any shape, trained by the loop.
+
+    eye = judge(dataset)
+    eye.logits(x)    # (images, classes)
+    eye.features(x)  # (images, FEATURES), on which distances between sets of images are taken
+
+It sees intensities and binary images alike. Of MNIST's test images the judge of seed 0 knows 99.52 % grey, 99.42 %
+thresholded and 99.23 to 99.33 % binarised by sampling (three draws), after 195 s of one core's time; of the 8x8
+digits' 98.6 % grey and 91 % sampled, which leaves little of 64 pixels.
+"""
+
+import dataclasses
+import hashlib
+from collections.abc import Callable
+from functools import cache as cached
+from functools import partial
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax.traverse_util import flatten_dict, unflatten_dict
+from jaxtyping import Array, Float, Int, Key, PyTree
+
+from genjax import random
+from genjax.data.cache import Arrays, remembered
+from genjax.data.dataset import Dataset
+from genjax.errors import UserError
+from genjax.networks.conv import Conv
+from genjax.random import subkey
+from genjax.training import loop
+from genjax.training.config import rate, split
+from genjax.training.optimiser import learning_rate_at, tail_average, transformation
+from genjax.typing import Algorithm, Batch, Example, Hyper, Metrics
+
+RECIPE = 1
+"""Counted up whenever what follows gives another judge: those kept on disk are of one recipe."""
+
+FEATURES, BATCH, EPOCHS, LEAST_STEPS, BLOCK = 128, 100, 10, 1000, 500
+
+
+class Network(nn.Module):
+    """Three convolutions, the first two of stride 2, and two dense layers; flat images in, logits out."""
+
+    shape: tuple[int, int, int]
+    classes: int
+
+    def setup(self) -> None:
+        self.convolutions = [Conv(32, kernel=5, stride=2), Conv(64, kernel=3, stride=2), Conv(64, kernel=3)]
+        self.penultimate = nn.Dense(FEATURES)
+        self.last = nn.Dense(self.classes)
+
+    def features(self, x: Float[Array, "batch pixels"]) -> Float[Array, "batch features"]:
+        """What the last layer sees."""
+        y = x.reshape(-1, *self.shape)
+        for convolution in self.convolutions:
+            y = nn.relu(convolution(y))
+        return nn.relu(self.penultimate(y.reshape(y.shape[0], -1)))
+
+    def __call__(self, x: Float[Array, "batch pixels"]) -> Float[Array, "batch classes"]:
+        return self.last(self.features(x))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ClassifierConfig:
+    """How the judge learns."""
+
+    shape: tuple[int, int, int]
+    """Height, width and channels of an image."""
+    classes: int
+    """How many labels there are."""
+    learning_rate: float = rate(2e-3)
+    """Of Adam, at the start; it falls along a cosine."""
+    momentum: float = rate(0.9)
+    """Adam's first beta."""
+    weight_decay: float = rate(0.02)
+    """Decoupled decay of the kernels."""
+    average: float = 0.2
+    """Share of the run, at its end, over which the parameters are averaged."""
+
+
+class ClassifierState(NamedTuple):
+    """What training carries from step to step."""
+
+    parameters: Any
+    optimiser: Any
+    average: Any
+    step: Int[Array, ""]
+    hyper: Hyper
+
+
+@cached
+def classifier(config: ClassifierConfig, axis_name: str | None = None) -> Algorithm:
+    """Cross-entropy by AdamW, on images that are moved by a few pixels; every second one is binarised.
+
+    The halves make one judge for intensities and for the binary images that a Boltzmann machine draws. With
+    `axis_name`, `step` runs inside `jax.pmap` or `jax.shard_map`: gradients are averaged over the axis.
+    """
+    network = Network(config.shape, config.classes)
+
+    def init(key: Key[Array, ""], example: Example, hyper: Hyper) -> ClassifierState:
+        parameters = network.init(key, example.batch.x)
+        chain = transformation("adamw", hyper, hyper["learning_rate"], kernels(parameters))
+        copy = jax.tree.map(jnp.copy, parameters)
+        return ClassifierState(parameters, chain.init(parameters), copy, jnp.zeros((), jnp.int32), hyper)
+
+    def step(key: Key[Array, ""], state: ClassifierState, batch: Batch) -> tuple[ClassifierState, Metrics]:
+        if axis_name is not None:
+            key = jax.random.fold_in(key, jax.lax.axis_index(axis_name))
+        x = moved(subkey(key, "move"), batch.x, config.shape)
+        drawn = random.bernoulli_of_mean(subkey(key, "binarise"), x)
+        x = jnp.where(jnp.arange(x.shape[0])[:, None] % 2 == 0, x, drawn)
+
+        def objective(parameters: PyTree) -> tuple[Float[Array, ""], Metrics]:
+            metrics = scores(network.apply(parameters, x), batch.label)  # type: ignore[arg-type]
+            return metrics["loss"], metrics
+
+        slope, metrics = jax.grad(objective, has_aux=True)(state.parameters)
+        if axis_name is not None:
+            slope, metrics = jax.lax.pmean((slope, metrics), axis_name)
+        learning_rate = learning_rate_at("cosine", state.hyper, state.step)
+        chain = transformation("adamw", state.hyper, learning_rate, kernels(state.parameters))
+        change, optimiser = chain.update(slope, state.optimiser, state.parameters)
+        parameters = optax.apply_updates(state.parameters, change)
+        average = tail_average(config.average, state.average, parameters, state.step, state.hyper)
+        new = ClassifierState(parameters, optimiser, average, state.step + 1, state.hyper)
+        largest = jnp.max(jnp.stack([jnp.max(jnp.abs(leaf)) for leaf in jax.tree.leaves(parameters)]))
+        norm = optax.tree.norm(slope)
+        return new, metrics | {"parameter_max": largest, "gradient_norm": norm, "learning_rate": learning_rate}
+
+    def observe(key: Key[Array, ""], state: ClassifierState, train: Batch, held_out: Batch | None) -> Metrics:
+        found = {}
+        for prefix, batch in (("train_", train), ("held_out_", held_out)):
+            if batch is not None:
+                logits: Any = network.apply(state.average, batch.x)
+                found |= {prefix + name: value for name, value in scores(logits, batch.label).items()}
+        return found
+
+    return Algorithm(init, step, observe)
+
+
+def scores(logits: Float[Array, "batch classes"], label: Int[Array, " batch"]) -> Metrics:
+    """Cross-entropy in nats, and the share of images that are classified rightly."""
+    loss = optax.softmax_cross_entropy_with_integer_labels(logits, label)
+    return {"loss": jnp.mean(loss), "accuracy": jnp.mean(jnp.argmax(logits, -1) == label)}
+
+
+def kernels(parameters: PyTree) -> PyTree:
+    """Booleans shaped like the parameters: weight decay acts on kernels, not on biases."""
+    return jax.tree.map(lambda leaf: leaf.ndim > 1, parameters)
+
+
+def moved(
+    key: Key[Array, ""], x: Float[Array, "batch pixels"], shape: tuple[int, int, int]
+) -> Float[Array, "batch pixels"]:
+    """Each image moved by up to a 14th of its height and width (two pixels of 28), black coming in from outside."""
+    height, width, _ = shape
+    reach = jnp.array([height // 14, width // 14, 0])
+    pad = ((height // 14,) * 2, (width // 14,) * 2, (0, 0))
+
+    def one(image: Array, start: Array) -> Array:
+        return jax.lax.dynamic_slice(jnp.pad(image, pad), start, shape)
+
+    starts = random.uniform(random.bits(key, (x.shape[0], 3))) * (2 * reach + 1)
+    return jax.vmap(one)(x.reshape(-1, *shape), starts.astype(int)).reshape(x.shape)
+
+
+@partial(jax.tree_util.register_dataclass, data_fields=["parameters"], meta_fields=["network"])
+@dataclasses.dataclass(frozen=True)
+class Judge:
+    """A trained classifier: parameters, and the network that they are of (static)."""
+
+    parameters: PyTree
+    network: Network
+
+    def logits(self, x: Float[Array | np.ndarray, "images pixels"]) -> Float[Array, "images classes"]:
+        """Unnormalised log-probabilities of the classes, for intensities or binary images in [0, 1]."""
+        return _in_blocks(self, jnp.asarray(x), "__call__")
+
+    def features(self, x: Float[Array | np.ndarray, "images pixels"]) -> Float[Array, "images features"]:
+        """What the last layer sees of each image, at least 0."""
+        return _in_blocks(self, jnp.asarray(x), "features")
+
+    def accuracy(
+        self, x: Float[Array | np.ndarray, "images pixels"], label: Int[Array | np.ndarray, " images"]
+    ) -> float:
+        """The share of these images that are classified rightly."""
+        return float(np.mean(np.argmax(self.logits(x), -1) == np.asarray(label)))
+
+
+@partial(jax.jit, static_argnames="method")
+def _in_blocks(judge: Judge, x: Float[Array, "images pixels"], method: str) -> Float[Array, "images outputs"]:
+    blocks = max(1, -(-x.shape[0] // BLOCK))
+    size = max(1, -(-x.shape[0] // blocks))
+    padded = jnp.pad(x, ((0, blocks * size - x.shape[0]), (0, 0))).reshape(blocks, size, x.shape[1])
+    found: Any = jax.lax.map(lambda block: judge.network.apply(judge.parameters, block, method=method), padded)
+    return found.reshape(blocks * size, -1)[: x.shape[0]]
+
+
+def judge(
+    dataset: Dataset, seed: int = 0, cache: bool = True, progress: Callable[[loop.Chunk], None] | None = None
+) -> Judge:
+    """The judge of this dataset: trained on all images but the test set's, the same for the same seed.
+
+    With `cache` it is read from the cache folder (`genjax.data.cache`) where it was trained before. `progress` is
+    called after each chunk of training. Raises `UserError` where the images have no labels.
+    """
+    whole = dataset.without_validation()
+    if not len(whole.train) or whole.labels.train.min() < 0 or whole.labels.train.max() < 1:
+        raise UserError(
+            f"--dataset {dataset.name}: a judge learns from labels, and its images have none or only one; choose a "
+            "labelled dataset."
+        )
+    config = ClassifierConfig(shape=whole.shape, classes=int(whole.labels.train.max()) + 1)
+
+    def make() -> Arrays:
+        state = _train(config, whole, seed, progress)
+        return {"/".join(name): np.asarray(x) for name, x in flatten_dict(state.average).items()}
+
+    arrays = remembered(f"judge-{fingerprint(whole)}-{seed}-{RECIPE}", make) if cache else make()
+    parameters = unflatten_dict({tuple(name.split("/")): jnp.asarray(x) for name, x in arrays.items()})
+    return Judge(parameters, Network(config.shape, config.classes))
+
+
+def fingerprint(dataset: Dataset) -> str:
+    """Of the training images, their labels and their shape: 16 hexadecimal digits."""
+    digest = hashlib.blake2b(repr(dataset.shape).encode(), digest_size=8)
+    digest.update(np.ascontiguousarray(dataset.train).data)
+    digest.update(np.ascontiguousarray(dataset.labels.train).data)
+    return digest.hexdigest()
+
+
+def _train(
+    config: ClassifierConfig, dataset: Dataset, seed: int, progress: Callable[[loop.Chunk], None] | None
+) -> ClassifierState:
+    key = random.key(seed)
+    data = loop.TrainingSet(jnp.asarray(dataset.train), jnp.asarray(dataset.labels.train), None)
+    plan = loop.plan(len(dataset.train), BATCH, "none")
+    unit = max(plan.part * plan.parts, plan.steps_per_epoch)  # whole chunks, so that none compiles anew
+    steps = -(-max(EPOCHS * plan.steps_per_epoch, LEAST_STEPS) // unit) * unit
+    static, hyper = split(config, steps)
+    algorithm = classifier(static)
+    state = loop.initial(key, algorithm, data, plan, hyper)
+    on_chunk = () if progress is None else (progress,)
+    return loop.train(key, algorithm, data, plan, state, steps, on_chunk=on_chunk)

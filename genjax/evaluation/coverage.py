@@ -1,0 +1,143 @@
+"""What samples cover, and what they copy: the classes that a judge sees in them, and their nearest training images."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+Rows = Float[np.ndarray, "_ pixels"] | Float[Array, "_ pixels"]
+Logits = Callable[[Rows], Array]
+"""A judge: images to `(images, classes)`; `genjax.evaluation.classifier.Judge.logits`, say."""
+
+NEIGHBOURS = 50
+"""Training images around a sample, whose mean distance is the scale of its nearest one's (Carlini et al. 2023)."""
+LEVEL = 0.01
+"""The share of fresh images that is allowed to look like copies."""
+
+_ROWS, _COLUMNS = 200, 5000  # samples and training images whose distances are in memory at once
+
+
+class Coverage(NamedTuple):
+    """Shares of the classes `(classes,)` and their entropy in nats, of samples and of data; ratio of the entropies."""
+
+    shares: Float[np.ndarray, " classes"]
+    entropy: float
+    data_shares: Float[np.ndarray, " classes"]
+    data_entropy: float
+    ratio: float
+
+
+def coverage(logits: Logits, samples: Rows, data: Rows) -> Coverage:
+    """What classes a judge sees in samples, and by the same eye in data (test images, binarised as samples are).
+
+    A ratio of 1 is as much variety as the data have; one class alone has entropy 0. The ratio is NaN where the judge
+    sees a single class in the data.
+    """
+    shares, data_shares = class_shares(logits, samples), class_shares(logits, data)
+    of_samples, of_data = entropy(shares), entropy(data_shares)
+    return Coverage(shares, of_samples, data_shares, of_data, of_samples / of_data if of_data > 0 else np.nan)
+
+
+def class_shares(logits: Logits, x: Rows) -> Float[np.ndarray, " classes"]:
+    """The share of images that the judge gives to each class."""
+    found = np.asarray(logits(x))
+    return np.bincount(found.argmax(-1), minlength=found.shape[-1]) / len(found)
+
+
+def entropy(shares: Float[np.ndarray, " classes"]) -> float:
+    """-sum p log p, in nats; 0 log 0 is 0."""
+    there = shares[shares > 0]
+    return float(-np.sum(there * np.log(there)) + 0.0)
+
+
+class Neighbours(NamedTuple):
+    """Nearest images, nearest first: euclidean distances over pixels, and rows of the training set."""
+
+    distance: Float[np.ndarray, "samples neighbours"]
+    row: Int[np.ndarray, "samples neighbours"]
+
+
+def nearest(samples: Rows, train: Rows, neighbours: int = 1) -> Neighbours:
+    """The nearest training images of each sample; fewer than `neighbours` where there are not as many.
+
+    Candidates are found by |x|^2 - 2 x y + |y|^2, block by block, so memory grows with the images alone; their
+    distances are then those of the differences, and 0 for a copy.
+    """
+    found = _nearest(_blocks(samples, _ROWS), _blocks(train, _COLUMNS), len(train), min(neighbours, len(train)))
+    distance, index = (np.asarray(x).reshape(-1, x.shape[-1])[: len(samples)] for x in found)
+    return Neighbours(distance, index)
+
+
+def _blocks(x: Rows, size: int) -> Float[Array, "blocks size pixels"]:
+    size = max(1, min(size, len(x)))
+    return jnp.pad(jnp.asarray(x), ((0, -len(x) % size), (0, 0))).reshape(-1, size, x.shape[1])
+
+
+@partial(jax.jit, static_argnames=("count", "neighbours"))
+def _nearest(
+    samples: Float[Array, "blocks rows pixels"],
+    train: Float[Array, "parts columns pixels"],
+    count: int,
+    neighbours: int,
+) -> tuple[Float[Array, "blocks rows neighbours"], Int[Array, "blocks rows neighbours"]]:
+    flat = train.reshape(-1, train.shape[-1])
+    norms = jnp.sum(train**2, -1)
+    index = jnp.arange(flat.shape[0]).reshape(norms.shape)
+
+    def block(x: Array) -> tuple[Array, Array]:
+        def closer(best: tuple[Array, Array], part: tuple[Array, Array, Array]) -> tuple[tuple[Array, Array], None]:
+            y, norm, number = part
+            score = norm - 2 * jnp.matmul(x, y.T, precision=jax.lax.Precision.HIGHEST)
+            score = jnp.concatenate([best[0], jnp.where(number < count, score, jnp.inf)], 1)
+            numbers = jnp.concatenate([best[1], jnp.broadcast_to(number, (x.shape[0], number.size))], 1)
+            low, place = jax.lax.top_k(-score, neighbours)
+            return (-low, jnp.take_along_axis(numbers, place, 1)), None
+
+        none = jnp.full((x.shape[0], neighbours), jnp.inf), jnp.zeros((x.shape[0], neighbours), index.dtype)
+        found = jax.lax.scan(closer, none, (train, norms, index))[0][1]
+        distance = jax.lax.map(lambda pair: jnp.sqrt(jnp.sum((pair[0] - flat[pair[1]]) ** 2, -1)), (x, found))
+        order = jnp.argsort(distance, -1)
+        return jnp.take_along_axis(distance, order, -1), jnp.take_along_axis(found, order, -1)
+
+    return jax.lax.map(block, samples)
+
+
+class Memorisation(NamedTuple):
+    """Which samples are copies `(samples,)`, each one's nearest training image, and how many copies there are.
+
+    `rate` is the share of copies among the samples; `held_out_rate` that among images which nobody can have copied.
+    """
+
+    copied: Bool[np.ndarray, " samples"]
+    distance: Float[np.ndarray, " samples"]
+    row: Int[np.ndarray, " samples"]
+    threshold: float
+    rate: float
+    held_out_rate: float
+
+
+def memorisation(samples: Rows, train: Rows, held_out: Rows) -> Memorisation:
+    """The share of samples that lie nearer to a training image than fresh images do.
+
+    The measure is the distance to the nearest training image over the mean distance to the 50 nearest (Carlini et al.
+    2023, "Extracting training data from diffusion models"): a "1" has all its neighbours near, and is no copy for
+    that. A sample is a copy up to the threshold up to which 1 % of held-out images lie: of every second of them, the
+    others giving `held_out_rate`. So a model that copies nothing has a rate of about 1 %. Samples and held-out images
+    (some hundreds at least) must be binarised alike: a binary copy of a grey image is as far from it as its noise. Of
+    200 of MNIST's training images, 92 % of freshly binarised copies are found, 86 % with 5 more pixels turned over.
+    """
+    near = nearest(samples, train, NEIGHBOURS)
+    fresh = closeness(nearest(held_out, train, NEIGHBOURS))
+    threshold = float(np.quantile(fresh[::2], LEVEL))
+    copied = closeness(near) <= threshold
+    rate, held_out_rate = float(np.mean(copied)), float(np.mean(fresh[1::2] <= threshold))
+    return Memorisation(copied, near.distance[:, 0], near.row[:, 0], threshold, rate, held_out_rate)
+
+
+def closeness(near: Neighbours) -> Float[np.ndarray, " samples"]:
+    """Distance to the nearest over the mean distance to all of them: 0 for a copy, at most 1."""
+    return near.distance[:, 0] / np.maximum(near.distance.mean(1), 1e-12)

@@ -1,0 +1,1 @@
+"""Backbones as flax.linen modules, used through `init` and `apply`."""
