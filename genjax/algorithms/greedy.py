@@ -17,6 +17,7 @@ from genjax.algorithms.contrastive import (
     ContrastiveConfig,
     ContrastiveState,
     DeepConfig,
+    LearningConfig,
     contrastive,
     through,
     trained_machine,
@@ -51,22 +52,31 @@ def stages(config: DeepConfig, steps: int, pretraining_steps: int, pretraining_r
     last = Stage(LAST, contrastive(static), hyper, steps)
     if not pretraining_steps:
         return (last,)
-    depth = len(config.layers)
-    stack = tuple((layer_config(config, n, pretraining_rate), copies_of(n, depth)) for n in range(depth))
+    copies = tuple(copies_of(n, len(config.layers)) for n in range(len(config.layers)))
+    first = stack(config, config.layers, copies, pretraining_steps, pretraining_rate)
+    return (*first, last._replace(handover=to_joint(static, copies)))
+
+
+def stack(
+    config: LearningConfig, layers: tuple[int, ...], copies: tuple[Copies, ...], steps: int, learning_rate: float
+) -> tuple[Stage, ...]:
+    """A stage for each RBM of a stack with these hidden layers."""
     answer = []
-    for number, (layer, copies) in enumerate(stack):
-        still, rates = split(layer, pretraining_steps)
-        algorithm = on_top(still, copies, tuple((split(one, 1)[0], parts) for one, parts in stack[:number]))
-        handover = next_layer(still, copies) if number else None
-        answer.append(Stage(f"layer-{number + 1}", algorithm, rates, pretraining_steps, handover))
-    return (*answer, last._replace(handover=to_joint(static, tuple(copies for _, copies in stack))))
+    below: tuple[tuple[ContrastiveConfig, Copies], ...] = ()
+    for number, (size, parts) in enumerate(zip(layers, copies)):
+        layer = layer_config(config, number == 0, parts[1] * size, learning_rate)
+        still, rates = split(layer, steps)
+        handover = next_layer(still, parts) if number else None
+        answer.append(Stage(f"layer-{number + 1}", on_top(still, parts, below), rates, steps, handover))
+        below = (*below, (still, parts))
+    return tuple(answer)
 
 
-def layer_config(config: DeepConfig, number: int, learning_rate: float) -> ContrastiveConfig:
-    """How RBM `number` of the stack learns: as the deep machine will, where that says anything of it."""
+def layer_config(config: LearningConfig, lowest: bool, hidden: int, learning_rate: float) -> ContrastiveConfig:
+    """How one RBM of the stack learns: as the whole will, where that says anything of it."""
     return ContrastiveConfig(
-        hidden=copies_of(number, len(config.layers))[1] * config.layers[number],
-        visible_type=config.hidden_type if number else config.visible_type,
+        hidden=hidden,
+        visible_type=config.visible_type if lowest else config.hidden_type,
         hidden_type=config.hidden_type,
         levels=config.levels,
         chains=config.chains,
