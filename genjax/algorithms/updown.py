@@ -135,12 +135,11 @@ def decayed(network: DBN) -> DBN:
 def begun(key: Key[Array, ""], network: DBN, config: BeliefConfig, hyper: Hyper, chains: States | None = None) -> Any:
     """The state before the first step."""
     chain = transformation(config.optimiser, hyper, hyper["learning_rate"], decayed(network))
-    if chains is None:
-        chains = persistent(1).init(subkey(key, "chains"), network.top, config.chains)
+    here: States = persistent(1).init(subkey(key, "chains"), network.top, config.chains) if chains is None else chains
     network = jax.tree.map(jnp.copy, network)  # up and down part here
     average = jax.tree.map(jnp.copy, network) if config.average > 0 else None
     optimiser: Any = network
-    return BeliefState(network, chains, chain.init(optimiser), average, jnp.zeros((), jnp.int32), hyper)
+    return BeliefState(network, here, chain.init(optimiser), average, jnp.zeros((), jnp.int32), hyper)
 
 
 def stages(
