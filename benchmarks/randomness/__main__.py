@@ -23,6 +23,7 @@ HERE = Path(__file__).parent
 STREAMS = ("rows", "columns", "sweeps", "keys")
 ORDERED = ("serial", "birthday", "birthday64")  # these see the order of the words
 MATRIX = ("rectangle", "lines", "sums", "rank")  # these see a layer's matrix, which the other streams only reorder
+CONTROL = "aes"  # dieharder's own generator 205: what of a result is dieharder's
 PLANTED = "counter"  # a permutation of the 32-bit words: the collision test has to fail it
 RESULT = re.compile(r"^(?P<what>.{34}) . +(?P<statistic>\S+)   p (?P<p>\S+)$")
 DIEHARDER = re.compile(r"^ *(\S+)\| +(\d+)\| +\d+\| +\d+\|([\d.]+)\| +(PASSED|WEAK|FAILED)")
@@ -61,6 +62,7 @@ def main(
             for stream in streams:
                 words_within = {"LD_PRELOAD": f"{program}.so", "STREAM": stream, "SEED": str(key)}
                 run(out / f"{stream}.{key}.dieharder.txt", ["dieharder", "-a", "-g", "200"], words_within)
+        run(out / f"{CONTROL}.{keys[0]}.dieharder.txt", ["dieharder", "-a", "-g", "205"])
     print(summary(out))
 
 
@@ -136,15 +138,15 @@ def summary(out: Path) -> str:
             own += [f"| {stream} | {key} | {r['what'].strip()} | {r['statistic']} | {r['p']} |" for r in found]
     lines = ["| stream | key | test | statistic | p |", "|---|---|---|---|---|", *own, ""]
     if battery:
-        lines += ["| stream | key | p-values | PASSED | WEAK | FAILED | minutes | not passed |"]
-        lines += ["|---|---|---|---|---|---|---|---|", *battery, ""]
+        lines += ["| stream | key | p-values | their mean | PASSED | WEAK | FAILED | minutes | not passed |"]
+        lines += ["|---|---|---|---|---|---|---|---|---|", *battery, ""]
     if unfinished:
         lines += ["Not finished: " + "; ".join(unfinished) + ".", ""]
     return "\n".join(lines)
 
 
 def order(file: Path) -> int:
-    return [*STREAMS, PLANTED].index(file.name.split(".")[0])
+    return [*STREAMS, PLANTED, CONTROL].index(file.name.split(".")[0])
 
 
 def dieharder_row(stream: str, key: str, text: str) -> str:
@@ -152,7 +154,8 @@ def dieharder_row(stream: str, key: str, text: str) -> str:
     counts = Counter(verdict for *_, verdict in found)
     poor = ", ".join(f"{name} {size}: {p} {verdict}" for name, size, p, verdict in found if verdict != "PASSED")
     minutes = text.rsplit("# exit 0, ", 1)[1].split()[0]
-    cells = (stream, key, len(found), counts["PASSED"], counts["WEAK"], counts["FAILED"], minutes, poor)
+    mean = f"{np.mean([float(p) for _, _, p, _ in found]):.3f}"
+    cells = (stream, key, len(found), mean, counts["PASSED"], counts["WEAK"], counts["FAILED"], minutes, poor)
     return "| " + " | ".join(map(str, cells)) + " |"
 
 

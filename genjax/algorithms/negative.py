@@ -22,6 +22,7 @@ ADAPT_EVERY = 100  # steps between two placements of the temperatures
 LOWEST_RATE = 0.3  # a machine joins its trajectory where swaps with the last one that did get rarer
 SMOOTH = 20  # the running mean is over one in so many of the steps so far
 RECENT = 0.2  # weight of the newest swap rate in the running one
+FAST, SLOW = 0.2, 0.05  # what the overlap may lose from one round of swaps to the next: above, they come oftener
 MEMORY = 500  # over how many measurements a log ratio between two fixed machines is averaged
 
 
@@ -127,15 +128,18 @@ class Trajectory(NamedTuple):
     log_ratios: Float[Array, " pairs"]
     measured: Float[Array, " pairs"]
     steps: Int[Array, ""]
+    due: Int[Array, ""]  # the step of the next round of swaps
+    pause: Int[Array, ""]  # steps between the last one and that
+    reached: Float[Array, ""]  # the overlap of the newest of the past and the smooth machine, at the last one
 
 
 def trajectory(k: int, rungs: int, every: int) -> Negative:
     """PCD whose chains also wander along the machine's own past (Bereux, Decelle, Furtlehner and Seoane 2025).
 
-    Every `every`-th step all rungs are swept and swapped with their neighbours; otherwise only the present machine's
-    chains move, k sweeps. The smooth machine joins the R = `rungs` of the past when swaps with the last one that did
-    get rare, in the place of the one that is missed least. The chains of neighbours also give the ratios of their
-    partition functions, so log Z comes along with learning (`log_z`).
+    Every `every`-th step, oftener while the machine changes fast, all rungs are swept and swapped with their
+    neighbours; otherwise only the present machine's chains move, k sweeps. The smooth machine joins the R = `rungs` of
+    the past when swaps with the last one that did get rare, in the place of the one that is missed least. The chains
+    of neighbours also give the ratios of their partition functions, so log Z comes along with learning (`log_z`).
     """
 
     def init(key: Key[Array, ""], machine: Machine, chains: int) -> Trajectory:
@@ -143,15 +147,18 @@ def trajectory(k: int, rungs: int, every: int) -> Negative:
         smooth = jax.tree.map(jnp.copy, machine)
         state = tempering.init(key, with_top(past, smooth, machine), chains)
         zeros = jnp.zeros(rungs + 1)
-        return Trajectory(past, smooth, state, jnp.ones(rungs + 1), zeros, zeros, jnp.zeros((), jnp.int32))
+        number = jnp.zeros((), jnp.int32)
+        return Trajectory(
+            past, smooth, state, jnp.ones(rungs + 1), zeros, zeros, number, number, number + 1, jnp.ones(())
+        )
 
     def advance(key: Key[Array, ""], machine: Machine, carried: Trajectory, data: States) -> tuple[Trajectory, States]:
         share = SMOOTH / (carried.steps + SMOOTH)
         smooth = jax.tree.map(lambda old, new: old + share * (new - old), carried.smooth, machine)
         carried = carried._replace(smooth=smooth)
         carried = jax.lax.cond(
-            carried.steps % every == 0,
-            lambda: wander(subkey(key, "wander"), machine, carried),
+            carried.steps >= carried.due,
+            lambda: wander(subkey(key, "wander"), machine, carried, every),
             lambda: stay(subkey(key, "stay"), machine, carried, k),
         )
         return carried._replace(steps=carried.steps + 1), expected(machine, chains_of(carried))
@@ -173,8 +180,11 @@ def stay(key: Key[Array, ""], machine: Machine, carried: Trajectory, k: int) -> 
     return carried._replace(chains=carried.chains._replace(states=states))
 
 
-def wander(key: Key[Array, ""], machine: Machine, carried: Trajectory) -> Trajectory:
-    """A round of swaps and a sweep of all rungs; then what the chains say of swap rates and log ratios."""
+def wander(key: Key[Array, ""], machine: Machine, carried: Trajectory, every: int) -> Trajectory:
+    """A round of swaps and a sweep of all rungs; then what the chains say of swap rates and log ratios.
+
+    The pause before the next one, at most `every` steps, follows how far the smooth machine has come in this one.
+    """
     ladder = with_top(carried.past, carried.smooth, machine)
     chains, _ = tempering.step(key, ladder, carried.chains)
     of_lower, of_upper = log_changes(ladder, chains.states)
@@ -182,7 +192,11 @@ def wander(key: Key[Array, ""], machine: Machine, carried: Trajectory) -> Trajec
     measured = jnp.minimum(carried.measured + 1, MEMORY).at[-2:].set(1.0)  # the last two pairs' machines are moving
     ratios = carried.log_ratios + (log_ratios(of_lower, of_upper) - carried.log_ratios) / measured
     rates = carried.rates + RECENT * (overlap - carried.rates)
+    fell = carried.reached - overlap[-2]
+    pause = jnp.where(fell > FAST, carried.pause // 2, jnp.where(fell < SLOW, 2 * carried.pause, carried.pause))
+    pause = jnp.clip(pause, 1, every)
     carried = carried._replace(chains=chains, rates=rates, log_ratios=ratios, measured=measured)
+    carried = carried._replace(reached=overlap[-2], pause=pause, due=carried.steps + pause)
     return jax.lax.cond(overlap[-2] < LOWEST_RATE, lambda: joined(carried), lambda: carried)
 
 
@@ -207,6 +221,7 @@ def joined(carried: Trajectory) -> Trajectory:
         rates=pairs(carried.rates, jnp.multiply, 1.0),
         log_ratios=pairs(carried.log_ratios, jnp.add, 0.0),
         measured=pairs(carried.measured, jnp.minimum, 0.0),
+        reached=jnp.ones(()),
     )
 
 
