@@ -12,6 +12,7 @@ likelihoods. `pip install -e ".[bench]"` brings the others.
 """
 
 import importlib
+import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -112,6 +113,7 @@ def sklearn(images: np.ndarray, hidden: int, batch_size: int) -> Epoch:
 
 def rbms_train(images: np.ndarray, hidden: int, batch_size: int, updates: int, rate: float = 0.01) -> Any:
     """rbms' own `train`: PCD-1, centred, plain gradient ascent; it draws batches of intensities as binary pixels."""
+    os.environ["TQDM_DISABLE"] = "1"
     torch, package = importlib.import_module("torch"), importlib.import_module("rbms")
     from_rbms = {
         name: getattr(importlib.import_module(f"rbms.{module}"), name)

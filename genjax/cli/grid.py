@@ -23,7 +23,8 @@ from genjax.algorithms.contrastive import ContrastiveConfig, contrastive, traine
 from genjax.algorithms.padding import cut, sliced
 from genjax.boltzmann.machine import Machine
 from genjax.boltzmann.path import uncoupled
-from genjax.cli.families import FAMILIES, RBMRun
+from genjax.cli.boltzmann import RBMRun
+from genjax.cli.families import FAMILIES
 from genjax.cli.options import parse, say
 from genjax.cli.progress import Bar
 from genjax.cli.run import FIXED_DRAW, prepare

@@ -1,0 +1,125 @@
+"""What the command line knows of deep belief networks (see `families.Family`)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Key
+
+from genjax.algorithms import updown
+from genjax.algorithms.updown import BeliefConfig, BeliefState, trained_network
+from genjax.boltzmann.dbn import DBN, downward, log_weight, upward
+from genjax.cli.boltzmann import more_sweeps
+from genjax.cli.options import RunConfig
+from genjax.data import Dataset
+from genjax.errors import UserError
+from genjax.likelihood.estimate import LogZ, log_likelihood
+from genjax.likelihood.evaluate import log_partition, numbers
+from genjax.likelihood.importance import importance
+from genjax.random import bernoulli_of_mean, subkey
+from genjax.sampling.gibbs import initial_state
+from genjax.training.config import part
+from genjax.training.stages import Stage
+from genjax.typing import Batch
+
+DRAWS = 100  # from the recognition model, an image
+
+
+@dataclass(frozen=True, kw_only=True)
+class DBNRun(BeliefConfig, RunConfig):
+    """Train a deep belief network: layer by layer, then up and down."""
+
+    pretraining: int = 40
+    """Passes over the training images for each layer's RBM (0: fine-tune an untrained stack)."""
+    pretraining_rate: float = 0.1
+    """Learning rate of those RBMs at the start."""
+
+
+def dbn_stages(config: DBNRun, steps_per_epoch: int) -> tuple[Stage, ...]:
+    """The stack of RBMs, then the fine-tuning."""
+    assert config.epochs is not None
+    length = (config.epochs * steps_per_epoch, config.pretraining * steps_per_epoch)
+    return updown.stages(part(config, BeliefConfig), *length, config.pretraining_rate)
+
+
+def dbn_check(config: DBNRun, dataset: Dataset) -> None:
+    """Binary units alone, at least two hidden layers."""
+    if len(config.layers) < 2 or min(config.layers) < 1:
+        raise UserError(f"--layers {' '.join(map(str, config.layers))}: a belief network has at least two of them.")
+    for name in ("visible_type", "hidden_type"):
+        if getattr(config, name) != "bernoulli":
+            raise UserError(f"--{name.replace('_', '-')} {getattr(config, name)}: a belief network takes bernoulli.")
+    if config.classes:
+        raise UserError(f"--classes {config.classes}: a belief network learns images alone; leave it out.")
+    if config.binarisation == "none" and not np.all((dataset.train[:1000] == 0) | (dataset.train[:1000] == 1)):
+        raise UserError(f"--binarisation none leaves {config.dataset} with grey pixels; choose sampled or threshold.")
+
+
+def dbn_evaluate(key: Key[Array, ""], state: BeliefState, train: Batch, test: Batch, **options: Any) -> dict[str, Any]:
+    """Both below the log-likelihood: the variational bound, and the importance-sampled estimate (Murray and
+    Salakhutdinov 2008 estimate it by other means); log Z of the top RBM by AIS and reverse AIS."""
+    network = trained_network(state)
+    above = upward(subkey(key, "above"), network, train.x[:10_000])[-1]
+    options["start"] = state.chains
+    log_z, reverse = log_partition(subkey(key, "log_z"), network.top, above, **options)
+    likelihoods, bounds = {}, {}
+    for number, (name, batch) in enumerate({"test": test, "train": train}.items()):
+        found = importance(jax.random.fold_in(key, number), network, batch.x, log_weight, DRAWS)
+        answer = log_likelihood(found.estimates, log_z)
+        how = f"importance sampling, {DRAWS} draws, and {answer.estimator}"
+        answer = answer._replace(kind="lower_bound", estimator=how)._asdict()
+        other = answer["mean"] if reverse is None else answer["mean"] + log_z.mean - reverse.mean
+        likelihoods[name] = answer | {"bracket": sorted([other, answer["mean"]])}
+        bounds[name] = of_bound(found.bounds, log_z)
+    return {
+        "log_likelihood": likelihoods,
+        "variational_bound": bounds,
+        "log_z": numbers(log_z) | {"reverse": None if reverse is None else numbers(reverse)},
+        "pseudo_log_likelihood": None,
+    }
+
+
+def of_bound(values: np.ndarray, log_z: LogZ) -> dict[str, Any]:
+    """The mean bound, nats an image, with log Z's interval."""
+    return log_likelihood(values, log_z)._replace(kind="lower_bound", estimator="variational bound")._asdict()
+
+
+@jax.jit
+def _down(key: Key[Array, ""], network: DBN, x: Array) -> Array:
+    return downward(key, network, x)[0]
+
+
+def dbn_sample(key: Key[Array, ""], state: BeliefState, chains: int, times: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Fresh chains of the top RBM, drawn downwards after each number of sweeps."""
+    network = trained_network(state)
+    here = initial_state(jax.random.fold_in(key, 0), network.top, chains)
+    seen, done = [], 0
+    for number, time in enumerate(times):
+        here = more_sweeps(jax.random.fold_in(key, 2 * number + 1), network.top, here, jnp.asarray(time - done))
+        seen.append(np.asarray(_down(jax.random.fold_in(key, 2 * number + 2), network, here[0])))
+        done = time
+    means = seen[-1]
+    drawn = np.asarray(bernoulli_of_mean(subkey(key, "pixels"), jnp.asarray(means)))
+    return np.stack(seen, axis=1), drawn
+
+
+def dbn_arrays(state: BeliefState) -> dict[str, np.ndarray]:
+    """Plain arrays: generation_i and recognition_i `(lower, upper)`, their biases, and the top RBM's.
+
+    bias_down_i `(lower,)` belongs to generation_i, bias_up_i `(upper,)` to recognition_i.
+    """
+    network = trained_network(state)
+    arrays: dict[str, Any] = {}
+    for number, (down, up) in enumerate(zip(network.generation, network.recognition)):
+        arrays |= {f"generation_{number}": down.weights[0], f"bias_down_{number}": down.biases[0]}
+        arrays |= {f"recognition_{number}": up.weights[0], f"bias_up_{number}": up.biases[1]}
+    arrays |= {"top_weights": network.top.weights[0]}
+    arrays |= {"top_bias_0": network.top.biases[0], "top_bias_1": network.top.biases[1]}
+    return {name: np.asarray(array) for name, array in arrays.items()}
+
+
+def dbn_filters(state: BeliefState) -> np.ndarray:
+    """The weights down to the visible layer."""
+    return np.asarray(trained_network(state).generation[0].weights[0])

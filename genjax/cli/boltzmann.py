@@ -1,0 +1,156 @@
+"""What the command line knows of restricted and deep Boltzmann machines (see `families.Family`)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Key
+
+from genjax.algorithms import greedy
+from genjax.algorithms.contrastive import ContrastiveConfig, ContrastiveState, DeepConfig, contrastive, trained_machine
+from genjax.algorithms.labels import class_log_probabilities, labelled, observed
+from genjax.algorithms.negative import chains_of
+from genjax.boltzmann.machine import Machine, mean
+from genjax.cli.options import RunConfig
+from genjax.data import Dataset
+from genjax.errors import UserError
+from genjax.likelihood.evaluate import evaluate
+from genjax.sampling.gibbs import initial_state, sample
+from genjax.sampling.inpainting import inpaint
+from genjax.training.config import part, split
+from genjax.training.stages import Stage
+from genjax.typing import Algorithm, Batch, Hyper
+
+
+@dataclass(frozen=True, kw_only=True)
+class RBMRun(ContrastiveConfig, RunConfig):
+    """Train a restricted Boltzmann machine by contrastive gradients."""
+
+
+def rbm_algorithm(config: RBMRun, total_steps: int) -> tuple[Algorithm, Hyper]:
+    """CD or PCD with its rates."""
+    static, hyper = split(part(config, ContrastiveConfig), total_steps)
+    return contrastive(static), hyper
+
+
+@dataclass(frozen=True, kw_only=True)
+class DBMRun(DeepConfig, RunConfig):
+    """Train a deep Boltzmann machine: layer by layer, then all layers together."""
+
+    pretraining: int = 20
+    """Passes over the training images for each layer's own RBM (0: none, all layers together from the start)."""
+    pretraining_rate: float = 0.1
+    """Learning rate of those RBMs at the start."""
+
+
+def dbm_stages(config: DBMRun, steps_per_epoch: int) -> tuple[Stage, ...]:
+    """The stack of RBMs, then the whole machine."""
+    assert config.epochs is not None
+    deep, length = part(config, DeepConfig), (config.epochs * steps_per_epoch, config.pretraining * steps_per_epoch)
+    return greedy.stages(deep, *length, config.pretraining_rate)
+
+
+def dbm_check(config: DBMRun, dataset: Dataset) -> None:
+    """Layers there must be, and RBMs hand on binary units alone."""
+    if len(config.layers) < 2 or min(config.layers) < 1:
+        raise UserError(f"--layers {' '.join(map(str, config.layers))}: a deep machine has at least two hidden layers.")
+    if config.pretraining and config.hidden_type != "bernoulli":
+        raise UserError(f"--hidden-type {config.hidden_type} has no pretraining; give --pretraining 0.")
+    rbm_check(config, dataset)
+
+
+def rbm_check(config: RBMRun | DBMRun, dataset: Dataset) -> None:
+    """Pixels have to be what the visible units are, labels as many as the classes."""
+    binary = bool(np.all((dataset.train[:1000] == 0) | (dataset.train[:1000] == 1)))
+    if config.visible_type not in ("bernoulli", "spin"):
+        if config.binarisation != "none":
+            raise UserError(f"--visible-type {config.visible_type} takes intensities; give --binarisation none.")
+        if config.visible_type != "categorical" and config.hidden_type in ("gaussian", "rectified"):
+            raise UserError(
+                f"--visible-type {config.visible_type} with --hidden-type {config.hidden_type} has no bounded density; "
+                "choose bernoulli, spin or categorical for one of the two."
+            )
+    elif config.binarisation == "none" and not binary:
+        raise UserError(
+            f"--binarisation none leaves {config.dataset} with intensities between 0 and 1, and --visible-type "
+            f"{config.visible_type} takes binary pixels; choose sampled or threshold, or another type."
+        )
+    labels = int(dataset.labels.train.max()) + 1
+    if config.classes and labels > config.classes:
+        raise UserError(f"--classes {config.classes} is less than the {labels} labels of {config.dataset}.")
+
+
+def rbm_evaluate(
+    key: Key[Array, ""], state: ContrastiveState, train: Batch, test: Batch, **options: Any
+) -> dict[str, Any]:
+    """Log-likelihoods of a trained machine, and with classes on top the share of labels that it tells wrong."""
+    machine = trained_machine(state)
+    judged = evaluate(
+        key, machine, observed(machine, train), observed(machine, test), start=chains_of(state.chains), **options
+    )
+    if labelled(machine):
+        judged["error"] = {"test": error(machine, test), "train": error(machine, train)}
+    return judged
+
+
+def error(machine: Machine, batch: Batch, block: int = 1000) -> float:
+    """Share of labels told wrong, block by block."""
+    guess = jax.jit(lambda machine, x: jnp.argmax(class_log_probabilities(machine, x), axis=-1))
+    visible = observed(machine, batch)[0]
+    parts = [np.asarray(guess(machine, visible[i : i + block])) for i in range(0, len(visible), block)]
+    return float(np.mean(np.concatenate(parts) != np.asarray(batch.label)))
+
+
+@jax.jit
+def more_sweeps(key: Key[Array, ""], machine: Machine, state: Any, count: Array) -> Any:
+    def one(i: Array, state: Any) -> Any:
+        return sample(jax.random.fold_in(key, i), machine, state, 1)[0]
+
+    return jax.lax.fori_loop(0, count, one, state)
+
+
+def rbm_sample(
+    key: Key[Array, ""], state: ContrastiveState, chains: int, times: list[int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Independent chains from fresh starting points (never from training images)."""
+    machine = trained_machine(state)
+    here = initial_state(jax.random.fold_in(key, 0), machine, chains)
+    seen, done = [], 0
+    for number, time in enumerate(times):
+        here = more_sweeps(jax.random.fold_in(key, number + 1), machine, here, jnp.asarray(time - done))
+        seen.append(np.asarray(machine.units[0].intensities(mean(machine, here, 0))))
+        done = time
+    return np.stack(seen, axis=1), np.asarray(machine.units[0].intensities(here[0]))
+
+
+def rbm_reconstruct(
+    key: Key[Array, ""], state: ContrastiveState, images: np.ndarray, removed: np.ndarray, sweeps: int
+) -> np.ndarray:
+    """Expected removed pixels given the others."""
+    machine, burn_in = trained_machine(state), max(1, sweeps // 4)
+    unit = machine.units[0]
+    visible, hole = unit.of_intensities(jnp.asarray(images)), jnp.repeat(jnp.asarray(removed), unit.width, axis=-1)
+    filled = unit.intensities(inpaint(key, machine, visible, hole, sweeps - burn_in, burn_in))
+    return np.where(removed, np.asarray(filled), images)  # grey levels round what is kept
+
+
+def rbm_arrays(state: ContrastiveState) -> dict[str, np.ndarray]:
+    """Plain arrays: weights_0 `(visible, hidden)`, bias_0 `(visible,)`, bias_1 `(hidden,)`, and so on upwards.
+
+    precision_i `(units,)` where layer i has a term of half its precision times x^2.
+    """
+    machine = trained_machine(state)
+    weights = {f"weights_{i}": np.asarray(w) for i, w in enumerate(machine.weights)}
+    biases = {f"bias_{i}": np.asarray(b) for i, b in enumerate(machine.biases)}
+    return (
+        weights | biases | {f"precision_{i}": np.asarray(g) for i, g in enumerate(machine.quadratics) if g is not None}
+    )
+
+
+def rbm_filters(state: ContrastiveState) -> np.ndarray:
+    """The weights to the visible layer; of grey levels, what they add to the expected level."""
+    machine = trained_machine(state)
+    weights, width = machine.weights[0], machine.units[0].width
+    return np.asarray(weights if width == 1 else machine.units[0].intensities(weights.T).T)
