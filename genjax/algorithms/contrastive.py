@@ -10,17 +10,17 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, Key
 
-from genjax.algorithms.labels import class_log_probabilities, labelled, observed
+from genjax.algorithms.labels import observed
 from genjax.algorithms.negative import Negative, expected, persistent, restarted, tempered, trajectory
 from genjax.algorithms.negative import log_z as trajectory_log_z
+from genjax.algorithms.watching import view
 from genjax.boltzmann import coordinates
 from genjax.boltzmann.copies import Copies, tied
 from genjax.boltzmann.dbm import dbm
-from genjax.boltzmann.machine import Machine, States, energy, marginal, mean
-from genjax.boltzmann.mean_field import bound, coupled, mean_field, means
+from genjax.boltzmann.machine import Machine, States, energy
+from genjax.boltzmann.mean_field import coupled, mean_field, means
 from genjax.boltzmann.rbm import with_classes
 from genjax.boltzmann.units import Unit, UnitName, unit_type
-from genjax.likelihood.pseudo import one_pixel_pseudo_log_likelihood
 from genjax.random import subkey
 from genjax.sampling.gibbs import draw
 from genjax.training.config import rate
@@ -281,33 +281,6 @@ def posterior_means(machine: Machine, data: States, config: LearningConfig) -> t
     found = mean_field(machine, data, config.mean_field, config.tolerance, config.damping)
     notes = {"mean_field_rounds": found.iterations.astype(jnp.float32), "mean_field_residual": found.residual}
     return means(machine, data, found.fields), notes
-
-
-def view(key: Key[Array, ""], machine: Machine, batch: Batch, prefix: str) -> Metrics:
-    """What is cheap to say of a machine on some images: nats an image, and a reconstruction's squared error a pixel.
-
-    Of a deep machine the free energy is the variational one: an upper bound.
-    """
-    data = observed(machine, batch)
-    deep = coupled(machine, data)
-    if deep:
-        fields = mean_field(machine, data).fields
-        state, density = means(machine, data, fields), bound(machine, data, fields)
-    else:
-        hidden = draw(subkey(key, "hidden"), machine, data, 1)
-        state, density = (None, hidden, *data[2:]), marginal(machine, data, 1)
-    again = machine.units[0].intensities(mean(machine, state, 0))
-    metrics = {
-        prefix + "reconstruction_error": jnp.mean((batch.x - again) ** 2),
-        prefix + "free_energy": -jnp.mean(density),
-    }
-    if machine.units[0].states == 2 and not deep:
-        pixel = one_pixel_pseudo_log_likelihood(subkey(key, "pixel"), machine, data, draws=16)
-        metrics[prefix + "pseudo_likelihood"] = jnp.mean(pixel)
-    if labelled(machine):
-        guess = jnp.argmax(class_log_probabilities(machine, data[0]), axis=-1)
-        metrics[prefix + "error"] = jnp.mean(guess != batch.label)
-    return metrics
 
 
 def decayed(machine: Machine) -> Machine:

@@ -1,0 +1,39 @@
+"""What is cheap to say of a Boltzmann machine on some images while it learns."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Key
+
+from genjax.algorithms.labels import class_log_probabilities, labelled, observed
+from genjax.boltzmann.machine import Machine, marginal, mean
+from genjax.boltzmann.mean_field import bound, coupled, mean_field, means
+from genjax.likelihood.pseudo import one_pixel_pseudo_log_likelihood
+from genjax.random import subkey
+from genjax.sampling.gibbs import draw
+from genjax.typing import Batch, Metrics
+
+
+def view(key: Key[Array, ""], machine: Machine, batch: Batch, prefix: str) -> Metrics:
+    """Nats an image, a reconstruction's squared error a pixel, the share of labels told wrong; names get the prefix.
+
+    Of a deep machine the free energy is the variational one: an upper bound.
+    """
+    data = observed(machine, batch)
+    deep = coupled(machine, data)
+    if deep:
+        fields = mean_field(machine, data).fields
+        state, density = means(machine, data, fields), bound(machine, data, fields)
+    else:
+        hidden = draw(subkey(key, "hidden"), machine, data, 1)
+        state, density = (None, hidden, *data[2:]), marginal(machine, data, 1)
+    again = machine.units[0].intensities(mean(machine, state, 0))
+    metrics = {
+        prefix + "reconstruction_error": jnp.mean((batch.x - again) ** 2),
+        prefix + "free_energy": -jnp.mean(density),
+    }
+    if machine.units[0].states == 2 and not deep:
+        pixel = one_pixel_pseudo_log_likelihood(subkey(key, "pixel"), machine, data, draws=16)
+        metrics[prefix + "pseudo_likelihood"] = jnp.mean(pixel)
+    if labelled(machine):
+        guess = jnp.argmax(class_log_probabilities(machine, data[0]), axis=-1)
+        metrics[prefix + "error"] = jnp.mean(guess != batch.label)
+    return metrics
