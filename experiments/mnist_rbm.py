@@ -35,9 +35,9 @@ class Length(NamedTuple):
     learning_rate: float
 
 
-LENGTHS = {"short": Length(30, 200, 0.2), "middle": Length(90, 500, 0.2), "long": Length(300, 500, 0.2)}
+LENGTHS = {"short": Length(30, 200, 0.2), "middle": Length(90, 200, 0.2), "long": Length(300, 200, 0.2)}
 SCALES: dict[str, tuple[int, list[str], dict[str, int]]] = {
-    "full": (3, list(LENGTHS), {"temperatures": 10_000, "chains": 500}),
+    "full": (3, list(LENGTHS), {"temperatures": 10_000, "chains": 200}),
     "quick": (1, ["short"], {"temperatures": 3000, "chains": 200}),
     "smoke": (1, ["short"], {"temperatures": 30, "chains": 20}),
 }

@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, Key
 
+from genjax.algorithms import trajectory
 from genjax.algorithms.labels import observed
-from genjax.algorithms.negative import Negative, expected, persistent, restarted, tempered, trajectory
-from genjax.algorithms.negative import log_z as trajectory_log_z
+from genjax.algorithms.negative import Negative, expected, persistent, restarted, tempered
 from genjax.algorithms.watching import view
 from genjax.boltzmann import coordinates
 from genjax.boltzmann.copies import Copies, tied
@@ -48,7 +48,7 @@ class LearningConfig:
     chains: int = 200
     """Persistent chains, at each rung where there are several (cd has as many as the batch has images)."""
     rungs: int = 10
-    """Temperatures of tempered, past machines of trajectory."""
+    """Of the ladder: temperatures (tempered), or places along the run's past (trajectory)."""
     swap_every: int = 10
     """Steps from one round of swaps to the next (trajectory)."""
     centred: bool = True
@@ -186,7 +186,7 @@ def negative_phase(config: LearningConfig) -> Negative:
         "pcd": lambda: persistent(config.k),
         "cd": lambda: restarted(config.k),
         "tempered": lambda: tempered(config.k, config.rungs),
-        "trajectory": lambda: trajectory(config.k, config.rungs, config.swap_every),
+        "trajectory": lambda: trajectory.trajectory(config.k, config.rungs, config.swap_every),
     }
     return phases[config.negative]()
 
@@ -263,7 +263,7 @@ def contrastive(config: LearningConfig, axis_name: str | None = None, copies: Co
             metrics |= view(subkey(key, "train"), machine, held_out, "held_out_")
             metrics["free_energy_gap"] = metrics["held_out_free_energy"] - metrics["free_energy"]
         if config.negative == "trajectory":
-            log_z = trajectory_log_z(state.chains, state.machine, machine)
+            log_z = trajectory.log_z(state.chains, state.machine, machine)
             metrics |= {
                 name.replace("free_energy", "log_likelihood"): -value - log_z
                 for name, value in metrics.items()
