@@ -6,6 +6,7 @@ import sys
 import numpy as np
 
 from experiments import (
+    deep_mnist,
     early_stopping,
     epoch_speed,
     grid_speed,
@@ -35,6 +36,17 @@ def test_recommender(tmp_path, monkeypatch, capsys):
     assert all(0 < line["floor"] < line["rmse"] < 3 for line in lines)
     assert (tmp_path / "comparison.png").stat().st_size > 5000
     assert "rated what is liked" in capsys.readouterr().out
+
+
+def test_deep_mnist(tmp_path, monkeypatch, capsys):
+    """On digits; a second call takes what the first one left."""
+    monkeypatch.setattr(sys, "argv", ["deep_mnist", "--smoke", "--out", str(tmp_path)])
+    for _ in range(2):
+        deep_mnist.main()
+        lines = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+        assert [line["name"] for line in lines] == ["dbm", "dbn", "rbm"]
+        assert all(-60 < line["test"]["mean"] < -15 and line["minutes"] > 0 for line in lines)
+    assert (tmp_path / "deep_mnist.png").stat().st_size > 5000
 
 
 def test_early_stopping(tmp_path, monkeypatch, capsys):

@@ -13,15 +13,20 @@ from genjax.algorithms.contrastive import ContrastiveConfig, ContrastiveState, D
 from genjax.algorithms.labels import class_log_probabilities, labelled, observed
 from genjax.algorithms.negative import chains_of
 from genjax.boltzmann.machine import Machine, mean
+from genjax.boltzmann.mean_field import coupled
 from genjax.cli.options import RunConfig
 from genjax.data import Dataset
 from genjax.errors import UserError
+from genjax.likelihood.conditional import tightness
 from genjax.likelihood.evaluate import evaluate
+from genjax.random import subkey
 from genjax.sampling.gibbs import initial_state, sample
 from genjax.sampling.inpainting import inpaint
 from genjax.training.config import part, split
 from genjax.training.stages import Stage
 from genjax.typing import Algorithm, Batch, Hyper
+
+IMAGES = 100  # each with an AIS run of its own, for how tight a deep machine's bound is
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,11 +90,13 @@ def rbm_check(config: RBMRun | DBMRun, dataset: Dataset) -> None:
 def rbm_evaluate(
     key: Key[Array, ""], state: ContrastiveState, train: Batch, test: Batch, **options: Any
 ) -> dict[str, Any]:
-    """Log-likelihoods of a trained machine, and with classes on top the share of labels that it tells wrong."""
+    """Log-likelihoods of a trained machine; with classes on top the share of labels that it tells wrong; of a deep
+    machine, whose likelihood is a bound, also how far below the bound is for some test images."""
     machine = trained_machine(state)
-    judged = evaluate(
-        key, machine, observed(machine, train), observed(machine, test), start=chains_of(state.chains), **options
-    )
+    seen = observed(machine, test)
+    judged = evaluate(key, machine, observed(machine, train), seen, start=chains_of(state.chains), **options)
+    if coupled(machine, seen) and seen[-1] is None:
+        judged["tightness"] = tightness(subkey(key, "tightness"), machine, seen[0][:IMAGES]).summary()
     if labelled(machine):
         judged["error"] = {"test": error(machine, test), "train": error(machine, train)}
     return judged

@@ -100,6 +100,12 @@ def sentences(judged: dict[str, Any], family: Family) -> list[str]:
         lines.append(both_sides(judged["log_likelihood"]["test"]["bracket"], log_z, log_z["reverse"]))
     if not log_z["trusted"]:
         lines.append("NOT TO BE TRUSTED: raise --temperatures, or read the number as a guess.")
+    if judged.get("tightness"):
+        gap = judged["tightness"]
+        lines.append(
+            f"the bound lies {gap['mean_gap']:.2f} nats below the log-likelihood, standard error "
+            f"{gap['image_se'] or 0:.2f}, by an AIS run for each of {gap['images']} test images"
+        )
     if judged.get("error"):
         wrong = ", ".join(f"{split} {100 * share:.2f} %" for split, share in judged["error"].items())
         lines.append(f"likelihoods are of image and label together; labels told wrong: {wrong}")

@@ -1,0 +1,129 @@
+"""Does depth pay? A deep Boltzmann machine and a deep belief network on MNIST, and an RBM after the same minutes.
+
+    python -m experiments.deep_mnist --data-dir DIR [--quick | --smoke] [--out DIR]
+
+DBM 784-500-1000 (greedy pretraining, then all layers together), DBN 784-500-2000 (greedy stack, then up-down), and an
+RBM 784-500 by PCD-1 that is given the DBM's minutes; sampled binarisation, all 60,000 images. The RBM's figure is a
+log-likelihood, the deep ones' are lower bounds; log Z by AIS with reverse AIS beside it. Published, not all of one
+binarisation: DBM -84.62 (Salakhutdinov and Hinton 2009), DBN -84.55 (Murray and Salakhutdinov 2008). The three are
+ordinary runs of `genjax train` in folders of their own, interrupted ones go on. Writes deep_mnist.png, results.jsonl
+and the table. Full: about 3 hours on two cores; --quick: a fiftieth of it; --smoke: digits, seconds.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from matplotlib.figure import Figure
+
+from experiments.common import append, options
+from genjax.cli import train
+from genjax.plots.images import save
+from genjax.training.folder import read_metrics
+
+PUBLISHED = {"DBM, 2009": -84.62, "DBN, 2008": -84.55}
+
+
+class Scale(NamedTuple):
+    """How much is tried: layers, passes over the data for each RBM of a stack and for all layers, and the judge."""
+
+    hidden: int
+    dbm: tuple[int, int]
+    dbn: tuple[int, int]
+    pretraining: int
+    epochs: int
+    judge: tuple[str, ...]
+
+
+SCALES = {
+    "full": Scale(500, (500, 1000), (500, 2000), 50, 200, ()),
+    "quick": Scale(500, (500, 1000), (500, 2000), 1, 4, ("--temperatures", "1000", "--ais-chains", "100")),
+    "smoke": Scale(12, (12, 8), (12, 8), 1, 2, ("--temperatures", "30", "--ais-chains", "20")),
+}
+
+
+def finished(model: str, folder: Path, *arguments: str) -> Path:
+    """The folder of a run that is trained and judged: begun, gone on with, or found so."""
+    if not (folder / "evaluation.json").exists():
+        begun = ("--resume", str(folder)) if folder.exists() else ("--out", str(folder), *arguments)
+        train.command([model, *begun])
+    return folder
+
+
+def minutes(folder: Path) -> float:
+    """Of training, all its stages and legs."""
+    seconds, last = 0.0, 0.0
+    for entry in read_metrics(folder):
+        now = entry["seconds"]
+        seconds += now - last if now > last else now
+        last = now
+    return seconds / 60
+
+
+def row(name: str, folder: Path) -> dict[str, Any]:
+    """What the run's folder says of it."""
+    judged = json.loads((folder / "evaluation.json").read_text())
+    answer, log_z = judged["log_likelihood"], judged["log_z"]
+    bound = judged.get("variational_bound")
+    return {
+        "name": name,
+        "minutes": minutes(folder),
+        "test": answer["test"],
+        "train": answer["train"],
+        "variational_bound": None if bound is None else bound["test"],
+        "log_z": {k: log_z[k] for k in ("mean", "low", "high", "trusted", "reverse")},
+        "tightness": judged.get("tightness"),
+    }
+
+
+def draw(rows: list[dict[str, Any]]) -> Figure:
+    """Test figures against minutes of training, the published ones as lines."""
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    axes = figure.subplots()
+    for number, entry in enumerate(rows):
+        test = entry["test"]
+        ends = [[max(test["mean"] - test["low"], 0)], [max(test["high"] - test["mean"], 0)]]
+        label = f"{entry['name']}, {test['kind'].replace('_', ' ')}"
+        axes.errorbar([entry["minutes"]], [test["mean"]], yerr=ends, fmt="o", color=f"C{number}", label=label)
+    for number, (name, value) in enumerate(PUBLISHED.items()):
+        style = ":" if number else "--"
+        axes.axhline(value, color="grey", linestyle=style, linewidth=1, label=f"{name}: {value}")
+    axes.set(xlabel="minutes of training", ylabel="test images (nats an image)", title="MNIST, sampled binarisation")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    return figure
+
+
+def main() -> None:
+    """Train what is not trained yet; print the table, write results and figure."""
+    chosen = options(__doc__, "deep-mnist", "a fiftieth of the training, a weak judge", mnist=True)
+    scale = SCALES[chosen.scale]
+    data = ("--dataset", "digits") if chosen.scale == "smoke" else ("--dataset", "mnist")
+    data += ("--data-dir", chosen.data_dir) if chosen.data_dir else ()
+    given = (*data, "--no-validation", *scale.judge)
+    lengths = ("--pretraining", str(scale.pretraining), "--epochs", str(scale.epochs))
+    runs = {}
+    for model, layers in (("dbm", scale.dbm), ("dbn", scale.dbn)):
+        shape = ("--layers", *map(str, layers))
+        runs[model] = finished(model, chosen.out / model, *shape, *lengths, *given)
+    hidden = ("--hidden", str(scale.hidden))
+    timed = finished("rbm", chosen.out / "rbm-timed", *hidden, "--epochs", "2", "--temperatures", "2", *given)
+    epochs = max(1, round(2 * minutes(runs["dbm"]) / minutes(timed)))
+    runs["rbm"] = finished("rbm", chosen.out / "rbm", *hidden, "--epochs", str(epochs), *given)
+    rows = [row(name, folder) for name, folder in runs.items()]
+    (chosen.out / "results.jsonl").unlink(missing_ok=True)
+    print(f"{'':6} {'minutes':>8} {'test':>26} {'train':>9} {'log Z':>10} {'reverse - AIS':>14}")
+    for entry in rows:
+        append(chosen.out / "results.jsonl", entry)
+        test, log_z = entry["test"], entry["log_z"]
+        gap = "exact" if log_z["reverse"] is None else f"{log_z['reverse']['mean'] - log_z['mean']:+.2f}"
+        interval = f"{test['mean']:.2f} [{test['low']:.2f}, {test['high']:.2f}]"
+        print(
+            f"{entry['name']:6} {entry['minutes']:8.1f} {interval:>26} {entry['train']['mean']:9.2f} "
+            f"{log_z['mean']:10.2f} {gap:>14}"
+        )
+    print(save(draw(rows), chosen.out / "deep_mnist.png"))
+
+
+if __name__ == "__main__":
+    main()
