@@ -7,7 +7,7 @@ PCD-1, constant rates, all 60,000 images, batch 10 (scikit-learn's default) and 
 `genjax grid rbm` does; of scikit-learn one epoch of each hidden size is fitted five times, and what the 64 fits would
 take is extrapolated from the medians (an epoch of it takes the same time at every learning rate). Both
 are then judged by the pseudo-log-likelihood of the test images for one setting and seed. Writes grid_speed.png,
-results.jsonl and the table. Full: about 15 minutes on two cores; --quick: batch 100 only.
+results.jsonl and the table. Full: about 20 minutes on two cores; --quick: batch 100 only.
 """
 
 import dataclasses

@@ -43,6 +43,7 @@ class Scale(NamedTuple):
 
     epochs: tuple[int, int]
     hidden: tuple[int, int]
+    learning_rate: tuple[float, float]
     rungs: tuple[int, int]
     every: tuple[int, int]  # steps from one round of swaps to the next
     temperatures: int
@@ -50,9 +51,9 @@ class Scale(NamedTuple):
 
 
 SCALES = {
-    "full": Scale((30, 60), (500, 100), (30, 30), (50, 10), 10_000, 20),
-    "quick": Scale((5, 10), (500, 100), (30, 30), (50, 10), 2000, 10),
-    "smoke": Scale((3, 3), (16, 8), (4, 4), (2, 2), 100, 1),
+    "full": Scale((30, 60), (500, 100), (0.03, 0.05), (30, 30), (50, 10), 10_000, 20),
+    "quick": Scale((5, 10), (500, 100), (0.03, 0.05), (30, 30), (50, 10), 2000, 10),
+    "smoke": Scale((3, 3), (16, 8), (0.1, 0.1), (4, 4), (2, 2), 100, 1),
 }
 Look = Callable[[States], jax.Array]
 
@@ -67,6 +68,7 @@ def train(images: np.ndarray, scale: Scale, which: int) -> tuple[ContrastiveStat
     config = ContrastiveConfig(
         hidden=scale.hidden[which],
         chains=100,
+        learning_rate=scale.learning_rate[which],
         negative="trajectory",
         rungs=scale.rungs[which],
         swap_every=scale.every[which],

@@ -85,8 +85,8 @@ def test_epoch_speed(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["epoch_speed", "--smoke", "--out", str(tmp_path)])
     epoch_speed.main()
     _, *lines = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
-    assert {"five products", "genjax", "scikit-learn"} <= {line["name"] for line in lines}
-    likelihoods = [value for line in lines if "minutes" in line for value in line["log_likelihood"].values()]
+    assert {"five products", "genjax", "scikit-learn"} <= {line["name"] for line in lines if "name" in line}
+    likelihoods = [line["log_likelihood"] for line in lines if "taught" in line]
     assert likelihoods
     assert np.isfinite(likelihoods).all()
     assert (tmp_path / "epoch_speed.png").stat().st_size > 5000

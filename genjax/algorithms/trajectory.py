@@ -21,7 +21,7 @@ from genjax.random import subkey
 from genjax.sampling import tempering
 
 PAST = 8  # corners of the polyline that stay
-FIRST, LONGER = 100, 4  # steps of the first window; each window ends after so many times the steps of the last one
+FIRST, LONGER = 300, 4  # steps of the first window; each window ends after so many times the steps of the last one
 MEMORY = 500  # over how many rounds a log ratio between two resting machines is averaged
 
 
