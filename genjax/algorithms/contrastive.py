@@ -18,7 +18,7 @@ from genjax.boltzmann import coordinates
 from genjax.boltzmann.copies import Copies, tied
 from genjax.boltzmann.dbm import dbm
 from genjax.boltzmann.machine import Machine, States, energy
-from genjax.boltzmann.mean_field import coupled, mean_field, means
+from genjax.boltzmann.mean_field import coupled, log_density, mean_field, means
 from genjax.boltzmann.rbm import with_classes
 from genjax.boltzmann.units import Unit, UnitName, unit_type
 from genjax.random import subkey
@@ -257,18 +257,18 @@ def contrastive(config: LearningConfig, axis_name: str | None = None, copies: Co
 
     def observe(key: Key[Array, ""], state: ContrastiveState, train: Batch, held_out: Batch | None) -> Metrics:
         machine = trained_machine(state)
-        metrics = view(subkey(key, "train"), machine, lifted(subkey(key, "lift"), state, train), "")
+        train = lifted(subkey(key, "lift"), state, train)
+        metrics = view(subkey(key, "train"), machine, train, "")
+        batches = {"": train}
         if held_out is not None:  # common noise: a fairer gap
-            held_out = lifted(subkey(key, "lift"), state, held_out)
-            metrics |= view(subkey(key, "train"), machine, held_out, "held_out_")
+            batches["held_out_"] = lifted(subkey(key, "lift"), state, held_out)
+            metrics |= view(subkey(key, "train"), machine, batches["held_out_"], "held_out_")
             metrics["free_energy_gap"] = metrics["held_out_free_energy"] - metrics["free_energy"]
-        if config.negative == "trajectory":
-            log_z = trajectory.log_z(state.chains, state.machine, machine)
-            metrics |= {
-                name.replace("free_energy", "log_likelihood"): -value - log_z
-                for name, value in metrics.items()
-                if name.endswith("free_energy")
-            }
+        if config.negative == "trajectory":  # of the present machine, not of the average: its chains are at hand
+            log_z = trajectory.log_z(state.chains, state.machine)
+            for prefix, batch in batches.items():
+                density = log_density(state.machine, observed(state.machine, batch))
+                metrics[prefix + "log_likelihood"] = jnp.mean(density) - log_z
         return metrics
 
     return Algorithm(init, step, observe)
