@@ -4,6 +4,7 @@ import json
 import sys
 
 import numpy as np
+import pytest
 
 from experiments import (
     deep_mnist,
@@ -38,6 +39,7 @@ def test_recommender(tmp_path, monkeypatch, capsys):
     assert "rated what is liked" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_deep_mnist(tmp_path, monkeypatch, capsys):
     """On digits; a second call takes what the first one left."""
     monkeypatch.setattr(sys, "argv", ["deep_mnist", "--smoke", "--out", str(tmp_path)])

@@ -1,9 +1,9 @@
-"""The coordinates in which a machine learns: those of data with unit variance, precisions by their logarithms.
+"""The coordinates in which a machine learns: those of data as spread as binary ones, precisions by their logarithms.
 
 Units with a term g x^2 / 2 have a scale, 1 / sqrt(g). What is learned of them is the weights and biases that act on
-x sqrt(g), and log g, so that one learning rate does for pixels of any spread and g stays positive. Biases are counted
-from the offset mu, as c = b - g mu: a new g then leaves the unit's mean near mu where it is. Machines without such
-units are their own coordinates.
+x sqrt(g) / 4, and log g, so that one learning rate does for pixels of any type and spread and g stays positive. Biases
+are counted from the offset mu, as c = b - g mu: a new g then leaves the unit's mean near mu where it is. Machines
+without such units are their own coordinates.
 """
 
 import dataclasses
@@ -17,12 +17,14 @@ from genjax.boltzmann.machine import Machine
 
 LEAST_DEVIATION = 0.1
 """Standard deviations stay above it: a pixel that never changes would have an infinite density."""
+DEVIATION = 0.25
+"""What a standard deviation of 1 / sqrt(g) counts as: about that of a binary pixel, whose learning rates then do."""
 
 
 def scales(machine: Machine) -> tuple[Array, ...]:
-    """sqrt(g) of each layer, 1 where it has none."""
+    """sqrt(g) of each layer times `DEVIATION`, 1 where it has none."""
     return tuple(
-        jnp.ones(()) if machine.quadratic(layer) is None else jnp.sqrt(machine.quadratic(layer))  # type: ignore[arg-type]
+        jnp.ones(()) if machine.quadratic(layer) is None else DEVIATION * jnp.sqrt(machine.quadratic(layer))  # type: ignore[arg-type]
         for layer in range(machine.depth)
     )
 
