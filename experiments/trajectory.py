@@ -8,8 +8,7 @@ for some rounds, and what they say of log Z is held against AIS and reverse AIS.
 and ones alone, whose two modes are far apart: both ways of sampling start from the same training images, 100 of each
 class, and take the same number of sweeps of a machine (a round of tempering sweeps every rung): how many chains are
 still in their first class, by a classifier of expected images, and what would be left of them if the chains had
-forgotten. Writes trajectory.png, results.jsonl and the table.
-Full: about 25 minutes on two cores; --quick: 5 epochs.
+forgotten. Writes trajectory.png, results.jsonl and the table. Full: about 20 minutes on one core; --quick: 5 epochs.
 """
 
 from collections.abc import Callable
