@@ -48,6 +48,8 @@ class GridRun(RBMRun):
 
     epochs: int | None = 10
     """Passes over the training images."""
+    batch_size: int = 10
+    """Images a step: as few as in scikit-learn, since the runs of a grid are short."""
     seeds: int = 1
     """Runs of each setting."""
     evaluate: bool = True
