@@ -86,7 +86,7 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
         began = time.perf_counter()
         state, total = run_stages(folder, config, prepared, stages, here, signals)
         seconds = time.perf_counter() - began
-    done = Run(folder, model, family, config, prepared, state, stages[-1].steps)
+    done = Run(folder, model, family, config, state, stages[-1].steps, prepared)
     result: dict[str, Any] = {"run": str(folder), "steps": total, "training_seconds": round(seconds, 2)}
     lines = [f"{folder}: {total} steps in {seconds:.0f} s"]
     if config.evaluate and family.evaluate is not None:
