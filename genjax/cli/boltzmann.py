@@ -88,9 +88,8 @@ def rbm_evaluate(
 ) -> dict[str, Any]:
     """Log-likelihoods of a trained machine, and with classes on top the share of labels that it tells wrong."""
     machine = trained_machine(state)
-    judged = evaluate(
-        key, machine, observed(machine, train), observed(machine, test), start=chains_of(state.chains), **options
-    )
+    start = None if state.chains is None else chains_of(state.chains)
+    judged = evaluate(key, machine, observed(machine, train), observed(machine, test), start=start, **options)
     if labelled(machine):
         judged["error"] = {"test": error(machine, test), "train": error(machine, train)}
     return judged
