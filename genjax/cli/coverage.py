@@ -1,8 +1,8 @@
 """`genjax coverage RUN`: which classes samples of fresh chains cover, and whether they copy training images.
 
 Classes are told by a judge (`evaluation.classifier`) twice: of the chains' states, beside test images binarised as they
-are, and of the expected pixels p(v | h), beside grey test images. The states count, as they are what the model draws;
-expected pixels are what pictures show, and the judge, whom pixel noise misleads now and then, is a little surer of them.
+are, and of the expected pixels p(v | h), beside grey test images. The states count: they are what the model draws.
+Expected pixels are what pictures show, and without the pixels' noise the judge errs a little less.
 """
 
 from dataclasses import dataclass
@@ -59,9 +59,8 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     run = load(Path(options.run), options.data_dir)
     found = cover(run, options.chains, options.sweeps, options.seed)
     path = run.folder / "figures" / "coverage.png"
-    numbers = found.numbers | {
-        "figure": str(plots.coverage(found.sampled, found.nearest, run.shape, foot(found), path))
-    }
+    plots.coverage(found.sampled, found.nearest, run.shape, foot(found.numbers), path)
+    numbers = found.numbers | {"figure": str(path)}
     write_json(run.folder / "coverage.json", numbers | {"samples": found.each})
     return numbers, "\n".join([*sentences(numbers), str(path)])
 
@@ -99,10 +98,11 @@ def cover(run: Run, chains: int, sweeps: int, seed: int) -> Covered:
     }
     each = {"class": of_states.samples.classes, "nearest_row": copies.row, "nearest_distance": copies.distance}
     each |= {"copied": copies.copied}
-    seen = of_states.samples.shares, of_states.data.shares
+    shares = {"states": of_states.samples.shares, "p(v | h)": of_means.samples.shares}
+    shares |= {"test images": of_states.data.shares}
     return Covered(
         numbers,
-        plots.Sampled(run.folder.name, means, of_means.samples.classes, *seen),
+        plots.Sampled(run.folder.name, means, of_means.samples.classes, shares),
         (states[closest], dataset.train[copies.row[closest]]),
         {name: values.tolist() for name, values in each.items()},
     )

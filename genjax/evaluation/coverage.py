@@ -127,7 +127,8 @@ def _nearest(
 class Memorisation(NamedTuple):
     """Which samples are copies `(samples,)`, each one's nearest training image, and how many copies there are.
 
-    `closeness` is the measure, 0 for a copy; `rate` is the share of copies among the samples; `held_out_rate` that among images which nobody can have copied.
+    `closeness` is the measure, 0 for a copy; `rate` is the share of copies among the samples, `held_out_rate` that
+    among images which nobody can have copied.
     """
 
     copied: Bool[np.ndarray, " samples"]

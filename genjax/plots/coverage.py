@@ -14,28 +14,27 @@ COLUMNS, PAIRS = 12, 10  # samples of each class, and pairs, that are shown
 
 
 class Sampled(NamedTuple):
-    """Samples of one model as they are shown, each one's class, and the classes' shares in samples and data."""
+    """Samples of one model as they are shown, each one's class, and the shares `(classes,)` of the classes by name."""
 
     name: str
     pixels: Float[np.ndarray, "samples pixels"]
     classes: Int[np.ndarray, " samples"]
-    shares: Float[np.ndarray, " classes"]
-    data_shares: Float[np.ndarray, " classes"]
+    shares: dict[str, Float[np.ndarray, " classes"]]
 
 
 def by_class(pictures: Any, bars: Any, sampled: Sampled, shape: Shape) -> None:
     """The first samples of every class on one pair of axes, the shares of the classes on the other, row by row."""
-    count = len(sampled.shares)
+    count = len(next(iter(sampled.shares.values())))
     rows = [sampled.pixels[sampled.classes == label][:COLUMNS] for label in range(count)]
     blank = np.full((1, sampled.pixels.shape[1]), 0.5)
     filled = [np.concatenate([row, np.repeat(blank, COLUMNS - len(row), 0)]) for row in rows]
     pictures.imshow(tile(np.concatenate(filled), shape, COLUMNS), cmap="gray", vmin=0, vmax=1)
     pictures.set_yticks((np.arange(count) + 0.5) * (shape[0] + 1), [str(label) for label in range(count)])
-    pictures.set(xticks=[], ylabel="class, by the judge", title=f"{sampled.name}: the first samples of each class")
-    places = np.arange(count)
-    bars.barh(places - 0.2, 100 * sampled.shares, 0.4, label="samples")
-    bars.barh(places + 0.2, 100 * sampled.data_shares, 0.4, label="test images", color="0.6")
-    bars.set(yticks=places, ylim=(count - 0.5, -0.5), xlabel="share (%)", title="classes")
+    pictures.set(xticks=[], ylabel="class", title=f"{sampled.name}: p(v | h), the first of each class")
+    width = 0.8 / len(sampled.shares)
+    for number, (name, shares) in enumerate(sampled.shares.items()):
+        bars.barh(np.arange(count) + (number + 0.5) * width - 0.4, 100 * shares, width, label=name)
+    bars.set(yticks=range(count), ylim=(count - 0.5, -0.5), xlabel="share (%)", title="classes")
     bars.legend(fontsize=7)
 
 
