@@ -8,8 +8,8 @@ genjax. 1000 chains of each, independent and fresh (every unit drawn from its bi
 states are (those of the expected pixels p(v | h) stand beside them: pictures show these, and they have no pixel noise
 to mislead the judge), and each state's nearest training image, beside the same for held-out images. Expect all ten
 classes, at least 95 % of the data's class entropy, and no more copies than the 1 % among held-out images. Writes
-mode_coverage.png, results.jsonl and the table. Full: about 10 minutes on two quiet cores, of these 4 for the judge, once.
---quick: 200 chains, 500 sweeps. --smoke: machines trained on the 8x8 digits in seconds, which cover little. A
+mode_coverage.png, results.jsonl and the table. Full: 10 minutes on two quiet cores or so, of these 4 for the judge,
+once. --quick: 200 chains, 500 sweeps. --smoke: machines trained on the 8x8 digits in seconds, which cover little. A
 machine that is in results.jsonl, with the same run and effort, is not sampled again.
 """
 
@@ -88,9 +88,7 @@ def main() -> None:
         rows.append(row)
         drawn.append(picture)
     judge = rows[0]["judge_accuracy"]
-    known = (
-        f"{100 * judge['binarised']:.1f} % of the binarised test images, {100 * judge['grey']:.1f} % of the grey ones"
-    )
+    known = f"{100 * judge['binarised']:.1f} % of binarised and {100 * judge['grey']:.1f} % of grey test images"
     print(f"{effort.chains} fresh chains, {effort.sweeps} sweeps; the judge knows {known}")
     print(f"{'':20} {'classes':>7} {'shares (%)':>12} {'entropy (% of data)':>20} {'judge sure (%; data)':>21}")
     for row in rows:

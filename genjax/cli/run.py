@@ -148,6 +148,11 @@ def shipped(folder: Path, data_dir: str | None = None) -> Run:
     )
 
 
+def any_saved(folder: Path, stage: str) -> bool:
+    """Whether a stage has a checkpoint: its folder alone may be what a killed process left."""
+    return any(path.name.isdigit() for path in (folder / "checkpoints" / stage).glob("*"))
+
+
 def restore_newest(folder: Path, like: Any, stage: str = stages.LAST) -> tuple[Any, int]:
     """The newest checkpoint's state and its step. Raises `UserError` where the stage has none."""
     exists = (folder / "checkpoints" / stage).is_dir()
