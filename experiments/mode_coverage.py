@@ -18,16 +18,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments.common import append, lines, options
-from genjax.cli import train
+from experiments.common import append, images_alone, learn, lines, options
+from genjax import data
+from genjax.algorithms.contrastive import ContrastiveConfig, DeepConfig
+from genjax.cli.boltzmann import DBMRun, RBMRun
 from genjax.cli.coverage import copied, cover
-from genjax.cli.run import load
+from genjax.cli.families import FAMILIES
+from genjax.cli.run import Run, load
 from genjax.errors import UserError
 from genjax.plots.coverage import Sampled, compared
+from genjax.training.config import part
 
-MODELS = ("rbm", "dbm")
-BRIEF = ["--epochs", "20", "--chains", "20", "--no-evaluate"]
-TINY = {"rbm": ["--hidden", "20", *BRIEF], "dbm": ["--layers", "20", "10", "--pretraining", "0", *BRIEF]}
+TINY = {
+    "rbm": (RBMRun(hidden=20, chains=20), ContrastiveConfig),
+    "dbm": (DBMRun(layers=(20, 10), chains=20), DeepConfig),
+}
 
 
 class Effort(NamedTuple):
@@ -40,28 +45,32 @@ class Effort(NamedTuple):
 SCALES = {"full": Effort(1000, 10_000), "quick": Effort(200, 500), "smoke": Effort(100, 20)}
 
 
-def tiny(model: str, out: Path) -> Path:
-    """A machine trained on the digits, once."""
-    folder = out / f"{model}-digits"
-    if not folder.exists():
-        train.command([model, "--out", str(folder), *TINY[model]])
-    return folder
+def opened(model: str, run: Path | None, data_dir: str | None) -> Run:
+    """The run that is named, or for a smoke test a machine that is trained on the digits now, in memory."""
+    if run is not None:
+        found = load(run, data_dir)
+        if found.model != model:
+            raise UserError(f"--{model} {run} is a {found.model}; name a run of genjax train {model}.")
+        return found
+    config, kind = TINY[model]
+    state, _ = learn(part(config, kind), images_alone(data.load("digits").train), 20, 0)
+    return Run(Path(f"{model}-digits"), model, FAMILIES[model], config, state, int(state.step))
 
 
-def measured(model: str, run: Path, effort: Effort, data_dir: str | None, out: Path) -> tuple[dict[str, Any], Sampled]:
+def measured(
+    model: str, run: Path | None, effort: Effort, data_dir: str | None, out: Path
+) -> tuple[dict[str, Any], Sampled]:
     """The numbers of one model and what is drawn of it, from an earlier call where there was one."""
-    asked = {"model": model, "run": str(run), **effort._asdict()}
+    asked = {"model": model, "run": str(run or "digits"), **effort._asdict()}
     kept = out / f"{model}.npz"
     for row in lines(out / "results.jsonl"):
         if all(row[name] == value for name, value in asked.items()) and kept.exists():
             with np.load(kept, allow_pickle=False) as stored:
                 return row, sampled(row, stored["pixels"], stored["classes"])
-    opened = load(run, data_dir)
-    if opened.model != model:
-        raise UserError(f"--{model} {run} is a {opened.model}; name a run of genjax train {model}.")
-    found = cover(opened, *effort, seed=0)
+    machine = opened(model, run, data_dir)
+    found = cover(machine, *effort, seed=0)
     np.savez(kept, pixels=found.sampled.pixels, classes=found.sampled.classes)
-    row = asked | {"shape": list(opened.shape), **found.numbers}
+    row = asked | {"shape": list(machine.shape), **found.numbers}
     append(out / "results.jsonl", row)
     return row, sampled(row, found.sampled.pixels, found.sampled.classes)
 
@@ -77,12 +86,12 @@ def sampled(row: dict[str, Any], pixels: np.ndarray, classes: np.ndarray) -> Sam
 
 def main() -> None:
     """Both machines; print the table, write results and figure."""
-    chosen = options(__doc__, "mode-coverage", "200 chains, 500 sweeps", mnist=True, runs=MODELS)
+    chosen = options(__doc__, "mode-coverage", "200 chains, 500 sweeps", mnist=True, runs=tuple(TINY))
     effort = SCALES[chosen.scale]
     rows, drawn = [], []
-    for model in MODELS:
-        run = tiny(model, chosen.out) if chosen.scale == "smoke" else getattr(chosen, model)
-        if run is None:
+    for model in TINY:
+        run = None if chosen.scale == "smoke" else getattr(chosen, model)
+        if run is None and chosen.scale != "smoke":
             raise UserError(f"--{model} is missing; name the folder of a run.")
         row, picture = measured(model, run, effort, chosen.data_dir, chosen.out)
         rows.append(row)
