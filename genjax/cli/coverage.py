@@ -1,8 +1,9 @@
 """`genjax coverage RUN`: which classes samples of fresh chains cover, and whether they copy training images.
 
 Classes are told by a judge (`evaluation.classifier`) twice: of the chains' states, beside test images binarised as they
-are, and of the expected pixels p(v | h), beside grey test images. The states count: they are what the model draws.
-Expected pixels are what pictures show, and without the pixels' noise the judge errs a little less.
+are, and of the expected pixels p(v | h), beside grey test images. A model covers the classes where both do: the states
+are what it draws, but the noise of an untrained one's pixels is spread over the classes too, while its expected pixels
+are all of one; `sure`, the share of images of which the judge is sure, tells such noise as well.
 """
 
 from dataclasses import dataclass
