@@ -17,11 +17,14 @@ from genjax.training import loop
 from genjax.training.config import split
 
 
-def options(doc: str | None, out: str, quick: str, mnist: bool = False) -> argparse.Namespace:
-    """`scale` (full, quick or smoke), `out` (a folder, made if it is not there), and `data_dir` where MNIST is read."""
+def options(doc: str | None, out: str, quick: str, mnist: bool = False, runs: Sequence[str] = ()) -> argparse.Namespace:
+    """`scale` (full, quick or smoke), `out` (a folder, made if it is not there), `data_dir` where MNIST is read, and
+    the folder of a trained run for each of these models (None: not named)."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     if mnist:
         parser.add_argument("--data-dir", help="where MNIST's files lie (otherwise they are fetched)")
+    for model in runs:
+        parser.add_argument(f"--{model}", type=Path, metavar="RUN", help=f"a finished run of genjax train {model}")
     parser.add_argument("--quick", dest="scale", action="store_const", const="quick", help=quick)
     parser.add_argument("--smoke", dest="scale", action="store_const", const="smoke", help="does it run?")
     parser.add_argument("--out", type=Path, default=Path("runs") / out)

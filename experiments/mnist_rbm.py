@@ -37,14 +37,14 @@ class Length(NamedTuple):
 
 
 LENGTHS = {"short": Length(30, 200, 0.2), "middle": Length(90, 200, 0.2), "long": Length(300, 200, 0.2)}
-SCALES: dict[str, tuple[int, list[str], dict[str, int]]] = {
+SCALES: dict[str, tuple[int, list[str], dict[str, Any]]] = {
     "full": (3, list(LENGTHS), {"temperatures": 10_000, "chains": 200}),
     "quick": (1, ["short"], {"temperatures": 3000, "chains": 200}),
     "smoke": (1, ["short"], {"temperatures": 30, "chains": 20}),
 }
 
 
-def judge(state: Any, found: data.Dataset, effort: dict[str, int]) -> dict[str, Any]:
+def judge(state: Any, found: data.Dataset, effort: dict[str, Any]) -> dict[str, Any]:
     """Log-likelihoods, nats an image, by AIS and reverse AIS."""
     train, test = (data.binarise_fixed(x, "sampled", seed) for x, seed in ((found.train, 1), (found.test, 0)))
     answer = evaluate(

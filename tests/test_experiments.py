@@ -12,10 +12,13 @@ from experiments import (
     epoch_speed,
     grid_speed,
     mnist_rbm,
+    mode_coverage,
     negative_phases,
     recommender,
     trajectory,
 )
+from genjax.errors import UserError
+from genjax.evaluation import classifier
 
 
 def test_negative_phases(tmp_path, monkeypatch):
@@ -103,3 +106,24 @@ def test_grid_speed(tmp_path, monkeypatch, capsys):
     assert line["times_faster"] > 0
     assert (tmp_path / "grid_speed.png").stat().st_size > 5000
     assert "times faster" in capsys.readouterr().out
+
+
+def test_mode_coverage(tmp_path, monkeypatch, capsys):
+    """With a judge of a few steps, from a cache of the test's own; a second call samples nothing again."""
+    monkeypatch.setenv("GENJAX_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(classifier, "EPOCHS", 1)
+    monkeypatch.setattr(classifier, "LEAST_STEPS", 1)
+    monkeypatch.setattr(sys, "argv", ["mode_coverage", "--smoke", "--out", str(tmp_path)])
+    for _ in range(2):
+        mode_coverage.main()
+        rows = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+        assert [row["model"] for row in rows] == ["rbm", "dbm"]
+        for row in rows:
+            assert sum(row["states"]["shares"]) == pytest.approx(1)
+            assert 0 <= row["memorisation"]["rate"] <= 1
+        assert "like copies of training images" in capsys.readouterr().out
+        monkeypatch.delattr(mode_coverage, "cover", raising=False)
+    assert (tmp_path / "mode_coverage.png").stat().st_size > 5000
+    monkeypatch.setattr(sys, "argv", ["mode_coverage", "--quick", "--out", str(tmp_path)])
+    with pytest.raises(UserError, match="--rbm is missing"):
+        mode_coverage.main()

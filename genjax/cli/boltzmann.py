@@ -12,6 +12,7 @@ from genjax.algorithms import greedy
 from genjax.algorithms.contrastive import ContrastiveConfig, ContrastiveState, DeepConfig, contrastive, trained_machine
 from genjax.algorithms.labels import class_log_probabilities, labelled, observed
 from genjax.algorithms.negative import chains_of
+from genjax.boltzmann.arrays import to_arrays
 from genjax.boltzmann.machine import Machine, mean
 from genjax.boltzmann.mean_field import coupled
 from genjax.cli.options import RunConfig
@@ -94,7 +95,8 @@ def rbm_evaluate(
     machine, whose likelihood is a bound, also how far below the bound is for some test images."""
     machine = trained_machine(state)
     seen = observed(machine, test)
-    judged = evaluate(key, machine, observed(machine, train), seen, start=chains_of(state.chains), **options)
+    start = None if state.chains is None else chains_of(state.chains)
+    judged = evaluate(key, machine, observed(machine, train), seen, start=start, **options)
     if coupled(machine, seen) and seen[-1] is None:
         judged["tightness"] = tightness(subkey(key, "tightness"), machine, seen[0][:IMAGES]).summary()
     if labelled(machine):
@@ -144,16 +146,13 @@ def rbm_reconstruct(
 
 
 def rbm_arrays(state: ContrastiveState) -> dict[str, np.ndarray]:
-    """Plain arrays: weights_0 `(visible, hidden)`, bias_0 `(visible,)`, bias_1 `(hidden,)`, and so on upwards.
+    """Plain arrays: weights_0, bias_0, bias_1, and so on upwards (`boltzmann.arrays`)."""
+    return to_arrays(trained_machine(state))
 
-    precision_i `(units,)` where layer i has a term of half its precision times x^2.
-    """
-    machine = trained_machine(state)
-    weights = {f"weights_{i}": np.asarray(w) for i, w in enumerate(machine.weights)}
-    biases = {f"bias_{i}": np.asarray(b) for i, b in enumerate(machine.biases)}
-    return (
-        weights | biases | {f"precision_{i}": np.asarray(g) for i, g in enumerate(machine.quadratics) if g is not None}
-    )
+
+def state_of(machine: Machine, step: int) -> ContrastiveState:
+    """A machine that is only to be looked at, without what training would carry."""
+    return ContrastiveState(machine, None, (), None, None, jnp.asarray(step, jnp.int32), {})
 
 
 def rbm_filters(state: ContrastiveState) -> np.ndarray:

@@ -18,6 +18,7 @@ from genjax.errors import UserError
 from genjax.likelihood.bracket import PathKind, Schedule
 from genjax.training.folder import write_json
 
+EFFORT = ("temperatures", "chains", "precision", "path", "schedule")  # options of the estimate
 AGREE = 0.5  # nats between the two sides of log Z, above which it is said
 
 
@@ -26,7 +27,10 @@ class Options:
     """Estimate the log-likelihood of a trained model on its training and test images, or what else it is judged by."""
 
     run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """The run's folder."""
+    """The run's folder, or the name of a machine that comes with genjax: its log Z comes with it, and is estimated
+    anew only where an option of the estimate is given."""
+    data_dir: str | None = None
+    """Where the images lie, if not where they lay at training."""
     temperatures: int = 10_000
     """Temperatures of annealed importance sampling."""
     chains: int = 500
@@ -48,9 +52,11 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     options = parse(Options, arguments, "genjax evaluate")
     at_least(options, 2, "temperatures", "chains")
     positive(options, "precision")
-    run = load(Path(options.run))
-    names = ("temperatures", "chains", "precision", "path", "schedule")
-    judged = judge(run, options.seed, **{name: getattr(options, name) for name in names})
+    run = load(Path(options.run), options.data_dir)
+    effort = {name: getattr(options, name) for name in EFFORT}
+    if run.known_log_z is not None and options == Options(options.run, options.data_dir, json=options.json):
+        effort = {"known": run.known_log_z}
+    judged = judge(run, options.seed, **effort)
     return judged, "\n".join(sentences(judged, run.family))
 
 
@@ -72,6 +78,7 @@ def judge(run: Run, seed: int, **options: Any) -> dict[str, Any]:
         "seconds": round(time.perf_counter() - began, 2),
         "peak_memory_mb": round(peak_memory_mb()),
     }
+    run.folder.mkdir(parents=True, exist_ok=True)
     write_json(run.folder / "evaluation.json", judged)
     return judged
 

@@ -19,7 +19,7 @@ class Options:
     """Write weights_0, ..., bias_0, bias_1, ... as float32 arrays."""
 
     run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """The run's folder."""
+    """The run's folder, or the name of a machine that comes with genjax."""
     file: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")]
     """The .npz to write."""
     overwrite: bool = False

@@ -22,11 +22,13 @@ class Options:
     """Remove pixels of test images, clamp the rest, and let the model fill them in."""
 
     run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """The run's folder."""
+    """The run's folder, or the name of a machine that comes with genjax."""
     remove: str = "bottom:4"
     """top:10, middle:6, bottom:8, rows:5-14 (both included, from 0), or random:0.3."""
     images: int = 1000
     """Test images to measure on."""
+    data_dir: str | None = None
+    """Where they lie, if not where they lay at training."""
     sweeps: int = 400
     """Gibbs sweeps; the first quarter is not counted."""
     seed: int = 0
@@ -82,11 +84,11 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     positive(options, "images")
     at_least(options, 2, "sweeps")
     region = parse_region(options.remove)
-    run = load(Path(options.run))
+    run = load(Path(options.run), options.data_dir)
     if run.family.reconstruct is None:
         raise UserError(f"A {run.model} does not reconstruct.")
     count = min(options.images, len(run.prepared.dataset.test))
-    removed = damage(region, run.prepared.dataset.shape, count, options.seed)
+    removed = damage(region, run.shape, count, options.seed)
     if not removed.any():
         raise UserError(f"--remove {options.remove} removes no pixel of {count} images; give a larger share.")
     name = options.remove.replace(":", "-").replace(".", "_")
@@ -140,4 +142,4 @@ def reconstruct(run: Run, removed: np.ndarray, sweeps: int, seed: int, path: Pat
         "reconstruction": filled[shown],
     }
     title = f"{run.folder.name}: removed pixels (red) filled in"
-    return measured, images.side_by_side(columns, run.prepared.dataset.shape, title, path)
+    return measured, images.side_by_side(columns, run.shape, title, path)

@@ -1,15 +1,22 @@
-"""A run that exists: its folder opened, its data read, its newest state restored."""
+"""A run that exists, or a machine that comes with genjax: opened by its folder or its name, its data read if needed."""
 
+import dataclasses
+import json
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 
-from genjax import data, random
+from genjax import data, pretrained, random
+from genjax.cli.boltzmann import state_of
 from genjax.cli.families import FAMILIES, Family
-from genjax.cli.options import RunConfig, restore
+from genjax.cli.options import RunConfig, restore, say
 from genjax.errors import UserError
+from genjax.likelihood.estimate import LogZ
+from genjax.likelihood.evaluate import from_numbers
 from genjax.training import folder as run_folder
 from genjax.training import loop, stages
 from genjax.training.checkpoint import Checkpoints
@@ -28,16 +35,33 @@ class Prepared(NamedTuple):
     settled: dict[str, Any]  # what the data settle of the algorithm
 
 
-class Run(NamedTuple):
-    """A trained model with all that its folder says of it."""
+@dataclass(frozen=True)
+class Run:
+    """A trained model with all that its folder says of it.
+
+    `folder` is where figures and judgements go. What is known (the shape of an image; log Z, forward and reverse) comes
+    with a machine of genjax.
+    """
 
     folder: Path
     model: str
     family: Family
     config: RunConfig
-    prepared: Prepared
     state: Any
     step: int
+    loaded: Prepared | None = None
+    known_shape: tuple[int, ...] | None = None
+    known_log_z: tuple[LogZ, LogZ | None] | None = None
+
+    @cached_property
+    def prepared(self) -> Prepared:
+        """The data, read now where that was not needed to open the run."""
+        return self.loaded or prepare(self.config, self.family)
+
+    @property
+    def shape(self) -> Any:
+        """Height, width and channels of an image."""
+        return self.known_shape or self.prepared.dataset.shape
 
 
 def prepare(config: RunConfig, family: Family) -> Prepared:
@@ -88,13 +112,45 @@ def blank(prepared: Prepared, stage: Stage, config: RunConfig) -> Any:
     return begin(prepared, stage._replace(handover=None), config)
 
 
-def load(folder: Path) -> Run:
-    """Open a run with its newest checkpoint. Raises `UserError` where any part is missing or damaged."""
+def load(folder: Path, data_dir: str | None = None) -> Run:
+    """Open a run with its newest checkpoint, or a machine that comes with genjax where `folder` is only its name.
+
+    `data_dir` is where its data lie now. Raises `UserError` where any part is missing or damaged.
+    """
+    if str(folder) in pretrained.names():
+        if not folder.exists():
+            return shipped(pretrained.folder(str(folder)), data_dir)
+        say(f"{folder} is the folder here, not the machine of that name that comes with genjax")
+    if not folder.exists():
+        raise UserError(f"{folder} is not a run folder: make one with genjax train ({pretrained.known()}).")
     model, family, config = read_config(folder)
+    config = config if data_dir is None else dataclasses.replace(config, data_dir=data_dir)
     prepared = prepare(config, family)
     last = stages_of(prepared, family, config)[-1]
     state, step = restore_newest(folder, blank(prepared, last, config))
-    return Run(folder, model, family, config, prepared, state, step)
+    return Run(folder, model, family, config, state, step, prepared)
+
+
+def shipped(folder: Path, data_dir: str | None = None) -> Run:
+    """A machine that comes with genjax, as a run whose own folder is under runs/pretrained, apart from trained ones."""
+    model, family, config = read_config(folder)
+    saved = run_folder.read_config(folder)
+    about = saved["shipped"]
+    return Run(
+        folder=Path("runs") / "pretrained" / folder.name,
+        model=model,
+        family=family,
+        config=dataclasses.replace(config, data_dir=data_dir),
+        state=state_of(pretrained.read(folder, saved), about["step"]),
+        step=about["step"],
+        known_shape=tuple(about["shape"]),
+        known_log_z=from_numbers(json.loads((folder / "evaluation.json").read_text())["log_z"]),
+    )
+
+
+def any_saved(folder: Path, stage: str) -> bool:
+    """Whether a stage has a checkpoint: its folder alone may be what a killed process left."""
+    return any(path.name.isdigit() for path in (folder / "checkpoints" / stage).glob("*"))
 
 
 def restore_newest(folder: Path, like: Any, stage: str = stages.LAST) -> tuple[Any, int]:

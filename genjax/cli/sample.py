@@ -20,7 +20,7 @@ class Options:
     """Draw samples along independent chains, and picture them."""
 
     run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """The run's folder."""
+    """The run's folder, or the name of a machine that comes with genjax."""
     sweeps: int = 1000
     """Gibbs sweeps from fresh starting points."""
     chains: int = 10
@@ -51,7 +51,7 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     pixels, last = run.family.sample(random.key(options.seed, run.config.rng), run.state, options.chains, when)
     title = f"{run.folder.name}: p(v | h) along fresh chains"
     path = run.folder / "figures" / f"samples-{options.sweeps}.png"
-    images.chain(pixels[:20], when, run.prepared.dataset.shape, title, path)
+    images.chain(pixels[:20], when, run.shape, title, path)
     result: dict[str, Any] = {"chains": options.chains, "sweeps": options.sweeps, "figure": str(path)}
     if options.out is not None:
         arrays = {"samples": last.astype(np.float32), "means": pixels[:, -1]}

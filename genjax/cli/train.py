@@ -13,7 +13,7 @@ from genjax.cli import evaluate, pictures
 from genjax.cli.families import FAMILIES
 from genjax.cli.options import NOT_SAVED, RunConfig, at_least, parse, positive, say, unless_same
 from genjax.cli.progress import Bar
-from genjax.cli.run import Prepared, Run, begin, blank, prepare, read_config, restore_newest, stages_of
+from genjax.cli.run import Prepared, Run, any_saved, begin, blank, prepare, read_config, restore_newest, stages_of
 from genjax.data import catalog
 from genjax.errors import Diverged, UserError
 from genjax.training import early, loop
@@ -86,7 +86,7 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
         began = time.perf_counter()
         state, total = run_stages(folder, config, prepared, stages, here, signals)
         seconds = time.perf_counter() - began
-    done = Run(folder, model, family, config, prepared, state, stages[-1].steps)
+    done = Run(folder, model, family, config, state, stages[-1].steps, prepared)
     result: dict[str, Any] = {"run": str(folder), "steps": total, "training_seconds": round(seconds, 2)}
     lines = [f"{folder}: {total} steps in {seconds:.0f} s"]
     if config.evaluate and family.evaluate is not None:
@@ -166,12 +166,12 @@ def found(
     folder: Path, config: RunConfig, prepared: Prepared, stages: tuple[Stage, ...], first: Position
 ) -> tuple[Position, tuple[Stage, ...]]:
     """Where a resumed run stands, and its stages with the length that it now has."""
-    names = [stage.name for stage in stages]
-    begun = [i for i, name in enumerate(names) if (folder / "checkpoints" / name).is_dir()]
-    number = max(begun, default=len(names) - 1)
-    stage = stages[number]
-    like = first.state if number == 0 else blank(prepared, stage, config)
-    state, step = restore_newest(folder, like, stage.name)
+    begun = [i for i, stage in enumerate(stages) if any_saved(folder, stage.name)]
+    number = max(begun, default=0)
+    stage, state, step = stages[number], first.state, 0  # a run that was killed before it saved anything begins anew
+    if begun:
+        like = first.state if number == 0 else blank(prepared, stage, config)
+        state, step = restore_newest(folder, like, stage.name)
     state = state._replace(hyper=stage.hyper)  # a longer run's rates fall more slowly
     stopped = run_folder.read_config(folder).get("decided", {}).get("stopped_early")
     if stopped is not None and number == len(stages) - 1:

@@ -224,6 +224,13 @@ def judge(
     return Judge(parameters, Network(config.shape, config.classes))
 
 
+def length(images: int) -> tuple[loop.Plan, int]:
+    """How so many training images are cut up, and the steps of a judge's training: whole chunks, compiled once."""
+    plan = loop.plan(images, BATCH, "none")
+    unit = max(plan.part * plan.parts, plan.steps_per_epoch)
+    return plan, -(-max(EPOCHS * plan.steps_per_epoch, LEAST_STEPS) // unit) * unit
+
+
 def fingerprint(dataset: Dataset) -> str:
     """Of the training images, their labels and their shape: 16 hexadecimal digits."""
     digest = hashlib.blake2b(repr(dataset.shape).encode(), digest_size=8)
@@ -237,9 +244,7 @@ def _train(
 ) -> ClassifierState:
     key = random.key(seed)
     data = loop.TrainingSet(jnp.asarray(dataset.train), jnp.asarray(dataset.labels.train), None)
-    plan = loop.plan(len(dataset.train), BATCH, "none")
-    unit = max(plan.part * plan.parts, plan.steps_per_epoch)  # whole chunks, so that none compiles anew
-    steps = -(-max(EPOCHS * plan.steps_per_epoch, LEAST_STEPS) // unit) * unit
+    plan, steps = length(len(dataset.train))
     static, hyper = split(config, steps)
     algorithm = classifier(static)
     state = loop.initial(key, algorithm, data, plan, hyper)

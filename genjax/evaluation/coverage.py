@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
+from scipy.special import softmax
 
 Rows = Float[np.ndarray, "_ pixels"] | Float[Array, "_ pixels"]
 Logits = Callable[[Rows], Array]
@@ -21,13 +22,29 @@ LEVEL = 0.01
 _ROWS, _COLUMNS = 200, 5000  # samples and training images whose distances are in memory at once
 
 
-class Coverage(NamedTuple):
-    """Shares of the classes `(classes,)` and their entropy in nats, of samples and of data; ratio of the entropies."""
+SURE = 0.9
+"""A judge is sure of an image to whose class it gives at least this probability."""
 
+
+class Seen(NamedTuple):
+    """What a judge sees in images.
+
+    - `classes`: the likeliest of each, `(images,)`.
+    - `shares`: of the classes, `(classes,)`, and `entropy`, theirs in nats.
+    - `sure`: the share of images of which it is sure: noise may be spread over all classes too.
+    """
+
+    classes: Int[np.ndarray, " images"]
     shares: Float[np.ndarray, " classes"]
     entropy: float
-    data_shares: Float[np.ndarray, " classes"]
-    data_entropy: float
+    sure: float
+
+
+class Coverage(NamedTuple):
+    """What is seen in samples and in data, and the ratio of the two entropies."""
+
+    samples: Seen
+    data: Seen
     ratio: float
 
 
@@ -37,15 +54,16 @@ def coverage(logits: Logits, samples: Rows, data: Rows) -> Coverage:
     A ratio of 1 is as much variety as the data have; one class alone has entropy 0. The ratio is NaN where the judge
     sees a single class in the data.
     """
-    shares, data_shares = class_shares(logits, samples), class_shares(logits, data)
-    of_samples, of_data = entropy(shares), entropy(data_shares)
-    return Coverage(shares, of_samples, data_shares, of_data, of_samples / of_data if of_data > 0 else np.nan)
+    ours, theirs = seen(logits, samples), seen(logits, data)
+    return Coverage(ours, theirs, ours.entropy / theirs.entropy if theirs.entropy > 0 else np.nan)
 
 
-def class_shares(logits: Logits, x: Rows) -> Float[np.ndarray, " classes"]:
-    """The share of images that the judge gives to each class."""
+def seen(logits: Logits, x: Rows) -> Seen:
+    """Classes of images by the judge."""
     found = np.asarray(logits(x))
-    return np.bincount(found.argmax(-1), minlength=found.shape[-1]) / len(found)
+    classes = found.argmax(-1)
+    shares = np.bincount(classes, minlength=found.shape[-1]) / len(found)
+    return Seen(classes, shares, entropy(shares), float(np.mean(softmax(found, -1).max(-1) >= SURE)))
 
 
 def entropy(shares: Float[np.ndarray, " classes"]) -> float:
@@ -109,10 +127,12 @@ def _nearest(
 class Memorisation(NamedTuple):
     """Which samples are copies `(samples,)`, each one's nearest training image, and how many copies there are.
 
-    `rate` is the share of copies among the samples; `held_out_rate` that among images which nobody can have copied.
+    `closeness` is the measure, 0 for a copy; `rate` is the share of copies among the samples, `held_out_rate` that
+    among images which nobody can have copied.
     """
 
     copied: Bool[np.ndarray, " samples"]
+    closeness: Float[np.ndarray, " samples"]
     distance: Float[np.ndarray, " samples"]
     row: Int[np.ndarray, " samples"]
     threshold: float
@@ -133,9 +153,10 @@ def memorisation(samples: Rows, train: Rows, held_out: Rows) -> Memorisation:
     near = nearest(samples, train, NEIGHBOURS)
     fresh = closeness(nearest(held_out, train, NEIGHBOURS))
     threshold = float(np.quantile(fresh[::2], LEVEL))
-    copied = closeness(near) <= threshold
+    ours = closeness(near)
+    copied = ours <= threshold
     rate, held_out_rate = float(np.mean(copied)), float(np.mean(fresh[1::2] <= threshold))
-    return Memorisation(copied, near.distance[:, 0], near.row[:, 0], threshold, rate, held_out_rate)
+    return Memorisation(copied, ours, near.distance[:, 0], near.row[:, 0], threshold, rate, held_out_rate)
 
 
 def closeness(near: Neighbours) -> Float[np.ndarray, " samples"]:

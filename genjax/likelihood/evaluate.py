@@ -62,16 +62,17 @@ def evaluate(
     machine: Machine,
     train: States,
     test: States,
+    known: tuple[LogZ, LogZ | None] | None = None,
     **options: Any,
 ) -> dict[str, Any]:
     """Everything that `genjax evaluate` says of a machine on data, as plain numbers (nats an image).
 
     `train` and `test` hold the layers given, `(images, units)` each, and None for the hidden ones. `options` are those
-    of `bracket`. A log-likelihood's `bracket` holds the estimates of both sides, lower first (where the two agree,
-    noise decides which that is).
+    of `bracket`, which is not asked where both sides of log Z are `known`. A log-likelihood's `bracket` holds the
+    estimates of both sides, lower first (where the two agree, noise decides which that is).
     """
     some = jnp.asarray(train[0][:10_000])
-    log_z, reverse = log_partition(subkey(key, "log_z"), machine, some, **options)
+    log_z, reverse = known or log_partition(subkey(key, "log_z"), machine, some, **options)
     densities = {"test": log_densities(machine, test), "train": log_densities(machine, train)}
     both = jax.tree.map(lambda *x: np.concatenate(x), test, train)
     values = np.concatenate([densities["test"], densities["train"]])[distinct(machine, both)]
@@ -109,3 +110,14 @@ def numbers(log_z: LogZ) -> dict[str, Any]:
     """An estimate's fields by name, as JSON takes them."""
     answer = log_z._asdict()
     return answer | {"effective_samples": None} if math.isinf(answer["effective_samples"]) else answer
+
+
+def from_numbers(content: dict[str, Any]) -> tuple[LogZ, LogZ | None]:
+    """Both sides of log Z, back from the numbers that `evaluate` made of them."""
+
+    def estimate(side: dict[str, Any]) -> LogZ:
+        worth = side["effective_samples"]
+        fields: dict[str, Any] = side | {"effective_samples": math.inf if worth is None else worth}
+        return LogZ(**{name: fields[name] for name in LogZ._fields})
+
+    return estimate(content), None if content["reverse"] is None else estimate(content["reverse"])

@@ -8,7 +8,7 @@ import pytest
 
 from genjax import data
 from genjax.evaluation import coverage as module
-from genjax.evaluation.coverage import coverage, entropy, memorisation, nearest
+from genjax.evaluation.coverage import coverage, entropy, memorisation, nearest, seen
 
 
 def first_pixels(x):
@@ -21,10 +21,16 @@ def of_classes(*classes):
 
 def test_shares_and_entropy_by_hand():
     found = coverage(first_pixels, of_classes(0, 0, 0, 1), of_classes(0, 1, 1, 2, 2, 0))
-    np.testing.assert_allclose(found.shares, [0.75, 0.25, 0])
-    np.testing.assert_allclose(found.data_shares, [1 / 3] * 3)
-    assert found.entropy == pytest.approx(-0.75 * math.log(0.75) - 0.25 * math.log(0.25))
-    assert found.ratio == pytest.approx(found.entropy / math.log(3))
+    assert found.samples.classes.tolist() == [0, 0, 0, 1]
+    np.testing.assert_allclose(found.samples.shares, [0.75, 0.25, 0])
+    np.testing.assert_allclose(found.data.shares, [1 / 3] * 3)
+    assert found.samples.entropy == pytest.approx(-0.75 * math.log(0.75) - 0.25 * math.log(0.25))
+    assert found.ratio == pytest.approx(found.samples.entropy / math.log(3))
+
+
+def test_a_judge_is_sure_above_nine_tenths():
+    logits = np.log([[0.91, 0.05, 0.04], [0.89, 0.07, 0.04], [0.2, 0.3, 0.5], [0.0005, 0.999, 0.0005]])
+    assert seen(lambda x: jnp.asarray(logits) + 3, of_classes(0, 1, 2, 0)).sure == 0.5
 
 
 def test_a_collapsed_model_has_no_entropy():

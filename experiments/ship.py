@@ -1,0 +1,92 @@
+"""Lays trained machines down as those that come with genjax: rounded to float16, and judged again AFTER rounding.
+
+    python -m experiments.ship RUN [RUN ...] [--data-dir DIR] [--temperatures 10000] [--chains 500] [--out FOLDER]
+
+RUN is the folder of a finished `genjax train rbm` or `genjax train dbm` on a known dataset; its machine goes to
+<out>/<model>-<dataset>/ (by default into genjax/pretrained) as machine.npz, config.json with its sha256, and
+evaluation.json: the log-likelihood or its bound on the test images with the interval, both sides of log Z and how they
+were estimated, by the machine as it is read back. Prints what the rounding changed: expect less than a hundredth of a
+nat. Takes as long as `genjax evaluate` for each. All machines together may take 4 MB.
+"""
+
+import argparse
+import dataclasses
+import hashlib
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genjax import pretrained
+from genjax.cli.evaluate import judge
+from genjax.cli.run import load
+from genjax.data import catalog
+from genjax.errors import UserError
+from genjax.training.folder import read_config, write_json
+
+MOST = 4_000_000  # bytes of all arrays together
+
+
+def rounded(arrays: dict[str, np.ndarray]) -> bytes:
+    """The arrays as float16 in an .npz. Raises `UserError` where one holds a number that float16 does not reach."""
+    halves = {name: array.astype(np.float16) for name, array in arrays.items()}
+    for name, array in halves.items():
+        if not np.all(np.isfinite(array)):
+            raise UserError(f"{name} has magnitudes up to {np.abs(arrays[name]).max():.3g}, beyond float16.")
+    file = io.BytesIO()
+    np.savez(file, **halves)  # type: ignore[arg-type]
+    return file.getvalue()
+
+
+def ship(source: Path, out: Path, data_dir: str | None, **effort: Any) -> dict[str, Any]:
+    """One run's machine laid down in `out`; what `genjax evaluate` says of it before (None: nothing) and after."""
+    run = load(source, data_dir)
+    if run.model not in ("rbm", "dbm") or catalog.find(run.config.dataset) is None:
+        raise UserError(f"{source} is a {run.model} on {run.config.dataset}; ship an rbm or a dbm on a known dataset.")
+    assert run.family.arrays is not None
+    target = out / f"{run.model}-{run.config.dataset}"
+    target.mkdir(parents=True, exist_ok=True)
+    (target / "evaluation.json").unlink(missing_ok=True)  # until the new one is there, there is no such machine
+    content = rounded(run.family.arrays(run.state))
+    (target / "machine.npz").write_bytes(content)
+    about = {"sha256": hashlib.sha256(content).hexdigest(), "step": run.step, "shape": list(run.shape)}
+    about |= {"data_licence": run.prepared.dataset.licence}
+    config = {name: value for name, value in read_config(source).items() if name != "decided"}
+    config |= {"data_dir": None, "shipped": about}
+    write_json(target / "config.json", config)
+    state = run.state._replace(machine=pretrained.read(target, config), average=None)
+    after = judge(dataclasses.replace(run, folder=target, state=state), 0, **effort)
+    before = source / "evaluation.json"
+    return {"name": target.name, "before": json.loads(before.read_text()) if before.exists() else None, "after": after}
+
+
+def sentence(judged: dict[str, Any]) -> str:
+    """The test images' part of an evaluation."""
+    test = judged["log_likelihood"]["test"]
+    return f"{test['mean']:.3f} nats [{test['low']:.3f}, {test['high']:.3f}], {test['estimator']}"
+
+
+def main() -> None:
+    """Ship what is named; print each before and after rounding, and the bytes of all."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
+    parser.add_argument("--data-dir", help="where the images lie, if not where they lay at training")
+    parser.add_argument("--temperatures", type=int, default=10_000)
+    parser.add_argument("--chains", type=int, default=500)
+    parser.add_argument("--out", type=Path, default=pretrained.HERE)
+    chosen = parser.parse_args()
+    for run in chosen.runs:
+        found = ship(run, chosen.out, chosen.data_dir, temperatures=chosen.temperatures, chains=chosen.chains)
+        if found["before"] is not None:
+            print(f"{found['name']} as trained:     {sentence(found['before'])}")
+        print(f"{found['name']} after rounding: {sentence(found['after'])}", flush=True)
+    total = sum(path.stat().st_size for path in chosen.out.glob("*/machine.npz"))
+    print(f"{chosen.out}: {total / 1e6:.2f} MB")
+    if total > MOST:
+        raise UserError(f"{chosen.out} holds {total / 1e6:.2f} MB of arrays; {MOST / 1e6:.0f} MB is the most.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,157 @@
+"""`genjax coverage RUN`: which classes samples of fresh chains cover, and whether they copy training images.
+
+Classes are told by a judge (`evaluation.classifier`) twice: of the chains' states, beside test images binarised as they
+are, and of the expected pixels p(v | h), beside grey test images. A model covers the classes where both do: the states
+are what it draws, but the noise of an untrained one's pixels is spread over the classes too, while its expected pixels
+are all of one; `sure`, the share of images of which the judge is sure, tells such noise as well.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+import tyro
+
+from genjax import data, random
+from genjax.cli.options import parse, positive, say
+from genjax.cli.progress import Bar
+from genjax.cli.run import FIXED_DRAW, Run, load
+from genjax.data import Dataset
+from genjax.errors import UserError
+from genjax.evaluation.classifier import Judge, judge, length
+from genjax.evaluation.coverage import Coverage, coverage, memorisation
+from genjax.plots import coverage as plots
+from genjax.training.folder import write_json
+
+
+@dataclass(frozen=True)
+class Options:
+    """Tell the classes of samples from fresh, independent chains, and find the training images nearest to them."""
+
+    run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """The run's folder, or the name of a machine that comes with genjax."""
+    chains: int = 1000
+    """Independent chains, one sample each."""
+    sweeps: int = 10_000
+    """Gibbs sweeps from fresh starting points (never from training images)."""
+    data_dir: str | None = None
+    """Where the images lie, if not where they lay at training."""
+    seed: int = 0
+    """Of the chains."""
+    json: bool = False
+    """Print one JSON object."""
+
+
+class Covered(NamedTuple):
+    """The numbers, and what the figures show."""
+
+    numbers: dict[str, Any]
+    sampled: plots.Sampled
+    nearest: tuple[np.ndarray, np.ndarray]
+    each: dict[str, list]
+    """Of each sample: its class, the row of the nearest training image, the distance to it, whether it is a copy."""
+
+
+def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
+    """Run `genjax coverage`."""
+    options = parse(Options, arguments, "genjax coverage")
+    positive(options, "chains", "sweeps")
+    run = load(Path(options.run), options.data_dir)
+    found = cover(run, options.chains, options.sweeps, options.seed)
+    path = run.folder / "figures" / "coverage.png"
+    plots.coverage(found.sampled, found.nearest, run.shape, foot(found.numbers), path)
+    numbers = found.numbers | {"figure": str(path)}
+    write_json(run.folder / "coverage.json", numbers | {"samples": found.each})
+    return numbers, "\n".join([*sentences(numbers), str(path)])
+
+
+def cover(run: Run, chains: int, sweeps: int, seed: int) -> Covered:
+    """Samples of a run judged. Raises `UserError` where it does not sample, or its images have no labels."""
+    if run.family.sample is None:
+        raise UserError(f"A {run.model} does not sample.")
+    dataset = run.prepared.dataset
+    eye = judge_of(dataset)
+    say(f"{run.folder.name}: {chains} fresh chains, {sweeps} sweeps")
+    pixels, states = run.family.sample(random.key(seed, run.config.rng), run.state, chains, [sweeps])
+    means = pixels[:, -1]
+    binary = data.binarise_fixed(dataset.test, run.config.binarisation, FIXED_DRAW)
+    of_states, of_means = coverage(eye.logits, states, binary), coverage(eye.logits, means, dataset.test)
+    copies = memorisation(states, dataset.train, binary)
+    closest = np.argsort(copies.closeness)[: plots.PAIRS]
+    numbers = {
+        "model": run.model,
+        "chains": chains,
+        "sweeps": sweeps,
+        "start": "fresh: every unit drawn from its bias alone",
+        "judge_accuracy": {
+            "binarised": eye.accuracy(binary, dataset.labels.test),
+            "grey": eye.accuracy(dataset.test, dataset.labels.test),
+        },
+        "states": summary(of_states),
+        "expected_pixels": summary(of_means),
+        "memorisation": {
+            "rate": copies.rate,
+            "held_out_rate": copies.held_out_rate,
+            "threshold": copies.threshold,
+            "median_distance": float(np.median(copies.distance)),
+        },
+    }
+    each = {"class": of_states.samples.classes, "nearest_row": copies.row, "nearest_distance": copies.distance}
+    each |= {"copied": copies.copied}
+    shares = {"states": of_states.samples.shares, "p(v | h)": of_means.samples.shares}
+    shares |= {"test images": of_states.data.shares}
+    return Covered(
+        numbers,
+        plots.Sampled(run.folder.name, means, of_means.samples.classes, shares),
+        (states[closest], dataset.train[copies.row[closest]]),
+        {name: values.tolist() for name, values in each.items()},
+    )
+
+
+def judge_of(dataset: Dataset) -> Judge:
+    """The judge of these images, trained now (with a bar) unless the cache has it."""
+    images = len(dataset.train) + len(dataset.validation)
+    _, steps = length(images)
+    with Bar("training the judge, once", steps) as bar:
+        return judge(dataset, progress=lambda chunk: bar.update(chunk.step))
+
+
+def summary(found: Coverage) -> dict[str, Any]:
+    """Plain numbers, entropies in nats."""
+    return {
+        "classes_found": int(np.count_nonzero(found.samples.shares)),
+        "shares": found.samples.shares.tolist(),
+        "data_shares": found.data.shares.tolist(),
+        "entropy": found.samples.entropy,
+        "data_entropy": found.data.entropy,
+        "ratio": found.ratio,
+        "sure": found.samples.sure,
+        "data_sure": found.data.sure,
+    }
+
+
+def sentences(numbers: dict[str, Any]) -> list[str]:
+    """What a person reads."""
+    lines = [f"{numbers['chains']} samples of fresh chains after {numbers['sweeps']} sweeps"]
+    for name, text in (("states", "binary states"), ("expected_pixels", "p(v | h)")):
+        seen = numbers[name]
+        shares = f"shares {100 * min(seen['shares']):.1f} to {100 * max(seen['shares']):.1f} %"
+        sure = f"{100 * seen['sure']:.1f} % (of test images {100 * seen['data_sure']:.1f} %)"
+        lines.append(
+            f"{text}: {seen['classes_found']} of {len(seen['shares'])} classes, {shares}, entropy "
+            f"{seen['entropy']:.3f} nats, {100 * seen['ratio']:.1f} % of the test images'; the judge is sure of {sure}"
+        )
+    return [*lines, copied(numbers)]
+
+
+def copied(numbers: dict[str, Any]) -> str:
+    """The memorisation rate beside that of images which nobody can have copied."""
+    ours, theirs = (100 * numbers["memorisation"][name] for name in ("rate", "held_out_rate"))
+    return f"like copies of training images: {ours:.1f} % of the samples, {theirs:.1f} % of held-out images"
+
+
+def foot(numbers: dict[str, Any]) -> str:
+    """One line below a figure."""
+    ratio = f"class entropy of the states {100 * numbers['states']['ratio']:.1f} % of the test images'"
+    return f"{numbers['chains']} fresh chains, {numbers['sweeps']} sweeps; {ratio}; {copied(numbers)}"

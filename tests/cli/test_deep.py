@@ -1,0 +1,141 @@
+"""Deep machines and belief networks by every command, and a deep run that is killed in and between its stages."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from genjax import data
+from genjax.cli.main import main
+from genjax.cli.run import FIXED_DRAW
+from tests.cli.test_commands import TOO_SMALL_FOR_A_PICTURE, one_sentence
+from tests.cli.test_resume import without_seconds
+
+SMALL = ["--layers", "10", "6", "--temperatures", "50", "--ais-chains", "20", "--checkpoint-seconds", "0"]
+LONG = ["--pretraining", "40", "--epochs", "40"]  # two chunks a stage
+
+
+@pytest.fixture(scope="module", name="dbm")
+def dbm_fixture(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("deep") / "dbm"
+    assert main(["train", "dbm", "--out", str(folder), *SMALL, *LONG]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module", name="dbn")
+def dbn_fixture(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("deep") / "dbn"
+    assert main(["train", "dbn", "--out", str(folder), *SMALL, "--pretraining", "20", "--epochs", "20"]) == 0
+    return folder
+
+
+def exported(genjax, folder: Path) -> dict[str, np.ndarray]:
+    """The run's arrays in float64."""
+    assert genjax("export", folder, folder / "w.npz", "--overwrite")[0] == 0
+    with np.load(folder / "w.npz", allow_pickle=False) as arrays:
+        return {name: arrays[name].astype(np.float64) for name in arrays.files}
+
+
+def states(count: int) -> np.ndarray:
+    return np.array(np.meshgrid(*[[0.0, 1.0]] * count)).reshape(count, -1).T
+
+
+def test_a_dbm_is_judged_by_a_bound_just_below_the_truth(genjax, dbm):
+    """Both by enumeration of the middle layer of what `export` wrote."""
+    status, answer, error = genjax("evaluate", dbm, "--json")
+    assert status == 0, error
+    w = exported(genjax, dbm)
+    x = data.binarise_fixed(data.load("digits").test, "sampled", FIXED_DRAW)
+    h = states(10)
+    above = h @ w["bias_1"] + np.logaddexp(0, h @ w["weights_1"] + w["bias_2"]).sum(1)
+    log_z = np.logaddexp.reduce(above + np.logaddexp(0, h @ w["weights_0"].T + w["bias_0"]).sum(1))
+    truth = np.logaddexp.reduce(x @ w["bias_0"] + (above[:, None] + h @ w["weights_0"].T @ x.T), axis=0).mean() - log_z
+    test = answer["log_likelihood"]["test"]
+    assert test["kind"] == "lower_bound"
+    assert answer["log_z"]["mean"] == pytest.approx(log_z, abs=1e-3)
+    assert truth - 0.5 < test["mean"] < truth + 1e-4
+
+
+def test_a_dbn_is_judged_by_two_bounds(genjax, dbn):
+    status, answer, error = genjax("evaluate", dbn, "--json")
+    assert status == 0, error
+    w = exported(genjax, dbn)
+    h = states(10)
+    log_z = np.logaddexp.reduce(h @ w["top_bias_0"] + np.logaddexp(0, h @ w["top_weights"] + w["top_bias_1"]).sum(1))
+    assert answer["log_z"]["mean"] == pytest.approx(log_z, abs=1e-3)
+    estimate, bound = (answer[name]["test"] for name in ("log_likelihood", "variational_bound"))
+    assert estimate["kind"] == bound["kind"] == "lower_bound"
+    assert -44 < bound["mean"] < estimate["mean"] < -20  # 64 fair coins: -44
+    assert {"generation_0", "recognition_0", "bias_up_0", "bias_down_0"} < set(w)
+
+
+@pytest.mark.parametrize("name", ["dbm", "dbn"])
+def test_deep_models_are_sampled_and_drawn(genjax, request, tmp_path, name):
+    folder = request.getfixturevalue(name)
+    drawn = {p.name for p in (folder / "figures").glob("*.png") if p.stat().st_size > TOO_SMALL_FOR_A_PICTURE}
+    assert {"curves.png", "filters.png", "samples.png"} <= drawn
+    arguments = ["sample", folder, "--sweeps", 20, "--chains", 5, "--out", tmp_path / "s.npz", "--json"]
+    status, answer, error = genjax(*arguments)
+    assert status == 0, error
+    assert Path(answer["figure"]).stat().st_size > TOO_SMALL_FOR_A_PICTURE
+    with np.load(tmp_path / "s.npz") as arrays:
+        assert arrays["samples"].shape == arrays["means"].shape == (5, 64)
+        assert set(np.unique(arrays["samples"])) == {0.0, 1.0}
+        assert np.all((arrays["means"] > 0) & (arrays["means"] < 1))
+
+
+def test_a_dbm_reconstructs_and_a_dbn_says_that_it_does_not(genjax, dbm, dbn):
+    status, answer, error = genjax("reconstruct", dbm, "--remove", "rows:2-3", "--sweeps", 40, "--json")
+    assert status == 0, error
+    assert answer["removed_pixels"] == 2 * 8 * answer["images"]
+    assert answer["nats_per_pixel"] < np.log(2)
+    assert "A dbn does not reconstruct" in one_sentence(*genjax("reconstruct", dbn)[::2])
+
+
+KILLED = """
+import os, signal, sys
+from genjax.cli.main import main
+from genjax.training.checkpoint import Checkpoints
+
+left, save = int(sys.argv[1]), Checkpoints.save
+
+def save_or_die(self, step, state):
+    global left
+    left -= 1
+    if not left:
+        os.kill(os.getpid(), signal.SIGKILL)
+    save(self, step, state)
+
+Checkpoints.save = save_or_die
+main(sys.argv[2:])
+"""
+
+
+def test_killed_in_and_between_stages_is_bit_for_bit_the_uninterrupted_run(genjax, dbm, tmp_path):
+    """Killed when about to save: at the very first time, between two stages, inside the second, inside the last."""
+    run = tmp_path / "run"
+    arguments = ["--out", str(run), *SMALL, *LONG]
+    newest = []
+    for saves in (1, 4, 3, 5):
+        command = [sys.executable, "-c", KILLED, str(saves), "train", "dbm", *arguments]
+        process = subprocess.run(command, env=os.environ, capture_output=True, text=True, timeout=300)
+        assert process.returncode == -signal.SIGKILL, process.stderr
+        stages = sorted(path for path in (run / "checkpoints").iterdir())
+        newest.append({path.name: max((int(p.name) for p in path.glob("[0-9]*")), default=None) for path in stages})
+        arguments = ["--resume", str(run)]
+    assert newest == [
+        {"layer-1": None},
+        {"layer-1": 480, "layer-2": None},
+        {"layer-1": 480, "layer-2": 0},
+        {"layer-1": 480, "layer-2": 480, "train": 0},
+    ]
+    assert genjax("train", "dbm", "--resume", run, "--no-evaluate")[0] == 0
+    ours, theirs = exported(genjax, run), exported(genjax, dbm)
+    assert set(ours) == set(theirs) == {"weights_0", "weights_1", "bias_0", "bias_1", "bias_2"}
+    for name in ours:
+        np.testing.assert_array_equal(ours[name], theirs[name])
+    assert without_seconds(run) == without_seconds(dbm)
