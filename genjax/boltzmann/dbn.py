@@ -51,6 +51,15 @@ def upward(key: Key[Array, ""], network: DBN, x: Float[Array, "batch visible"]) 
     return tuple(states)
 
 
+def ascent(network: DBN, x: Float[Array, "batch visible"]) -> tuple[Array, ...]:
+    """The fields of every layer above the lowest, each given the means of the one below: no draw, one pass upwards."""
+    below, found = x, []
+    for machine in (*network.recognition, network.top):
+        found.append(fields(machine, (below, None), 1))
+        below = machine.units[1].mean(found[-1], machine.quadratic(1))
+    return tuple(found)
+
+
 def downward(
     key: Key[Array, ""], network: DBN, x: Float[Array, "batch units"], expect: bool = True
 ) -> tuple[Array, ...]:

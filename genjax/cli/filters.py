@@ -1,0 +1,58 @@
+"""`genjax filters RUN`: what the units of every layer stand for, as pictures."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from genjax import random
+from genjax.cli.options import parse, positive
+from genjax.cli.run import Run, load
+from genjax.errors import UserError
+from genjax.plots import images
+
+
+@dataclass(frozen=True)
+class Options:
+    """Picture the strongest units of every layer: their weights to the pixels (those of higher layers through the
+    layers between), and from the second layer on the images that drive them most, found by gradient ascent."""
+
+    run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """The run's folder."""
+    units: int = 64
+    """How many of each layer."""
+    seed: int = 0
+    """Of the images from which gradient ascent starts."""
+    json: bool = False
+    """Print one JSON object."""
+
+
+def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
+    """Run `genjax filters`."""
+    options = parse(Options, arguments, "genjax filters")
+    positive(options, "units")
+    run = load(Path(options.run))
+    if run.family.filters is None:
+        raise UserError(f"A {run.model} has no filters to picture.")
+    written = [str(path) for path in draw(run, options.units, options.seed)]
+    return {"figures": written}, "\n".join(written)
+
+
+def draw(run: Run, count: int, seed: int) -> list[Path]:
+    """filters-1.png, filters-2.png, maxima-2.png, ... of the `count` strongest units of each layer; the paths."""
+    assert run.family.filters is not None
+    target, name, shape = run.folder / "figures", run.folder.name, run.prepared.dataset.shape
+    written = []
+    for layer, weights in enumerate(run.family.filters(run.state), 1):
+        title = f"{name}: weights of layer {layer}" + (", through the layers below" if layer > 1 else "")
+        written.append(images.filters(weights, shape, title, target / f"filters-{layer}.png", count))
+        if layer == 1 or run.family.maxima is None:
+            continue
+        units = images.strongest(weights, count)
+        found = run.family.maxima(random.key(seed, run.config.rng), run.state, layer, units)
+        if found is not None:
+            title = f"{name}: images that drive units of layer {layer} most"
+            caption = f"the same {len(units)} units as in filters-{layer}.png; gradient ascent within [0, 1]"
+            written.append(images.sheet(found, shape, title, caption, target / f"maxima-{layer}.png"))
+    return written
