@@ -60,6 +60,14 @@ def ascent(network: DBN, x: Float[Array, "batch visible"]) -> tuple[Array, ...]:
     return tuple(found)
 
 
+def as_machine(network: DBN) -> Machine:
+    """The recognition model's weights and biases as those of one machine: its pass upwards is the network's."""
+    machines = (*network.recognition, network.top)
+    units = (machines[0].units[0], *(machine.units[1] for machine in machines))
+    biases = (machines[0].biases[0], *(machine.biases[1] for machine in machines))
+    return Machine(tuple(machine.weights[0] for machine in machines), biases, units)
+
+
 def downward(
     key: Key[Array, ""], network: DBN, x: Float[Array, "batch units"], expect: bool = True
 ) -> tuple[Array, ...]:

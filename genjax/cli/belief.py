@@ -140,10 +140,10 @@ def _reach(network: DBN, x: Array, layer: int) -> Array:
     return ascent(network, x)[layer - 1]
 
 
-def dbn_maxima(key: Key[Array, ""], state: BeliefState, layer: int, units: np.ndarray) -> np.ndarray:
+def dbn_maxima(key: Key[Array, ""], state: BeliefState, layer: int, units: np.ndarray, norm: float) -> np.ndarray:
     """What the recognition model sees these units in most."""
     network = trained_network(state)
-    return np.asarray(filters.maxima(key, network, jnp.asarray(units), _reach, layer, network.sizes[0]))
+    return np.asarray(filters.maxima(key, network, jnp.asarray(units), norm, _reach, layer, network.sizes[0]))
 
 
 @jax.jit

@@ -183,12 +183,14 @@ def rbm_filters(state: ContrastiveState) -> list[np.ndarray]:
     return [np.asarray(w if unit.width == 1 else unit.intensities(w.T).T) for w in found]
 
 
-def rbm_maxima(key: Key[Array, ""], state: ContrastiveState, layer: int, units: np.ndarray) -> np.ndarray | None:
+def rbm_maxima(
+    key: Key[Array, ""], state: ContrastiveState, layer: int, units: np.ndarray, norm: float
+) -> np.ndarray | None:
     """What mean field sees these units in most; None for grey levels, which are steps with no slope to climb."""
     machine = trained_machine(state)
     if machine.units[0].width > 1:
         return None
-    return np.asarray(filters.maxima(key, machine, jnp.asarray(units), filters.field, layer, machine.sizes[0]))
+    return np.asarray(filters.maxima(key, machine, jnp.asarray(units), norm, filters.field, layer, machine.sizes[0]))
 
 
 @jax.jit

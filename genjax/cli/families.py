@@ -26,8 +26,8 @@ class Family(NamedTuple):
     - `reconstruct(key, state, images, removed, sweeps)`: expected pixels `(images, pixels)`.
     - `arrays(state)`: what `export` writes.
     - `filters(state)`: for each layer above the pixels, `(pixels, units)` to be shown as pictures.
-    - `maxima(key, state, layer, units)`: images `(units, pixels)` that drive these units of a layer (from 2) most,
-      or None where there are none.
+    - `maxima(key, state, layer, units, norm)`: images `(units, pixels)` of at most this norm that drive these units of
+      a layer (from 2) most, or None where there are none.
     - `features(state, images)`: `(images, features)` for a classifier, of intensities.
     - `check(config, dataset)`: raises `UserError` where the two do not go together.
     - `prepare(config)`: dataset, training set, plan, and what the data settle of `algorithm` (keyword arguments);

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import tyro
+from jaxtyping import Array, Key
 
 from genjax import random
 from genjax.cli.options import parse, positive
@@ -42,6 +44,7 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
 def draw(run: Run, count: int, seed: int) -> list[Path]:
     """filters-1.png, filters-2.png, maxima-2.png, ... of the `count` strongest units of each layer; the paths."""
     assert run.family.filters is not None
+    key = random.key(seed, run.config.rng)
     target, name, shape = run.folder / "figures", run.folder.name, run.prepared.dataset.shape
     written = []
     for layer, weights in enumerate(run.family.filters(run.state), 1):
@@ -50,9 +53,16 @@ def draw(run: Run, count: int, seed: int) -> list[Path]:
         if layer == 1 or run.family.maxima is None:
             continue
         units = images.strongest(weights, count)
-        found = run.family.maxima(random.key(seed, run.config.rng), run.state, layer, units)
+        found = run.family.maxima(key, run.state, layer, units, brightness(run, key))
         if found is not None:
             title = f"{name}: images that drive units of layer {layer} most"
-            caption = f"the same {len(units)} units as in filters-{layer}.png; gradient ascent within [0, 1]"
+            caption = f"the same {len(units)} units as in filters-{layer}.png; no brighter than samples are"
             written.append(images.sheet(found, shape, title, caption, target / f"maxima-{layer}.png"))
     return written
+
+
+def brightness(run: Run, key: Key[Array, ""]) -> float:
+    """The mean euclidean norm of the model's own expected images, which no image that drives a unit may exceed."""
+    assert run.family.sample is not None
+    pixels, _ = run.family.sample(key, run.state, 100, [100])
+    return float(np.linalg.norm(pixels[:, 0], axis=-1).mean())
