@@ -93,7 +93,7 @@ def main() -> None:
     if chosen.scale != "smoke" and not (chosen.rbm and chosen.dbm):
         raise SystemExit("course_figure: name two runs, --rbm RUN and --dbm RUN.")
     rbm = run_of(chosen, "rbm", chosen.rbm, TINY | {"hidden": 36})
-    dbm = run_of(chosen, "dbm", chosen.dbm, TINY | {"layers": (36, 36), "pretraining": 1})
+    dbm = run_of(chosen, "dbm", chosen.dbm, TINY | {"layers": (36, 36), "pretraining": 0})
     if rbm.prepared.dataset.shape != dbm.prepared.dataset.shape:
         raise UserError(f"--rbm {rbm.folder} and --dbm {dbm.folder} have images of different shapes.")
     sweeps = SWEEPS[chosen.scale]

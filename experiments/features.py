@@ -34,7 +34,7 @@ class Scale(NamedTuple):
 SCALES = {
     "full": Scale(1024, 100, (0.01, 0.03, 0.1, 0.3, 1.0)),
     "quick": Scale(500, 10, (0.03, 0.1, 0.3)),
-    "smoke": Scale(64, 20, (0.1, 1.0)),
+    "smoke": Scale(64, 60, (0.3, 3.0)),
 }
 TRIED, FINAL = "validation", "test"
 

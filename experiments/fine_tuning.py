@@ -5,12 +5,12 @@
 The machine is unrolled into a network that also sees its mean-field posterior (Salakhutdinov and Hinton 2009, section
 3.3), and learns labels: by Adam, weights averaged over the end, no augmentation. Settings (dropout or none, grey pixels
 or a fresh binary draw of them, two rates) are compared on the 5,000 validation images; the best one then learns all
-60,000 images anew, and sees the test images once, with several seeds: from the machine, and from random weights. Inputs
-are grey where they are judged. Published: 0.95 % wrong (Salakhutdinov and Hinton 2009), with dropout 0.79 % for 500-500-
-2000 (Srivastava et al. 2014). --run is a folder of `genjax train` dbm, dbn or rbm, --weights what `genjax export` makes
-of an RBM or a DBM; without either, a DBM 784-500-1000 is trained here. Writes fine_tuning.png, results.jsonl and the
-table. What was interrupted goes on. Full: 3 seeds, about 4 hours on two cores once the machine is there; --quick: 1 seed
-and a tenth of the passes. --smoke: digits.
+60,000 images anew and sees the test images once, with several seeds: from the machine, and as a plain network of the
+same sizes from random weights. Inputs are grey where they are judged. Published: 0.95 % wrong (Salakhutdinov and Hinton
+2009), with dropout 0.79 % for 500-500-2000 (Srivastava et al. 2014). --run is a folder of `genjax train` dbm, dbn or
+rbm, --weights what `genjax export` makes of an RBM or a DBM; without either, a DBM 784-500-1000 is trained here. Writes
+fine_tuning.png, results.jsonl and the table. What was interrupted goes on. Full: 3 seeds, about 4 hours on two cores
+once the machine is there; --quick: 1 seed and a tenth of the passes. --smoke: digits.
 """
 
 import shutil
@@ -42,6 +42,7 @@ from genjax.training.config import split
 from genjax.typing import Batch
 
 CHECKPOINT_SECONDS = 60
+PUBLISHED = 0.95
 
 
 class Setting(NamedTuple):
@@ -91,7 +92,7 @@ def source(chosen: Any) -> tuple[Source, data.Dataset]:
         biases = tuple(jnp.asarray(arrays[f"bias_{i}"], jnp.float32) for i in range(depth))
         machine = Machine(weights, biases, (BERNOULLI,) * depth).check()
         return Source(chosen.weights.stem, machine, depth > 2), data.load("mnist", chosen.data_dir)
-    smoke = {"epochs": 20, "layers": (40, 30), "pretraining": 10}
+    smoke = {"epochs": 20, "layers": (40, 30), "pretraining": 0}
     run = run_of(chosen, "dbm", chosen.run, smoke, dataset="mnist", layers=(500, 1000), epochs=100, pretraining=50)
     if isinstance(run.state, BeliefState):
         return Source(run.folder.name, as_machine(trained_network(run.state)), False), run.prepared.dataset
@@ -100,7 +101,7 @@ def source(chosen: Any) -> tuple[Source, data.Dataset]:
 
 
 def random_weights(like: Machine, seed: int) -> Machine:
-    """A machine of the same sizes whose weights are as large as LeCun, Bottou, Orr and Mueller (1998) would have them."""
+    """Of the same sizes; each unit's field has variance 1 where its inputs do (LeCun, Bottou, Orr and Mueller 1998)."""
     machine = dbm(jax.random.key(seed), like.sizes[1:], jnp.full(like.sizes[0], 0.5), scale=1.0)
     weights = tuple(w / jnp.sqrt(w.shape[0]) for w in machine.weights)
     return Machine(weights, machine.biases, machine.units)
@@ -175,7 +176,7 @@ def main() -> None:
     print(f"chosen on validation images: {best}")
     whole, finals = dataset.without_validation(), {"from the machine": [], "from random weights": []}
     for seed in range(scale.seeds):
-        other = Source("random", random_weights(begin.machine, seed), begin.posterior)
+        other = Source("random", random_weights(begin.machine, seed), False)
         for name, start in zip(finals, (begin, other)):
             finals[name].append(row(start, whole, best, scale.epochs, seed))
     for name, entries in finals.items():
@@ -194,10 +195,11 @@ def draw(choices: list[dict[str, Any]], finals: dict[str, list[dict[str, Any]]],
     curves.set(xlabel="epoch", ylabel="validation images told wrong (%)", yscale="log", title="choice of a setting")
     curves.legend(fontsize=8)
     curves.grid(alpha=0.3, which="both")
-    for number, (name, entries) in enumerate(finals.items()):
+    for number, entries in enumerate(finals.values()):
         points.plot([number] * len(entries), [100 * e["error"] for e in entries], "o", color=f"C{number}")
-    points.axhline(0.95, color="grey", linestyle=":", linewidth=1)
-    points.text(0.5, 0.95, "published 0.95", color="grey", fontsize=8, ha="center", va="bottom")
+    if title.startswith("mnist"):
+        points.axhline(PUBLISHED, color="grey", linestyle=":", linewidth=1)
+        points.text(0.5, PUBLISHED, f"published {PUBLISHED}", color="grey", fontsize=8, ha="center", va="bottom")
     points.set(xticks=range(len(finals)), xticklabels=list(finals), xlim=(-0.5, len(finals) - 0.5))
     points.set(ylabel="test images told wrong (%)", title="a point a seed")
     points.grid(alpha=0.3)

@@ -16,7 +16,7 @@ from genjax.random import bits, subkey, uniform
 ROUNDS = 3  # of mean field, behind the field of a unit that is maximised
 
 
-def through(weights: Sequence[Float[Array, "lower upper"]]) -> list[Float[Array, "pixels units"]]:
+def through(weights: Sequence[Float[Array, "_ _"]]) -> list[Float[Array, "pixels _"]]:
     """Each layer's weights to the pixels: W_1, W_1 W_2, and so on (Lee, Ekanadham and Ng 2008)."""
     return list(accumulate(weights, product))
 
@@ -46,8 +46,8 @@ def maxima(
     """The image at which `reach(model, images, layer)` is largest, for each of these units.
 
     Activation maximisation (Erhan, Bengio, Courville and Vincent 2009): among images in [0, 1] of at most this
-    euclidean norm, without which they would be half white and like no image. Steps of a tenth of it along the gradient,
-    each brought back into these bounds, from `starts` images of uniform noise, of which the best end is kept.
+    euclidean norm, without which they would be half white and like no image. From `starts` images of uniform noise,
+    steps along the gradient, each brought back into these bounds; the best end is kept.
     """
     rows = jnp.repeat(units, starts)
 
@@ -63,7 +63,7 @@ def maxima(
 
     def climb(x: Float[Array, "rows pixels"], _: None) -> tuple[Array, None]:
         slope = jax.grad(lambda x: jnp.sum(height(x)))(x)
-        return inside(x + 0.1 * norm * slope / length(slope)), None
+        return inside(x + 0.3 * norm * slope / length(slope)), None
 
     noise = uniform(bits(subkey(key, "starts"), (starts, pixels)))
     start = inside(jnp.tile(noise, (len(units), 1)))  # the same for every unit

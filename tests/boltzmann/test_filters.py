@@ -16,7 +16,7 @@ def test_filters_are_products_of_the_weights():
     first, second, third = (np.asarray(w, np.float64) for w in machine.weights)
     found = through(machine.weights)
     for weights, truth in zip(found, (first, first @ second, first @ second @ third), strict=True):
-        np.testing.assert_allclose(weights, truth, atol=1e-5)
+        np.testing.assert_allclose(weights, truth, rtol=1e-4, atol=1e-5)
 
 
 def test_an_rbms_maxima_are_its_positive_weights():
@@ -24,7 +24,7 @@ def test_an_rbms_maxima_are_its_positive_weights():
     machine = random_machine((9, 7))
     found = maxima(jax.random.key(0), machine, jnp.arange(7), 0.9, field, 1, 9)
     positive = np.maximum(np.asarray(machine.weights[0]).T, 0)
-    np.testing.assert_allclose(found, 0.9 * positive / np.linalg.norm(positive, axis=1, keepdims=True), atol=1e-4)
+    np.testing.assert_allclose(found, 0.9 * positive / np.linalg.norm(positive, axis=1, keepdims=True), atol=3e-3)
 
 
 @pytest.mark.parametrize("layer", [2, 3])
