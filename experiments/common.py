@@ -13,21 +13,28 @@ import numpy as np
 
 from genjax import data
 from genjax.algorithms.contrastive import ContrastiveConfig, ContrastiveState, contrastive
-from genjax.training import loop
+from genjax.cli.families import FAMILIES
+from genjax.cli.main import main
+from genjax.cli.run import Run, load, prepare, stages_of
+from genjax.training import loop, stages
 from genjax.training.config import split
 
 
-def options(doc: str | None, out: str, quick: str, mnist: bool = False, runs: Sequence[str] = ()) -> argparse.Namespace:
-    """`scale` (full, quick or smoke), `out` (a folder, made if it is not there), `data_dir` where MNIST is read, and
-    the folder of a trained run for each of these models (None: not named)."""
+def options(
+    doc: str | None, out: str, quick: str, mnist: bool = False, paths: dict[str, str] | None = None
+) -> argparse.Namespace:
+    """`scale` (full, quick or smoke), `out` (a folder, made if it is not there), and `data_dir` where MNIST is read.
+
+    `paths` are further options that name a file or a folder, with their help.
+    """
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     if mnist:
         parser.add_argument("--data-dir", help="where MNIST's files lie (otherwise they are fetched)")
-    for model in runs:
-        parser.add_argument(f"--{model}", type=Path, metavar="RUN", help=f"a finished run of genjax train {model}")
     parser.add_argument("--quick", dest="scale", action="store_const", const="quick", help=quick)
     parser.add_argument("--smoke", dest="scale", action="store_const", const="smoke", help="does it run?")
     parser.add_argument("--out", type=Path, default=Path("runs") / out)
+    for name, text in (paths or {}).items():
+        parser.add_argument(f"--{name}", type=Path, help=text)
     parser.set_defaults(scale="full")
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
@@ -38,6 +45,36 @@ def mnist(chosen: argparse.Namespace) -> data.Dataset:
     """MNIST with all its training images; for a smoke test the 8x8 digits."""
     found = data.load("digits") if chosen.scale == "smoke" else data.load("mnist", chosen.data_dir)
     return found.without_validation()
+
+
+def run_of(chosen: argparse.Namespace, model: str, folder: Path | None, smoke: dict[str, Any], **fields: Any) -> Run:
+    """The run in `folder`; without one, a run with these fields of its config, in a folder of the experiment's own.
+
+    One that was interrupted goes on. For a smoke test it is trained in memory, with the fields of `smoke`.
+    """
+    if folder is None and chosen.scale == "smoke":
+        family = FAMILIES[model]
+        config = family.config(**smoke)
+        prepared = prepare(config, family)
+        parts = stages_of(prepared, family, config)
+        state = stages.train(jax.random.key(config.seed), parts, prepared.training, prepared.plan)
+        return Run(Path(model), model, family, config, state, parts[-1].steps, prepared)
+    if folder is None:
+        folder = Path(chosen.out) / model
+        options: list[str] = []
+        for name, value in fields.items():
+            options += [f"--{name.replace('_', '-')}", *map(str, value if isinstance(value, tuple) else (value,))]
+        if chosen.data_dir is not None:
+            options += ["--data-dir", str(chosen.data_dir)]
+        options = ["--resume", str(folder)] if folder.exists() else ["--out", str(folder), "--no-evaluate", *options]
+        if status := main(["train", model, *options]):
+            raise SystemExit(status)
+    return load(folder, getattr(chosen, "data_dir", None))
+
+
+def with_validation(run: Run) -> data.Dataset:
+    """The images of a run with validation ones apart, also where it learned from those (of no image's label)."""
+    return data.load(run.config.dataset, run.config.data_dir, run.config.size)
 
 
 def images_alone(images: np.ndarray) -> loop.TrainingSet:

@@ -14,26 +14,20 @@ once. --quick: 200 chains, 500 sweeps. --smoke: machines trained on the 8x8 digi
 machine that is in results.jsonl, with the same run and effort, is not sampled again.
 """
 
+import argparse
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments.common import append, images_alone, learn, lines, options
-from genjax import data
-from genjax.algorithms.contrastive import ContrastiveConfig, DeepConfig
-from genjax.cli.boltzmann import DBMRun, RBMRun
+from experiments.common import append, lines, options, run_of
 from genjax.cli.coverage import copied, cover
-from genjax.cli.families import FAMILIES
-from genjax.cli.run import Run, load
 from genjax.errors import UserError
 from genjax.plots.coverage import Sampled, compared
-from genjax.training.config import part
 
-TINY = {
-    "rbm": (RBMRun(hidden=20, chains=20), ContrastiveConfig),
-    "dbm": (DBMRun(layers=(20, 10), chains=20), DeepConfig),
-}
+TINY = {"epochs": 2, "chains": 20}
+MODELS = {"rbm": TINY | {"hidden": 20}, "dbm": TINY | {"layers": (20, 10), "pretraining": 0}}  # of a smoke test
+PATHS = {model: f"a finished run of genjax train {model}, or {model}-mnist" for model in MODELS}
 
 
 class Effort(NamedTuple):
@@ -46,33 +40,24 @@ class Effort(NamedTuple):
 SCALES = {"full": Effort(1000, 10_000), "quick": Effort(200, 500), "smoke": Effort(100, 20)}
 
 
-def opened(model: str, run: Path | None, data_dir: str | None) -> Run:
-    """The run that is named, or for a smoke test a machine that is trained on the digits now, in memory."""
-    if run is not None:
-        found = load(run, data_dir)
-        if found.model != model:
-            raise UserError(f"--{model} {run} is a {found.model}; name a run of genjax train {model}.")
-        return found
-    config, kind = TINY[model]
-    state, _ = learn(part(config, kind), images_alone(data.load("digits").train), 20, 0)
-    return Run(Path(f"{model}-digits"), model, FAMILIES[model], config, state, int(state.step))
-
-
-def measured(
-    model: str, run: Path | None, effort: Effort, data_dir: str | None, out: Path
-) -> tuple[dict[str, Any], Sampled]:
+def measured(chosen: argparse.Namespace, model: str, effort: Effort) -> tuple[dict[str, Any], Sampled]:
     """The numbers of one model and what is drawn of it, from an earlier call where there was one."""
+    run = None if chosen.scale == "smoke" else getattr(chosen, model)
+    if run is None and chosen.scale != "smoke":
+        raise UserError(f"--{model} is missing; name the folder of a run.")
     asked = {"model": model, "run": str(run or "digits"), **effort._asdict()}
-    kept = out / f"{model}.npz"
-    for row in lines(out / "results.jsonl"):
+    kept = chosen.out / f"{model}.npz"
+    for row in lines(chosen.out / "results.jsonl"):
         if all(row[name] == value for name, value in asked.items()) and kept.exists():
             with np.load(kept, allow_pickle=False) as stored:
                 return row, sampled(row, stored["pixels"], stored["classes"])
-    machine = opened(model, run, data_dir)
+    machine = run_of(chosen, model, run, MODELS[model])
+    if machine.model != model:
+        raise UserError(f"--{model} {run} is a {machine.model}; name a run of genjax train {model}.")
     found = cover(machine, *effort, seed=0)
     np.savez(kept, pixels=found.sampled.pixels, classes=found.sampled.classes)
     row = asked | {"shape": list(machine.shape), **found.numbers}
-    append(out / "results.jsonl", row)
+    append(chosen.out / "results.jsonl", row)
     return row, sampled(row, found.sampled.pixels, found.sampled.classes)
 
 
@@ -87,14 +72,11 @@ def sampled(row: dict[str, Any], pixels: np.ndarray, classes: np.ndarray) -> Sam
 
 def main() -> None:
     """Both machines; print the table, write results and figure."""
-    chosen = options(__doc__, "mode-coverage", "200 chains, 500 sweeps", mnist=True, runs=tuple(TINY))
+    chosen = options(__doc__, "mode-coverage", "200 chains, 500 sweeps", mnist=True, paths=PATHS)
     effort = SCALES[chosen.scale]
     rows, drawn = [], []
-    for model in TINY:
-        run = None if chosen.scale == "smoke" else getattr(chosen, model)
-        if run is None and chosen.scale != "smoke":
-            raise UserError(f"--{model} is missing; name the folder of a run.")
-        row, picture = measured(model, run, effort, chosen.data_dir, chosen.out)
+    for model in MODELS:
+        row, picture = measured(chosen, model, effort)
         rows.append(row)
         drawn.append(picture)
     judge = rows[0]["judge_accuracy"]

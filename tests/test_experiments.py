@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 
 from experiments import (
+    course_figure,
     deep_mnist,
     early_stopping,
     epoch_speed,
+    features,
+    fine_tuning,
     grid_speed,
     mnist_rbm,
     mode_coverage,
@@ -127,3 +130,44 @@ def test_mode_coverage(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["mode_coverage", "--quick", "--out", str(tmp_path)])
     with pytest.raises(UserError, match="--rbm is missing"):
         mode_coverage.main()
+
+
+def test_course_figure(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["course_figure", "--smoke", "--out", str(tmp_path)])
+    course_figure.main()
+    rbm, dbm = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    assert (list(rbm["pixels"]), list(dbm["pixels"])) == (["layer 1"], ["layer 1", "layer 2"])
+    assert all(1 <= pixels <= 64 for line in (rbm, dbm) for pixels in line["pixels"].values())
+    assert all(0 < line["samples_apart"] < 2 for line in (rbm, dbm))
+    assert (tmp_path / "course_figure.png").stat().st_size > 5000
+    assert "samples apart" in capsys.readouterr().out
+
+
+def test_features(tmp_path, monkeypatch, capsys):
+    """A second call fits nothing."""
+    monkeypatch.setattr(sys, "argv", ["features", "--smoke", "--out", str(tmp_path)])
+    features.main()
+    monkeypatch.setattr(features, "fitted", None)
+    features.main()
+    lines = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    assert [(line["inputs"], line["split"]) for line in lines] == [
+        (inputs, split) for inputs in ("pixels", "features") for split in ("validation", "validation", "test")
+    ]
+    assert all(line["error"] < 0.2 for line in lines)
+    assert (tmp_path / "features.png").stat().st_size > 5000
+    assert "validation" in capsys.readouterr().out
+
+
+def test_fine_tuning(tmp_path, monkeypatch, capsys):
+    """A second call learns nothing."""
+    names = ("dropout, grey", "dropout, grey, slow")  # one program
+    monkeypatch.setattr(fine_tuning, "SETTINGS", {name: fine_tuning.SETTINGS[name] for name in names})
+    monkeypatch.setattr(sys, "argv", ["fine_tuning", "--smoke", "--out", str(tmp_path)])
+    fine_tuning.main()
+    monkeypatch.setattr(fine_tuning, "learn", None)
+    fine_tuning.main()
+    lines = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    assert [line["judged_on"] for line in lines] == ["validation"] * 2 + ["test"] * 4
+    assert all(0 <= line["error"] <= 1 for line in lines)
+    assert (tmp_path / "fine_tuning.png").stat().st_size > 5000
+    assert "chosen on validation images" in capsys.readouterr().out

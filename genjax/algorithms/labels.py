@@ -16,6 +16,13 @@ def labelled(machine: Machine) -> bool:
     return machine.depth > 2 and isinstance(top, Categorical) and machine.sizes[-1] == top.width
 
 
+def without_label(machine: Machine) -> Machine:
+    """The machine of the other layers alone, where the top one is a label."""
+    if not labelled(machine):
+        return machine
+    return Machine(machine.weights[:-1], machine.biases[:-1], machine.units[:-1], machine.quadratics[:-1])
+
+
 def observed(machine: Machine, batch: Batch) -> States:
     """What the data say of the machine's layers: pixels as its visible units, labels as its top layer if it has one."""
     state: list[Array | None] = [machine.units[0].of_intensities(batch.x), *[None] * (machine.depth - 1)]

@@ -51,6 +51,23 @@ def upward(key: Key[Array, ""], network: DBN, x: Float[Array, "batch visible"]) 
     return tuple(states)
 
 
+def ascent(network: DBN, x: Float[Array, "batch visible"]) -> tuple[Array, ...]:
+    """The fields of every layer above the lowest, each given the means of the one below: no draw, one pass upwards."""
+    below, found = x, []
+    for machine in (*network.recognition, network.top):
+        found.append(fields(machine, (below, None), 1))
+        below = machine.units[1].mean(found[-1], machine.quadratic(1))
+    return tuple(found)
+
+
+def as_machine(network: DBN) -> Machine:
+    """The recognition model's weights and biases as those of one machine: its pass upwards is the network's."""
+    machines = (*network.recognition, network.top)
+    units = (machines[0].units[0], *(machine.units[1] for machine in machines))
+    biases = (machines[0].biases[0], *(machine.biases[1] for machine in machines))
+    return Machine(tuple(machine.weights[0] for machine in machines), biases, units)
+
+
 def downward(
     key: Key[Array, ""], network: DBN, x: Float[Array, "batch units"], expect: bool = True
 ) -> tuple[Array, ...]:

@@ -89,17 +89,12 @@ def mean_field(
     of the old field that stays: without it the bound never falls, with it rounds do not oscillate together.
     """
     rest = attached(machine, data)
-    unknown = [layer for parity in (1, 0) for layer in machine.layers(parity) if data[layer] is None]
 
     def one(carry: tuple[Array, States, States, Array]) -> tuple[Array, States, States, Array]:
         count, old, before, _ = carry
-        now, new = list(before), list(old)
-        for layer in unknown:
-            field = jnp.broadcast_to(fields(rest, tuple(now), layer), old[layer].shape)
-            new[layer] = field + damping * (old[layer] - field)
-            now[layer] = machine.units[layer].mean(new[layer], machine.quadratic(layer))
-        moved = [jnp.max(jnp.abs(now[layer] - before[layer])) for layer in unknown]
-        return count + 1, tuple(new), tuple(now), jnp.max(jnp.stack(moved))
+        new, now = _round(machine, rest, data, old, before, damping)
+        moved = [jnp.max(jnp.abs(a - b)) for a, b, known in zip(now, before, data) if known is None]
+        return count + 1, new, now, jnp.max(jnp.stack(moved))
 
     first = recognition(machine, data)
     start = (jnp.zeros((), jnp.int32), first, means(machine, data, first), jnp.asarray(jnp.inf))
@@ -107,6 +102,27 @@ def mean_field(
         lambda carry: (carry[0] < iterations) & (carry[3] > tolerance), one, start
     )
     return Posterior(found, count, residual)
+
+
+def unrolled(machine: Machine, data: States, rounds: int) -> States:
+    """The fields of q after this many rounds from the recognition pass; unlike `mean_field`, it has a gradient."""
+    rest, fields = attached(machine, data), recognition(machine, data)
+    state = means(machine, data, fields)
+    for _ in range(rounds):
+        fields, state = _round(machine, rest, data, fields, state)
+    return fields
+
+
+def _round(
+    machine: Machine, rest: Machine, data: States, old: States, before: States, damping: float = 0.0
+) -> tuple[States, States]:
+    """New fields and means of the unknown layers, the odd ones first; `rest` is their own machine."""
+    new, now = list(old), list(before)
+    for layer in [layer for parity in (1, 0) for layer in machine.layers(parity) if data[layer] is None]:
+        field = jnp.broadcast_to(fields(rest, tuple(now), layer), old[layer].shape)
+        new[layer] = field + damping * (old[layer] - field)
+        now[layer] = machine.units[layer].mean(new[layer], machine.quadratic(layer))
+    return tuple(new), tuple(now)
 
 
 def bound(machine: Machine, data: States, fields: States) -> Float[Array, "*batch"]:

@@ -10,8 +10,10 @@ from jaxtyping import Array, Key
 
 from genjax.algorithms import updown
 from genjax.algorithms.updown import BeliefConfig, BeliefState, trained_network
-from genjax.boltzmann.dbn import DBN, downward, log_weight, upward
-from genjax.cli.boltzmann import more_sweeps
+from genjax.boltzmann import filters
+from genjax.boltzmann.dbn import DBN, ascent, downward, log_weight, upward
+from genjax.boltzmann.machine import States
+from genjax.cli.boltzmann import in_blocks, more_sweeps
 from genjax.cli.options import RunConfig
 from genjax.data import Dataset
 from genjax.errors import UserError
@@ -91,10 +93,12 @@ def _down(key: Key[Array, ""], network: DBN, x: Array) -> Array:
     return downward(key, network, x)[0]
 
 
-def dbn_sample(key: Key[Array, ""], state: BeliefState, chains: int, times: list[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Fresh chains of the top RBM, drawn downwards after each number of sweeps."""
+def dbn_sample(
+    key: Key[Array, ""], state: BeliefState, chains: int, times: list[int], start: States | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Fresh chains of the top RBM, or those given, drawn downwards after each number of sweeps."""
     network = trained_network(state)
-    here = initial_state(jax.random.fold_in(key, 0), network.top, chains)
+    here = initial_state(jax.random.fold_in(key, 0), network.top, chains) if start is None else start
     seen, done = [], 0
     for number, time in enumerate(times):
         here = more_sweeps(jax.random.fold_in(key, 2 * number + 1), network.top, here, jnp.asarray(time - done))
@@ -120,6 +124,34 @@ def dbn_arrays(state: BeliefState) -> dict[str, np.ndarray]:
     return {name: np.asarray(array) for name, array in arrays.items()}
 
 
-def dbn_filters(state: BeliefState) -> np.ndarray:
-    """The weights down to the visible layer."""
-    return np.asarray(trained_network(state).generation[0].weights[0])
+def dbn_persistent(state: BeliefState, config: BeliefConfig, chains: int) -> States:
+    """The first chains that fine-tuning kept, of the top RBM."""
+    return jax.tree.map(lambda x: x[:chains], state.chains)
+
+
+def dbn_filters(state: BeliefState) -> list[np.ndarray]:
+    """The weights down to the pixels, through the layers between."""
+    network = trained_network(state)
+    machines = (*network.generation, network.top)
+    return [np.asarray(w) for w in filters.through([machine.weights[0] for machine in machines])]
+
+
+def _reach(network: DBN, x: Array, layer: int) -> Array:
+    return ascent(network, x)[layer - 1]
+
+
+def dbn_maxima(key: Key[Array, ""], state: BeliefState, layer: int, units: np.ndarray, norm: float) -> np.ndarray:
+    """What the recognition model sees these units in most."""
+    network = trained_network(state)
+    return np.asarray(filters.maxima(key, network, jnp.asarray(units), norm, _reach, layer, network.sizes[0]))
+
+
+@jax.jit
+def _features(network: DBN, x: Array) -> Array:
+    machines = (*network.recognition, network.top)
+    return jnp.concatenate([m.units[1].mean(f, m.quadratic(1)) for m, f in zip(machines, ascent(network, x))], axis=-1)
+
+
+def dbn_features(state: BeliefState, images: np.ndarray) -> np.ndarray:
+    """Means of all hidden layers side by side, in one pass upwards."""
+    return in_blocks(_features, trained_network(state), images)

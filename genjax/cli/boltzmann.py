@@ -1,5 +1,6 @@
 """What the command line knows of restricted and deep Boltzmann machines (see `families.Family`)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,12 +10,20 @@ import numpy as np
 from jaxtyping import Array, Key
 
 from genjax.algorithms import greedy
-from genjax.algorithms.contrastive import ContrastiveConfig, ContrastiveState, DeepConfig, contrastive, trained_machine
+from genjax.algorithms.contrastive import (
+    ContrastiveConfig,
+    ContrastiveState,
+    DeepConfig,
+    LearningConfig,
+    contrastive,
+    trained_machine,
+)
 from genjax.algorithms.labels import class_log_probabilities, labelled, observed
 from genjax.algorithms.negative import chains_of
+from genjax.boltzmann import filters
 from genjax.boltzmann.arrays import to_arrays
-from genjax.boltzmann.machine import Machine, mean
-from genjax.boltzmann.mean_field import coupled
+from genjax.boltzmann.machine import Machine, States, condition, mean
+from genjax.boltzmann.mean_field import coupled, mean_field, means
 from genjax.cli.options import RunConfig
 from genjax.data import Dataset
 from genjax.errors import UserError
@@ -104,12 +113,15 @@ def rbm_evaluate(
     return judged
 
 
-def error(machine: Machine, batch: Batch, block: int = 1000) -> float:
-    """Share of labels told wrong, block by block."""
+def error(machine: Machine, batch: Batch) -> float:
+    """Share of labels told wrong."""
     guess = jax.jit(lambda machine, x: jnp.argmax(class_log_probabilities(machine, x), axis=-1))
-    visible = observed(machine, batch)[0]
-    parts = [np.asarray(guess(machine, visible[i : i + block])) for i in range(0, len(visible), block)]
-    return float(np.mean(np.concatenate(parts) != np.asarray(batch.label)))
+    return float(np.mean(in_blocks(guess, machine, observed(machine, batch)[0]) != np.asarray(batch.label)))
+
+
+def in_blocks(function: Callable[..., Array], model: Any, x: Any, block: int = 1000) -> np.ndarray:
+    """`function(model, x)`, so many rows at a time."""
+    return np.concatenate([np.asarray(function(model, x[i : i + block])) for i in range(0, len(x), block)])
 
 
 @jax.jit
@@ -121,17 +133,31 @@ def more_sweeps(key: Key[Array, ""], machine: Machine, state: Any, count: Array)
 
 
 def rbm_sample(
-    key: Key[Array, ""], state: ContrastiveState, chains: int, times: list[int]
+    key: Key[Array, ""],
+    state: ContrastiveState,
+    chains: int,
+    times: list[int],
+    start: States | None = None,
+    label: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Independent chains from fresh starting points (never from training images)."""
+    """Independent chains from fresh starting points (never from training images), or from those given."""
     machine = trained_machine(state)
-    here = initial_state(jax.random.fold_in(key, 0), machine, chains)
+    if label is not None:
+        machine = condition(machine, machine.depth - 1, machine.units[-1].encode(jnp.array([label])))
+    here = initial_state(jax.random.fold_in(key, 0), machine, chains) if start is None else start
     seen, done = [], 0
     for number, time in enumerate(times):
         here = more_sweeps(jax.random.fold_in(key, number + 1), machine, here, jnp.asarray(time - done))
         seen.append(np.asarray(machine.units[0].intensities(mean(machine, here, 0))))
         done = time
     return np.stack(seen, axis=1), np.asarray(machine.units[0].intensities(here[0]))
+
+
+def rbm_persistent(state: ContrastiveState, config: LearningConfig, chains: int) -> States | None:
+    """The first chains of the negative phase, if it has kept any."""
+    if config.negative == "cd" or state.chains is None:
+        return None
+    return jax.tree.map(lambda x: x[:chains], chains_of(state.chains))
 
 
 def rbm_reconstruct(
@@ -155,8 +181,30 @@ def state_of(machine: Machine, step: int) -> ContrastiveState:
     return ContrastiveState(machine, None, (), None, None, jnp.asarray(step, jnp.int32), {})
 
 
-def rbm_filters(state: ContrastiveState) -> np.ndarray:
-    """The weights to the visible layer; of grey levels, what they add to the expected level."""
+def rbm_filters(state: ContrastiveState) -> list[np.ndarray]:
+    """Weights to the pixels, through the layers between; of grey levels, what they add to the expected level."""
     machine = trained_machine(state)
-    weights, width = machine.weights[0], machine.units[0].width
-    return np.asarray(weights if width == 1 else machine.units[0].intensities(weights.T).T)
+    unit, found = machine.units[0], filters.through(machine.weights)
+    return [np.asarray(w if unit.width == 1 else unit.intensities(w.T).T) for w in found]
+
+
+def rbm_maxima(
+    key: Key[Array, ""], state: ContrastiveState, layer: int, units: np.ndarray, norm: float
+) -> np.ndarray | None:
+    """What mean field sees these units in most; None for grey levels, which are steps with no slope to climb."""
+    machine = trained_machine(state)
+    if machine.units[0].width > 1:
+        return None
+    return np.asarray(filters.maxima(key, machine, jnp.asarray(units), norm, filters.field, layer, machine.sizes[0]))
+
+
+@jax.jit
+def _features(machine: Machine, x: Array) -> Array:
+    data = (machine.units[0].of_intensities(x), *[None] * (machine.depth - 1))
+    hidden = means(machine, data, mean_field(machine, data).fields)[1:]
+    return jnp.concatenate(hidden[:-1] if labelled(machine) else hidden, axis=-1)
+
+
+def rbm_features(state: ContrastiveState, images: np.ndarray) -> np.ndarray:
+    """Mean-field means of all hidden layers side by side, labels on top left out."""
+    return in_blocks(_features, trained_machine(state), images)

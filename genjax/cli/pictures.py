@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
-from genjax import random
+from genjax.cli import filters, sample
 from genjax.cli.reconstruct import damage, parse_region, reconstruct
 from genjax.cli.run import Run
-from genjax.plots import curves, images
+from genjax.plots import curves
 from genjax.training.folder import read_metrics
 
 TIMES = [1, 3, 10, 30, 100, 300, 1000]
@@ -15,19 +15,21 @@ TIMES = [1, 3, 10, 30, 100, 300, 1000]
 def draw(run: Run) -> list[Path]:
     """All figures that the family has; the paths written."""
     target, name = run.folder / "figures", run.folder.name
-    shape = run.prepared.dataset.shape
+    shape = run.shape
     written = [
         curves.learning_curves(
             read_metrics(run.folder), run.family.panels, f"{name}: learning curves", summary(run), target / "curves.png"
         )
     ]
     if run.family.filters is not None:
-        title = f"{name}: filters of the strongest hidden units"
-        written.append(images.filters(run.family.filters(run.state), shape, title, target / "filters.png"))
+        written += filters.draw(run, 64, run.config.seed)
     if run.family.sample is not None:
-        pixels, _ = run.family.sample(random.key(run.config.seed, run.config.rng), run.state, 10, TIMES)
-        title = f"{name}: p(v | h) along fresh chains"
-        written.append(images.chain(pixels, TIMES, shape, title, target / "samples.png"))
+        written.append(sample.draw(run, TIMES, 10, run.config.seed, target / "samples.png")[0])
+    if sample.persistent(run, 1) is not None:
+        path = target / "samples-persistent.png"
+        written.append(sample.draw(run, TIMES, 10, run.config.seed, path, start="persistent")[0])
+    if sample.classes(run):
+        written.append(sample.draw_classes(run, TIMES[-1], 10, run.config.seed, target / "classes.png")[0])
     if run.family.reconstruct is not None:
         count = min(16, len(run.prepared.dataset.test))
         removed = damage(parse_region(f"bottom:{shape[0] // 2}"), shape, count, run.config.seed)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from matplotlib.figure import Figure
 
 Shape = tuple[int, int, int]  # height, width, channels
@@ -42,24 +42,45 @@ def chain(
     return save(figure, path)
 
 
+def strongest(weights: Float[np.ndarray, "visible hidden"], count: int) -> Int[np.ndarray, " units"]:
+    """The hidden units whose weights have the largest norm, largest first."""
+    return np.argsort(-np.linalg.norm(weights, axis=0))[:count]
+
+
+def own_scale(weights: Float[np.ndarray, "visible units"]) -> Float[np.ndarray, "units visible"]:
+    """Each unit's weights over their largest magnitude, a row a unit."""
+    return (weights / np.maximum(np.abs(weights).max(0), 1e-12)).T
+
+
 def filters(
     weights: Float[np.ndarray, "visible hidden"], shape: Shape, title: str, path: Path, count: int = 64
 ) -> Path:
     """Weights of the hidden units with the largest norm, each on its own scale around zero."""
-    strongest = np.argsort(-np.linalg.norm(weights, axis=0))[:count]
-    chosen = weights[:, strongest].T
-    chosen = chosen / np.maximum(np.abs(chosen).max(1, keepdims=True), 1e-12)
+    chosen = own_scale(weights[:, strongest(weights, count)])
     colour = shape[2] > 1
-    columns = int(np.ceil(np.sqrt(len(chosen))))
     figure = Figure(figsize=(7, 7))
     axes = figure.subplots()
-    sheet = tile(chosen, shape, columns, border=0.0)
+    sheet = tile(chosen, shape, square(len(chosen)), border=0.0)
     picture = axes.imshow((sheet + 1) / 2 if colour else sheet, cmap="RdBu_r", vmin=-1, vmax=1)
     axes.set(
         xticks=[], yticks=[], title=title, xlabel=f"the {len(chosen)} strongest of {weights.shape[1]} hidden units"
     )
     if not colour:
         figure.colorbar(picture, ax=axes, shrink=0.8, label="weight / largest weight of the unit")
+    return save(figure, path)
+
+
+def square(count: int) -> int:
+    """Columns of a sheet of so many images that is about as wide as high."""
+    return int(np.ceil(np.sqrt(count)))
+
+
+def sheet(images: Float[np.ndarray, "n pixels"], shape: Shape, title: str, caption: str, path: Path) -> Path:
+    """Images in [0, 1] in a square."""
+    figure = Figure(figsize=(7, 7))
+    axes = figure.subplots()
+    axes.imshow(tile(images, shape, square(len(images))), cmap="gray", vmin=0, vmax=1)
+    axes.set(xticks=[], yticks=[], title=title, xlabel=caption)
     return save(figure, path)
 
 

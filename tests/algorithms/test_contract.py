@@ -9,6 +9,7 @@ import pytest
 
 from genjax.algorithms import greedy
 from genjax.algorithms.contrastive import ContrastiveConfig, DeepConfig, contrastive
+from genjax.algorithms.discriminative import DiscriminativeConfig, discriminative
 from genjax.algorithms.recommender import RecommenderConfig, recommender
 from genjax.evaluation.classifier import ClassifierConfig, classifier
 from genjax.training import loop
@@ -37,6 +38,7 @@ CASES = {
     "second layer": (second_layer, ContrastiveConfig(hidden=8, chains=7)),
     "recommender": (recommender, RecommenderConfig(hidden=5, conditional="rated")),
     "recommender, cd": (recommender, RecommenderConfig(hidden=5, objective="cd", k_end=3, average=0.0)),
+    "fine-tuning": (discriminative, DiscriminativeConfig(layers=(5, 4, 3), classes=3)),
     "classifier": (classifier, ClassifierConfig(shape=(3, 4, 1), classes=3)),
 }
 

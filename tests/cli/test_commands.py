@@ -36,7 +36,7 @@ def test_a_run_folder_holds_everything(trained):
     assert all(wanted <= set(line) for line in lines)
     assert lines[-1]["step"] == 48
     pictures = {p.name for p in (trained / "figures").glob("*.png")}
-    assert {"curves.png", "filters.png", "samples.png", "reconstructions.png"} <= pictures
+    assert {"curves.png", "filters-1.png", "samples.png", "reconstructions.png"} <= pictures
     assert all(p.stat().st_size > TOO_SMALL_FOR_A_PICTURE for p in (trained / "figures").glob("*.png"))
 
 

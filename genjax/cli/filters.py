@@ -1,0 +1,68 @@
+"""`genjax filters RUN`: what the units of every layer stand for, as pictures."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import tyro
+from jaxtyping import Array, Key
+
+from genjax import random
+from genjax.cli.options import parse, positive
+from genjax.cli.run import Run, load
+from genjax.errors import UserError
+from genjax.plots import images
+
+
+@dataclass(frozen=True)
+class Options:
+    """Picture the strongest units of every layer: their weights to the pixels (those of higher layers through the
+    layers between), and from the second layer on the images that drive them most, found by gradient ascent."""
+
+    run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """The run's folder, or the name of a machine that comes with genjax."""
+    units: int = 64
+    """How many of each layer."""
+    seed: int = 0
+    """Of the images from which gradient ascent starts."""
+    json: bool = False
+    """Print one JSON object."""
+
+
+def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
+    """Run `genjax filters`."""
+    options = parse(Options, arguments, "genjax filters")
+    positive(options, "units")
+    run = load(Path(options.run))
+    if run.family.filters is None:
+        raise UserError(f"A {run.model} has no filters to picture.")
+    written = [str(path) for path in draw(run, options.units, options.seed)]
+    return {"figures": written}, "\n".join(written)
+
+
+def draw(run: Run, count: int, seed: int) -> list[Path]:
+    """filters-1.png, filters-2.png, maxima-2.png, ... of the `count` strongest units of each layer; the paths."""
+    assert run.family.filters is not None
+    key = random.key(seed, run.config.rng)
+    target, name, shape = run.folder / "figures", run.folder.name, run.shape
+    written = []
+    for layer, weights in enumerate(run.family.filters(run.state), 1):
+        title = f"{name}: weights of layer {layer}" + (", through the layers below" if layer > 1 else "")
+        written.append(images.filters(weights, shape, title, target / f"filters-{layer}.png", count))
+        if layer == 1 or run.family.maxima is None:
+            continue
+        units = images.strongest(weights, count)
+        found = run.family.maxima(key, run.state, layer, units, brightness(run, key))
+        if found is not None:
+            title = f"{name}: images that drive units of layer {layer} most"
+            caption = f"the same {len(units)} units as in filters-{layer}.png; no brighter than samples are"
+            written.append(images.sheet(found, shape, title, caption, target / f"maxima-{layer}.png"))
+    return written
+
+
+def brightness(run: Run, key: Key[Array, ""]) -> float:
+    """The mean euclidean norm of the model's own expected images, which no image that drives a unit may exceed."""
+    assert run.family.sample is not None
+    pixels, _ = run.family.sample(key, run.state, 100, [100])
+    return float(np.linalg.norm(pixels[:, 0], axis=-1).mean())
