@@ -117,15 +117,13 @@ def elbo(key: Key[Array, ""], model: LatentModel, seen: Seen) -> tuple[Float[Arr
 
 
 def iwae(key: Key[Array, ""], model: LatentModel, seen: Seen) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    """What is raised, and the same with beta = 1; mean over the batch, nats an image (Burda et al. 2016, equation 8)."""
+    """What is raised, and the same with beta = 1; mean over the batch, nats an image (Burda et al., equation 8)."""
     z, layers = draw(key, model, seen.x, seen.given, seen.draws)
     parts = terms(model, seen.x, z, layers, seen.given)
     return jnp.mean(log_mean(log_weights(parts, seen.beta))), jnp.mean(log_mean(log_weights(parts)))
 
 
-def doubly_reparameterised(
-    key: Key[Array, ""], model: LatentModel, seen: Seen
-) -> tuple[LatentModel, Float[Array, ""]]:
+def doubly_reparameterised(key: Key[Array, ""], model: LatentModel, seen: Seen) -> tuple[LatentModel, Float[Array, ""]]:
     """The gradient of `iwae`, the encoder's part by way of the latents alone, each weighted by its share squared.
 
     Its expectation is that of the plain gradient; its variance does not swamp it as the draws become many (Tucker,

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from genjax.algorithms.vae import VAEConfig, elbo, iwae, Seen, uphill, vae
+from genjax.algorithms.vae import Seen, VAEConfig, elbo, iwae, uphill, vae
 from genjax.likelihood.importance import importance, total
 from genjax.networks.latent import Architecture, LatentModel, latent_model, log_weight
 from genjax.training import loop
@@ -42,10 +43,10 @@ def linear(astray: float = 0.0) -> tuple[LatentModel, Batch, np.ndarray]:
     return one, Batch(jnp.asarray(x, jnp.float32), jnp.zeros(50, jnp.int32)), truth
 
 
-@pytest.mark.parametrize("draws", [1, 3, 50])
+@pytest.mark.parametrize("draws", [1, 30])
 def test_with_the_exact_posterior_every_bound_is_the_likelihood(draws):
     model, batch, truth = linear()
-    found = importance(jax.random.key(0), model, batch, log_weight, draws, block=20, at_once=7)
+    found = importance(jax.random.key(0), model, batch, log_weight, draws, block=25, at_once=7)
     np.testing.assert_allclose(found.estimates, truth, atol=1e-4)
     np.testing.assert_allclose(found.bounds, truth, atol=1e-4)
     seen = Seen(batch.x, jnp.zeros((50, 0)), draws, jnp.ones(()))
@@ -63,20 +64,17 @@ def test_with_another_encoder_many_draws_meet_the_likelihood():
 
 
 def test_bounds_are_ordered():
-    """ELBO, IWAE of 5 and of 25 draws, many draws: each apart from the next by more than its error."""
+    """ELBO, IWAE of 5 and of 25 draws, the likelihood: each apart from the next by more than its error."""
     model, batch, truth = linear(astray=0.5)
-    means, errors = [], []
-    for draws, repeats in ((1, 500), (5, 500), (25, 500)):
+    keys = jax.random.split(jax.random.key(1), 500)
+
+    def mean_of(bound: Callable, draws: int) -> tuple[float, float]:
         seen = Seen(batch.x, jnp.zeros((50, 0)), draws, jnp.ones(()))
-        keys = jax.random.split(jax.random.key(draws), repeats)
-        values = np.asarray(jax.jit(jax.vmap(lambda key: iwae(key, model, seen)[1]))(keys), np.float64)
-        means.append(values.mean())
-        errors.append(values.std() / math.sqrt(repeats))
-    seen = Seen(batch.x, jnp.zeros((50, 0)), 1, jnp.ones(()))
-    values = np.asarray(jax.vmap(lambda key: elbo(key, model, seen)[1])(jax.random.split(jax.random.key(0), 500)))
-    assert abs(values.mean() - means[0]) < 5.5 * (values.std() / math.sqrt(500) + errors[0])
-    gaps = np.diff([*means, truth.mean()])
-    assert (gaps > 5.5 * np.add(errors, [*errors[1:], 0.0])).all()
+        values = np.asarray(jax.jit(jax.vmap(lambda key: bound(key, model, seen)[1]))(keys), np.float64)
+        return values.mean(), values.std() / math.sqrt(len(values))
+
+    means, errors = zip(mean_of(elbo, 1), mean_of(iwae, 5), mean_of(iwae, 25), (truth.mean(), 0.0))
+    assert (np.diff(means) > 5.5 * np.add(errors[:-1], errors[1:])).all()
 
 
 def test_both_gradients_of_the_bound_have_one_mean_and_the_doubly_reparameterised_less_noise():
@@ -118,6 +116,5 @@ def test_learning_finds_the_likelihood_of_linear_data():
     state = loop.initial(jax.random.key(0), algorithm, data, plan, hyper)
     seen = []
     loop.train(jax.random.key(0), algorithm, data, plan, state, 3000, 0, [lambda chunk: seen.append(chunk.metrics)])
-    batch = Batch(data.images, data.labels)
     assert seen[-1]["bound"] == pytest.approx(best, abs=0.05)
     assert seen[0]["beta"] < seen[-1]["beta"] == 1
