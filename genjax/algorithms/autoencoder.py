@@ -59,11 +59,6 @@ class AutoencoderConfig:
     average: float = 0.2
     """Share of the run, at its end, over which the parameters are averaged (0: none)."""
 
-    @property
-    def pixels(self) -> PixelName:
-        """What an output says of a pixel."""
-        return "gaussian" if self.error == "squared" else "bernoulli"
-
 
 class AutoencoderState(NamedTuple):
     """What training carries from step to step."""
@@ -118,13 +113,14 @@ def pair_loss(key: Key[Array, ""], model: StackModel, lesson: Lesson, kind: Pixe
     below = jax.lax.stop_gradient(model.encode(lesson.batch.x, 0, number))
     code = model.encode(corrupted(key, below, lesson.how, lesson.level), number, number + 1)
     again = model.decode(code, number, number + 1)
-    return jnp.mean(jnp.sum(pixel_errors(kind if number == 0 else "gaussian", again, below), axis=-1))
+    kind = model.of.pixels if number == 0 else "gaussian"
+    return jnp.mean(jnp.sum(pixel_errors(kind, again, below), axis=-1))
 
 
-def whole_loss(key: Key[Array, ""], model: StackModel, lesson: Lesson, kind: PixelName) -> Float[Array, ""]:
+def whole_loss(key: Key[Array, ""], model: StackModel, lesson: Lesson) -> Float[Array, ""]:
     """Of all pairs together: an image's error, summed over its pixels."""
     code = model.encode(corrupted(key, lesson.batch.x, lesson.how, lesson.level))
-    return jnp.mean(jnp.sum(pixel_errors(kind, model.decode(code), lesson.batch.x), axis=-1))
+    return jnp.mean(jnp.sum(pixel_errors(model.of.pixels, model.decode(code), lesson.batch.x), axis=-1))
 
 
 def label_loss(key: Key[Array, ""], model: StackModel, lesson: Lesson, frozen: bool) -> Float[Array, ""]:
@@ -152,10 +148,10 @@ def autoencoder(
 
     def objective(key: Key[Array, ""], model: StackModel, lesson: Lesson) -> Float[Array, ""]:
         if pair is not None and pair < model.of.depth:
-            return pair_loss(key, model, lesson, config.pixels, pair)
+            return pair_loss(key, model, lesson, pair)
         if classes:
             return label_loss(key, model, lesson, pair is not None)
-        return whole_loss(key, model, lesson, config.pixels)
+        return whole_loss(key, model, lesson)
 
     def init(key: Key[Array, ""], example: Example, hyper: Hyper) -> AutoencoderState:
         of = Stack(
@@ -164,6 +160,7 @@ def autoencoder(
             channels=config.channels,
             activation=config.activation,
             linear_code=config.linear_code,
+            pixels="gaussian" if config.error == "squared" else "bernoulli",
             classes=classes,
         )
         return begun(stack_model(key, of), config, hyper)
@@ -191,8 +188,8 @@ def autoencoder(
 
     def observe(key: Key[Array, ""], state: AutoencoderState, train: Batch, held_out: Batch | None) -> Metrics:
         model = trained_model(state)
-        metrics = view(model, train, config.pixels, "")
-        return metrics if held_out is None else metrics | view(model, held_out, config.pixels, "held_out_")
+        metrics = view(model, train, "")
+        return metrics if held_out is None else metrics | view(model, held_out, "held_out_")
 
     return Algorithm(init, step, observe)
 
@@ -215,9 +212,9 @@ def decayed(model: StackModel, pair: int | None) -> Any:
     return jax.tree_util.tree_map_with_path(learns, model)
 
 
-def view(model: StackModel, batch: Batch, kind: PixelName, prefix: str) -> Metrics:
+def view(model: StackModel, batch: Batch, prefix: str = "") -> Metrics:
     """The squared error a pixel; of binary pixels also nats an image, of a classifier the share of wrong labels."""
-    code = model.encode(batch.x)
+    code, kind = model.encode(batch.x), model.of.pixels
     outputs = model.decode(code)
     metrics = {prefix + "reconstruction_error": jnp.mean((pixels.mean(kind, outputs) - batch.x) ** 2)}
     if kind == "bernoulli":

@@ -35,7 +35,7 @@ class VAEConfig:
 
     latents: tuple[int, ...] = (50,)
     """Units of each stochastic layer, the one next to the image first."""
-    hidden: tuple[int, ...] = (200, 200)
+    layers: tuple[int, ...] = (200, 200)
     """Units of the dense layers between the image and the first stochastic layer."""
     between: tuple[int, ...] = (100, 100)
     """Units of the dense layers between two stochastic layers."""
@@ -170,7 +170,7 @@ def vae(config: VAEConfig, shape: Shape | None = None, classes: int = 0, axis_na
         of = Architecture(
             shape=shape or (1, example.mean.shape[0], 1),
             latents=config.latents,
-            hidden=config.hidden,
+            layers=config.layers,
             between=config.between,
             channels=config.channels,
             activation=config.activation,

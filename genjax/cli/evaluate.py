@@ -37,6 +37,8 @@ class Options:
     """From the data's base rates to the machine: straight, or through machines of averaged moments."""
     schedule: Schedule = "sine"
     """Where the temperatures stand: denser near 1, or (adapted) where a pilot run finds that they are needed."""
+    draws: int | None = None
+    """Importance samples an image, of variational autoencoders (by default 5,000)."""
     seed: int = 0
     """Of the estimate."""
     json: bool = False
@@ -47,9 +49,13 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     """Run `genjax evaluate`."""
     options = parse(Options, arguments, "genjax evaluate")
     at_least(options, 2, "temperatures", "chains")
-    positive(options, "precision")
+    positive(options, "precision", "draws")
     run = load(Path(options.run))
-    names = ("temperatures", "chains", "precision", "path", "schedule")
+    names = ["temperatures", "chains", "precision", "path", "schedule"]
+    if options.draws is not None:
+        if not run.family.importance:
+            raise UserError(f"--draws {options.draws}: a {run.model} is not judged by such; leave it out.")
+        names.append("draws")
     judged = judge(run, options.seed, **{name: getattr(options, name) for name in names})
     return judged, "\n".join(sentences(judged, run.family))
 

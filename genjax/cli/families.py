@@ -5,12 +5,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from genjax.cli import belief, boltzmann, recommending
+from genjax.cli import autoencoding, belief, boltzmann, recommending
 from genjax.cli.options import RunConfig
 from genjax.data import Dataset
 from genjax.plots.curves import BOLTZMANN, Panel
 from genjax.training.stages import Stage
-from genjax.typing import Algorithm, Hyper
+from genjax.typing import Algorithm, Batch, Hyper
 
 
 class Family(NamedTuple):
@@ -30,6 +30,8 @@ class Family(NamedTuple):
     - `sentences(evaluation)`: what a person reads of it; None where it is a likelihood.
     - `recommend(state, dataset, user, top)`: items with expected ratings.
     - `stages(config, steps_per_epoch)`: of a model that is trained in several, in place of `algorithm`.
+    - `settle(config, dataset)`: what images and labels settle of either (keyword arguments).
+    - `latent(state, train)`: the space of its codes.
     """
 
     config: type[RunConfig]
@@ -44,10 +46,44 @@ class Family(NamedTuple):
     prepare: Callable[[Any], tuple[Any, ...]] | None = None
     sentences: Callable[[dict[str, Any]], list[str]] | None = None
     recommend: Callable[..., list[dict[str, Any]]] | None = None
-    stages: Callable[[Any, int], tuple[Stage, ...]] | None = None
+    stages: Callable[..., tuple[Stage, ...]] | None = None
+    settle: Callable[[Any, Dataset], dict[str, Any]] | None = None
+    latent: Callable[[Any, Batch], autoencoding.LatentSpace] | None = None
+    independent: bool = False  # whether it samples without chains
+    importance: bool = False  # whether its likelihood is importance-sampled, with so many draws
     examples: str = "images"  # what one row of its data is
 
 
+VAE = Family(
+    config=autoencoding.VAERun,
+    algorithm=autoencoding.vae_algorithm,
+    evaluate=autoencoding.vae_evaluate,
+    sample=autoencoding.vae_sample,
+    reconstruct=autoencoding.vae_reconstruct,
+    arrays=autoencoding.vae_arrays,
+    filters=None,
+    panels=autoencoding.VAE_PANELS,
+    check=autoencoding.vae_check,
+    sentences=autoencoding.vae_sentences,
+    settle=autoencoding.shape_of,
+    latent=autoencoding.vae_space,
+    independent=True,
+    importance=True,
+)
+AE = Family(
+    config=autoencoding.AERun,
+    algorithm=autoencoding.ae_algorithm,
+    evaluate=autoencoding.ae_evaluate,
+    sample=None,
+    reconstruct=autoencoding.ae_reconstruct,
+    arrays=autoencoding.ae_arrays,
+    filters=autoencoding.ae_filters,
+    panels=autoencoding.AUTOENCODER_PANELS,
+    check=autoencoding.ae_check,
+    sentences=autoencoding.ae_sentences,
+    settle=autoencoding.shape_of,
+    latent=autoencoding.ae_space,
+)
 FAMILIES = {
     "rbm": Family(
         config=boltzmann.RBMRun,
@@ -98,5 +134,16 @@ FAMILIES = {
         sentences=recommending.recommender_sentences,
         recommend=recommending.recommend,
         examples="users",
+    ),
+    "vae": VAE,
+    "iwae": VAE._replace(config=autoencoding.IWAERun),
+    "cvae": VAE._replace(config=autoencoding.CVAERun, settle=autoencoding.shape_and_classes),
+    "ae": AE,
+    "dae": AE._replace(config=autoencoding.DAERun),
+    "sae": AE._replace(
+        config=autoencoding.SAERun,
+        algorithm=None,
+        stages=autoencoding.sae_stages,
+        settle=autoencoding.sae_settled,
     ),
 }

@@ -19,6 +19,7 @@ COMMANDS = {
     "evaluate": ("evaluate", "log-likelihoods of a run, with their intervals"),
     "sample": ("sample", "draw along fresh chains"),
     "reconstruct": ("reconstruct", "fill in removed pixels, measured against the truth"),
+    "latent": ("latent", "pictures of an autoencoder's latent space"),
     "recommend": ("recommend", "the items that a user would like best"),
     "export": ("export", "the parameters as plain arrays"),
     "data": ("datasets", "the known datasets"),

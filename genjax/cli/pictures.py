@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 
 from genjax import random
+from genjax.cli import latent
 from genjax.cli.reconstruct import damage, parse_region, reconstruct
 from genjax.cli.run import Run
 from genjax.plots import curves, images
+from genjax.plots import latent as latent_plots
 from genjax.training.folder import read_metrics
 
 TIMES = [1, 3, 10, 30, 100, 300, 1000]
@@ -24,7 +26,11 @@ def draw(run: Run) -> list[Path]:
     if run.family.filters is not None:
         title = f"{name}: filters of the strongest hidden units"
         written.append(images.filters(run.family.filters(run.state), shape, title, target / "filters.png"))
-    if run.family.sample is not None:
+    if run.family.sample is not None and run.family.independent:
+        pixels, _ = run.family.sample(random.key(run.config.seed, run.config.rng), run.state, 100, [1])
+        title = f"{name}: expected pixels of independent draws"
+        written.append(latent_plots.sheet(pixels[:, 0], shape, 10, title, target / "samples.png"))
+    elif run.family.sample is not None:
         pixels, _ = run.family.sample(random.key(run.config.seed, run.config.rng), run.state, 10, TIMES)
         title = f"{name}: p(v | h) along fresh chains"
         written.append(images.chain(pixels, TIMES, shape, title, target / "samples.png"))
@@ -32,6 +38,8 @@ def draw(run: Run) -> list[Path]:
         count = min(16, len(run.prepared.dataset.test))
         removed = damage(parse_region(f"bottom:{shape[0] // 2}"), shape, count, run.config.seed)
         written.append(reconstruct(run, removed, 400, run.config.seed, target / "reconstructions.png")[1])
+    if run.family.latent is not None:
+        written += latent.draw(run, latent.Options(run=str(run.folder)))[0]
     return written
 
 

@@ -12,7 +12,7 @@ from genjax.cli.export import write_arrays
 from genjax.cli.options import parse, positive
 from genjax.cli.run import load
 from genjax.errors import UserError
-from genjax.plots import images
+from genjax.plots import images, latent
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,9 @@ class Options:
     run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """The run's folder."""
     sweeps: int = 1000
-    """Gibbs sweeps from fresh starting points."""
+    """Gibbs sweeps from fresh starting points (models that draw independently have none)."""
     chains: int = 10
-    """Independent chains."""
+    """Independent chains, or draws."""
     seed: int = 0
     """Of the chains."""
     out: str | None = None
@@ -47,15 +47,18 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     run = load(Path(options.run))
     if run.family.sample is None:
         raise UserError(f"A {run.model} does not sample.")
-    when = times(options.sweeps)
+    when = [1] if run.family.independent else times(options.sweeps)
     pixels, last = run.family.sample(random.key(options.seed, run.config.rng), run.state, options.chains, when)
-    title = f"{run.folder.name}: p(v | h) along fresh chains"
-    path = run.folder / "figures" / f"samples-{options.sweeps}.png"
-    images.chain(pixels[:20], when, run.prepared.dataset.shape, title, path)
+    shape, name = run.prepared.dataset.shape, run.folder.name
+    if run.family.independent:
+        path, said = run.folder / "figures" / f"samples-{options.chains}.png", f"{options.chains} draws"
+        latent.sheet(pixels[:400, -1], shape, 10, f"{name}: expected pixels of independent draws", path)
+    else:
+        path = run.folder / "figures" / f"samples-{options.sweeps}.png"
+        said = f"{options.chains} chains, {options.sweeps} sweeps"
+        images.chain(pixels[:20], when, shape, f"{name}: p(v | h) along fresh chains", path)
     result: dict[str, Any] = {"chains": options.chains, "sweeps": options.sweeps, "figure": str(path)}
     if options.out is not None:
         arrays = {"samples": last.astype(np.float32), "means": pixels[:, -1]}
         result["out"] = str(write_arrays(Path(options.out), arrays, "--out", options.overwrite))
-    return result, f"{options.chains} chains, {options.sweeps} sweeps: {path}" + (
-        f"\n{options.out}" if options.out else ""
-    )
+    return result, f"{said}: {path}" + (f"\n{options.out}" if options.out else "")

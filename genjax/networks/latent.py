@@ -35,7 +35,7 @@ class Architecture:
 
     shape: Shape
     latents: tuple[int, ...] = (50,)
-    hidden: tuple[int, ...] = (200, 200)  # between the image and the first stochastic layer
+    layers: tuple[int, ...] = (200, 200)  # between the image and the first stochastic layer
     between: tuple[int, ...] = (100, 100)  # between stochastic layers
     channels: tuple[int, ...] = ()  # of convolutions next to the image
     activation: ActivationName = "tanh"
@@ -51,7 +51,7 @@ class Recognition(nn.Module):
     def setup(self) -> None:
         a, act = self.of, activation(self.of.activation)
         first, *others = a.latents
-        self.lowest = Encoder(a.shape, (*a.hidden, 2 * first), a.channels, act)
+        self.lowest = Encoder(a.shape, (*a.layers, 2 * first), a.channels, act)
         self.upper = [MLP((*a.between, 2 * size), act) for size in others]
 
     def layer(self, number: int, below: Array, given: Array) -> Gaussian:
@@ -73,7 +73,7 @@ class Generation(nn.Module):
     def setup(self) -> None:
         a, act = self.of, activation(self.of.activation)
         self.lower = [MLP((*reversed(a.between), 2 * size), act) for size in a.latents[:-1]]
-        self.image = Decoder(a.shape, tuple(reversed(a.hidden)), a.channels, act)
+        self.image = Decoder(a.shape, tuple(reversed(a.layers)), a.channels, act)
         self.deviation = self.param("log_deviation", nn.initializers.zeros, ())
 
     def layer(self, number: int, above: Array, given: Array) -> Gaussian:

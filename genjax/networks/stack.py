@@ -15,6 +15,7 @@ from jaxtyping import Array, Float, Key, PyTree
 
 from genjax.networks.backbones import ActivationName, Shape, activation
 from genjax.networks.conv import Conv, ConvTranspose
+from genjax.networks.pixels import PixelName
 from genjax.random import subkey
 
 
@@ -47,8 +48,8 @@ class ConvDown(nn.Module):
 class Stack(nn.Module):
     """Convolutional pairs of these channels (none: no such), then dense pairs of these sizes, the last being the code.
 
-    Every layer is followed by the activation, but the lowest on its way down, and the code where `linear_code`. With
-    `classes`, logits are read from the code.
+    Every layer is followed by the activation, but the lowest on its way down, whose outputs are those of `pixels` (see
+    `networks.pixels`), and the code where it is linear. With `classes`, logits are read from the code.
     """
 
     shape: Shape
@@ -56,6 +57,7 @@ class Stack(nn.Module):
     channels: tuple[int, ...] = ()
     activation: ActivationName = "relu"
     linear_code: bool = True
+    pixels: PixelName = "gaussian"
     classes: int = 0
 
     def setup(self) -> None:
@@ -86,7 +88,7 @@ class Stack(nn.Module):
         return x
 
     def decode(self, code: Float[Array, "*batch upper"], first: int, end: int) -> Float[Array, "*batch lower"]:
-        """Through the same pairs downwards; the pixels' outputs (see `networks.pixels`) where `first` is 0."""
+        """Through the same pairs downwards, to the pixels' outputs where `first` is 0."""
         for number in reversed(range(first, end)):
             code = self.down[number](code)
             if number:

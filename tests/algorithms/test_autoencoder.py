@@ -25,7 +25,7 @@ def test_a_linear_autoencoder_finds_the_principal_components():
     algorithm, seen = autoencoder(static), []
     state = loop.initial(jax.random.key(0), algorithm, training, plan, hyper)
     state = loop.train(jax.random.key(0), algorithm, training, plan, state, 1500, 0, [seen.append])
-    error = view(trained_model(state), Batch(training.images, training.labels), "gaussian", "")["reconstruction_error"]
+    error = view(trained_model(state), Batch(training.images, training.labels))["reconstruction_error"]
     assert float(error) == pytest.approx(least, rel=0.01)
     assert float(error) > least * (1 - 1e-4)
 
@@ -62,7 +62,7 @@ def test_a_stack_learns_pair_by_pair_then_its_softmax_layer_then_together(channe
         state = begin(key, stage, training, plan, state)
         before = jax.tree.map(np.asarray, state.parameters["params"])
         state = loop.train(key_of(key, stage), stage.algorithm, training, plan, state, stage.steps)
-        scores[stage.name] = view(trained_model(state), test, "gaussian", "")
+        scores[stage.name] = view(trained_model(state), test)
         after = state.parameters["params"]
         moved[stage.name] = {name for name in before if not np.array_equal(*map(flat, (before[name], after[name])))}
     for number, name in enumerate(wanted):

@@ -25,7 +25,7 @@ def second_layer(config: ContrastiveConfig, axis_name: str | None = None) -> Alg
     return greedy.on_top(config, (1, 2), ((split(below, 1)[0], (2, 1)),), axis_name)
 
 
-SMALL = {"hidden": (6,), "between": (4,), "latents": (3, 2)}
+SMALL = {"layers": (6,), "between": (4,), "latents": (3, 2)}
 CASES = {
     "pcd": (contrastive, ContrastiveConfig(hidden=5, chains=7)),
     "cd": (contrastive, ContrastiveConfig(hidden=5, negative="cd", k=2, average=0.5, schedule="constant")),

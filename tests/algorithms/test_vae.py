@@ -28,7 +28,7 @@ def linear(astray: float = 0.0) -> tuple[LatentModel, Batch, np.ndarray]:
     b, x = rng.normal(size=PIXELS), rng.normal(size=(50, PIXELS))
     variance = 1 / (1 + (columns**2).sum(0) / DEVIATION**2)
     up = columns * variance / DEVIATION**2
-    of = Architecture(shape=(1, PIXELS, 1), latents=(LATENTS,), hidden=(), pixels="gaussian")
+    of = Architecture(shape=(1, PIXELS, 1), latents=(LATENTS,), layers=(), pixels="gaussian")
     kernel = np.concatenate([up, np.zeros_like(up)], 1)
     bias = np.concatenate([-b @ up + astray, np.log(variance) + astray])
     model = latent_model(jax.random.key(0), of)
@@ -110,7 +110,7 @@ def test_learning_finds_the_likelihood_of_linear_data():
     best = -0.5 * (8 * math.log(2 * math.pi) + np.log(values[:2]).sum() + 6 * math.log(noise) + 8)
     data = loop.TrainingSet(jnp.asarray(images), jnp.zeros(2000, jnp.int32), None)
     plan = loop.plan(2000, 100, "none")
-    config = VAEConfig(latents=(2,), hidden=(), pixels="gaussian", learning_rate=0.03, warm_up=0.1)
+    config = VAEConfig(latents=(2,), layers=(), pixels="gaussian", learning_rate=0.03, warm_up=0.1)
     static, hyper = split(config, 3000)
     algorithm = vae(static)
     state = loop.initial(jax.random.key(0), algorithm, data, plan, hyper)

@@ -34,7 +34,7 @@ def test_the_divergence_is_that_of_monte_carlo():
 
 def test_the_divergence_of_two_layers_is_that_of_monte_carlo():
     """Analytic on top and drawn below: the same mean as all drawn, and less noise."""
-    of = Architecture(shape=(1, 5, 1), latents=(3, 2), hidden=(4,), between=(4,))
+    of = Architecture(shape=(1, 5, 1), latents=(3, 2), layers=(4,), between=(4,))
     model = jax.tree.map(lambda leaf: leaf + 0.3, latent_model(jax.random.key(0), of))
     x, given = jnp.ones((1, 5)), jnp.zeros((1, 0))
     z, layers = draw(jax.random.key(1), model, x, given, 20_000)

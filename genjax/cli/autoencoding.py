@@ -1,0 +1,368 @@
+"""What the command line knows of variational and other autoencoders (see `families.Family`)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax.traverse_util import flatten_dict
+from jaxtyping import Array, Float, Key
+from tyro.conf import Fixed, Suppress
+
+from genjax.algorithms import autoencoder
+from genjax.algorithms.autoencoder import AutoencoderConfig, AutoencoderState, Corruption, view
+from genjax.algorithms.vae import VAEConfig, VAEState, trained_model, vae
+from genjax.cli.options import RunConfig
+from genjax.data import Dataset
+from genjax.data.binarisation import Binarisation
+from genjax.errors import UserError
+from genjax.likelihood import latent
+from genjax.networks import pixels
+from genjax.networks.latent import LatentModel, codes, condition, decoded, downward
+from genjax.networks.stack import StackModel
+from genjax.plots.curves import Panel
+from genjax.random import normal, subkey
+from genjax.sampling.imputation import impute
+from genjax.training.config import part, split
+from genjax.training.stages import Stage
+from genjax.typing import Algorithm, Batch, Hyper
+
+BLOCK = 500  # images that are encoded or decoded at once
+
+VAE_PANELS = (
+    Panel("ELBO (nats an image)", {"elbo": "training", "held_out_elbo": "validation"}),
+    Panel("bound of the batch (nats an image)", {"bound": "training"}),
+    Panel("E log p(x | z) (nats an image)", {"reconstruction": "training", "held_out_reconstruction": "validation"}),
+    Panel("divergence from the prior (nats)", {"divergence": "training", "held_out_divergence": "validation"}),
+    Panel("free-energy gap, validation - training (nats)", {"free_energy_gap": "gap"}),
+    Panel("norm of the gradient", {"gradient_norm": "training"}),
+    Panel("weight of the divergence", {"beta": "beta"}),
+    Panel("learning rate", {"learning_rate": "rate"}),
+)
+AUTOENCODER_PANELS = (
+    Panel("labels told wrong (share)", {"error": "training", "held_out_error": "validation"}),
+    Panel(
+        "reconstruction error (squared, a pixel)",
+        {"reconstruction_error": "training", "held_out_reconstruction_error": "validation"},
+    ),
+    Panel("cross-entropy (nats an image)", {"cross_entropy": "training", "held_out_cross_entropy": "validation"}),
+    Panel("norm of the gradient", {"gradient_norm": "training"}),
+    Panel("learning rate", {"learning_rate": "rate"}),
+)
+
+
+class LatentSpace(NamedTuple):
+    """The codes of a trained model.
+
+    `encode(x, given)` gives posterior means (of a VAE: of its top layer) and `decode(codes, given)` expected pixels;
+    `condition(label)` is what a conditional model is given, of width 0 in others. `centre` and `spread` `(units,)`
+    are those of the prior, or of the codes where there is none; `activity` is the codes' variance over images.
+    """
+
+    encode: Callable[[Array, Array], Array]
+    decode: Callable[[Array, Array], Array]
+    condition: Callable[[Array], Array]
+    centre: Float[np.ndarray, " units"]
+    spread: Float[np.ndarray, " units"]
+    activity: Float[np.ndarray, " units"]
+
+
+def in_blocks(function: Callable[..., Array], *arrays: Any) -> np.ndarray:
+    """A function of rows, block by block."""
+    starts = range(0, len(arrays[0]), BLOCK)
+    return np.concatenate([np.asarray(function(*(jnp.asarray(a[i : i + BLOCK]) for a in arrays))) for i in starts])
+
+
+@dataclass(frozen=True, kw_only=True)
+class VAERun(VAEConfig, RunConfig):
+    """Train a variational autoencoder."""
+
+    evaluate: bool = True
+    """Estimate the log-likelihood at the end, by 5,000 importance samples an image."""
+    temperatures: Suppress[Fixed[int]] = 10_000
+    ais_chains: Suppress[Fixed[int]] = 500
+    precision: Suppress[Fixed[float | None]] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class IWAERun(VAERun):
+    """Train an importance-weighted autoencoder."""
+
+    bound: Literal["elbo", "iwae"] = "iwae"
+    """What is raised: the mean of the log weights, or the log of their mean over `draws`."""
+    draws: int = 50
+    """Latents drawn for each image in a step."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CVAERun(VAERun):
+    """Train a variational autoencoder that is conditional on the label."""
+
+
+def vae_algorithm(
+    config: VAERun, total_steps: int, shape: tuple[int, int, int], classes: int = 0
+) -> tuple[Algorithm, Hyper]:
+    """The learner with its rates, for images of this shape."""
+    static, hyper = split(part(config, VAEConfig), total_steps)
+    return vae(static, shape, classes), hyper
+
+
+def shape_of(config: Any, dataset: Dataset) -> dict[str, Any]:
+    """What the images settle."""
+    return {"shape": dataset.shape}
+
+
+def shape_and_classes(config: Any, dataset: Dataset) -> dict[str, Any]:
+    """What images and labels settle. Raises `UserError` where there are no labels."""
+    labels = dataset.labels.train
+    if labels.min() < 0:
+        raise UserError(f"--dataset {config.dataset} has no labels; choose one that has, or train a vae or an ae.")
+    return {"shape": dataset.shape, "classes": int(labels.max()) + 1}
+
+
+def vae_check(config: VAERun, dataset: Dataset) -> None:
+    """Layers there must be, and pixels have to be what the decoder says they are."""
+    sizes(config, "latents", "layers", "between", "channels")
+    if not config.latents:
+        raise UserError("--latents is empty; give the units of at least one stochastic layer.")
+    if config.draws < 1:
+        raise UserError(f"--draws {config.draws} is not positive; give at least 1.")
+    for name, most in (("beta", np.inf), ("warm_up", 1.0)):
+        if not 0 <= getattr(config, name) <= most:
+            raise UserError(f"--{name.replace('_', '-')} {getattr(config, name)} is out of range; see --help.")
+    if config.gradient == "doubly" and config.bound != "iwae":
+        raise UserError(
+            "--gradient doubly is the encoder's gradient of the importance-weighted bound; give --bound iwae."
+        )
+    binary = bool(np.all((dataset.train[:1000] == 0) | (dataset.train[:1000] == 1)))
+    if config.pixels == "bernoulli" and config.binarisation == "none" and not binary:
+        raise UserError(
+            f"--binarisation none leaves {config.dataset} with intensities, and --pixels bernoulli takes binary ones; "
+            "choose sampled or threshold, or --pixels continuous_bernoulli or gaussian."
+        )
+    if config.pixels != "bernoulli" and config.binarisation != "none":
+        raise UserError(f"--pixels {config.pixels} takes intensities; give --binarisation none.")
+
+
+def sizes(config: Any, *names: str) -> None:
+    """Refuse sizes of layers below 1."""
+    for name in names:
+        values = getattr(config, name)
+        if values and min(values) < 1:
+            raise UserError(f"--{name} {' '.join(map(str, values))}: every layer needs at least one unit.")
+
+
+def vae_evaluate(
+    key: Key[Array, ""], state: VAEState, train: Batch, test: Batch, draws: int = latent.DRAWS, **options: Any
+) -> dict[str, Any]:
+    """Importance-sampled log-likelihoods, ELBOs, active units; of conditional models given the label."""
+    return latent.evaluate(key, trained_model(state), train, test, draws, options.get("progress"))
+
+
+def vae_sentences(judged: dict[str, Any]) -> list[str]:
+    """What a person reads of an evaluation; the first line stands at the foot of figures."""
+
+    def line(name: str) -> str:
+        answer = judged["log_likelihood"][name]
+        interval = f"[{answer['low']:.2f}, {answer['high']:.2f}]"
+        count = f"{judged['judged'][name]} images, standard error over them {answer['image_se']:.2f}"
+        return f"{name:5} log-likelihood {answer['mean']:.2f} nats an image {interval}, {answer['estimator']}; {count}"
+
+    test = judged["log_likelihood"]["test"]
+    active = ", ".join(f"{a} of {n}" for a, n in zip(judged["active_units"], judged["latents"]))
+    lines = [line("test"), line("train"), f"ELBO {judged['elbo']['test']:.2f} (test), {judged['elbo']['train']:.2f}"]
+    lines.append(f"the estimate is {test['reason']}; active latent units: {active}")
+    lines.append(f"binarisation {judged['binarisation']}; {judged['seconds']:.0f} s, {judged['peak_memory_mb']} MB")
+    return lines
+
+
+def labels_in_turn(model: LatentModel, count: int) -> Array:
+    """Every class as often; zeros where the model is not conditional."""
+    return condition(model, jnp.arange(count) % max(1, model.of.classes))
+
+
+@partial(jax.jit, static_argnames=("count",))
+def _from_prior(key: Key[Array, ""], model: LatentModel, count: int) -> tuple[Array, Array]:
+    top = normal(subkey(key, "top"), (count, model.of.latents[-1]))
+    outputs = downward(model, top, labels_in_turn(model, count), subkey(key, "down"))
+    deviation = model.generation["params"]["log_deviation"]
+    drawn = pixels.sample(subkey(key, "pixels"), model.of.pixels, outputs, deviation)
+    return pixels.mean(model.of.pixels, outputs), drawn
+
+
+def vae_sample(key: Key[Array, ""], state: VAEState, chains: int, times: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Independent draws; of conditional models the classes in turn."""
+    means, drawn = _from_prior(key, trained_model(state), chains)
+    return np.repeat(np.asarray(means)[:, None], len(times), 1), np.asarray(drawn)
+
+
+def vae_reconstruct(
+    key: Key[Array, ""], state: VAEState, images: np.ndarray, removed: np.ndarray, sweeps: int
+) -> np.ndarray:
+    """Expected removed pixels given the others (see `sampling.imputation`)."""
+    burn_in = max(1, sweeps // 4)
+    return np.asarray(
+        impute(key, trained_model(state), jnp.asarray(images), jnp.asarray(removed), sweeps - burn_in, burn_in)
+    )
+
+
+def vae_arrays(state: VAEState) -> dict[str, np.ndarray]:
+    """All parameters by their path, e.g. recognition.lowest.MLP_0.Dense_0.kernel `(inputs, outputs)`."""
+    model = trained_model(state)
+    both = {"recognition": model.recognition["params"], "generation": model.generation["params"]}
+    return {name: np.asarray(leaf) for name, leaf in flatten_dict(both, sep=".").items()}
+
+
+def vae_space(state: VAEState, train: Batch) -> LatentSpace:
+    """Of the top layer."""
+    model = trained_model(state)
+    units = model.of.latents[-1]
+    encode = partial(jax.jit(lambda model, x, given: codes(model, x, given)[-1]), model)
+    decode = partial(jax.jit(decoded), model)
+    given = condition(model, train.label)
+    activity = in_blocks(encode, train.x, given).var(0)
+    return LatentSpace(encode, decode, partial(condition, model), np.zeros(units), np.ones(units), activity)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AERun(AutoencoderConfig, RunConfig):
+    """Train an autoencoder."""
+
+    binarisation: Binarisation = "none"
+    """How intensities become binary: not at all, a threshold at 1/2, or a fresh draw each time an image is shown."""
+    evaluate: bool = True
+    """Measure the reconstruction error at the end."""
+    temperatures: Suppress[Fixed[int]] = 10_000
+    ais_chains: Suppress[Fixed[int]] = 500
+    precision: Suppress[Fixed[float | None]] = None
+    stop_gap: Suppress[Fixed[float | None]] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DAERun(AERun):
+    """Train a denoising autoencoder."""
+
+    corruption: Corruption = "masking"
+    """What is done to an input that is to be given back clean: noise is added, values are set to 0, or to 0 or 1."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SAERun(DAERun):
+    """Train a stack of denoising autoencoders pair by pair, then all together: to classify, or to give back images."""
+
+    linear_code: bool = False
+    """Whether the code has no activation."""
+    task: Literal["classify", "reconstruct"] = "classify"
+    """What the fine-tuning teaches."""
+    pretraining: int = 20
+    """Passes over the training images for each pair of layers, and for the softmax layer (0: none)."""
+    pretraining_rate: float = 1e-3
+    """Learning rate of these at their start."""
+
+
+def ae_algorithm(
+    config: AERun, total_steps: int, shape: tuple[int, int, int], classes: int = 0
+) -> tuple[Algorithm, Hyper]:
+    """The learner with its rates, for images of this shape."""
+    static, hyper = split(part(config, AutoencoderConfig), total_steps)
+    return autoencoder.autoencoder(static, shape, classes), hyper
+
+
+def sae_stages(
+    config: SAERun, steps_per_epoch: int, shape: tuple[int, int, int], classes: int = 0
+) -> tuple[Stage, ...]:
+    """Pair by pair, the softmax layer, then all together."""
+    assert config.epochs is not None
+    length = (config.epochs * steps_per_epoch, config.pretraining * steps_per_epoch)
+    settings = part(config, AutoencoderConfig)
+    return autoencoder.stages(settings, *length, config.pretraining_rate, shape, classes)
+
+
+def sae_settled(config: SAERun, dataset: Dataset) -> dict[str, Any]:
+    """A classifier has to know the classes."""
+    return shape_and_classes(config, dataset) if config.task == "classify" else shape_of(config, dataset)
+
+
+def ae_check(config: AERun, dataset: Dataset) -> None:
+    """Layers there must be, and a corruption that can be done."""
+    sizes(config, "layers", "channels")
+    if not config.layers:
+        raise UserError("--layers is empty; give the units of at least one layer, the last being the code.")
+    most = np.inf if config.corruption == "gaussian" else 1.0
+    if not 0 <= config.corruption_level <= most:
+        raise UserError(f"--corruption-level {config.corruption_level} is out of range for {config.corruption}.")
+
+
+def ae_evaluate(key: Key[Array, ""], state: AutoencoderState, train: Batch, test: Batch, **_: Any) -> dict[str, Any]:
+    """Squared errors a pixel; of a classifier the share of wrong labels; of Bernoulli pixels nats an image."""
+    model = autoencoder.trained_model(state)
+    return {"test": measured(model, test), "train": measured(model, train)}
+
+
+def measured(model: StackModel, batch: Batch) -> dict[str, float]:
+    """What `autoencoder.view` says of all images, block by block."""
+    look = jax.jit(view)
+    blocks = [jax.tree.map(lambda leaf, i=i: leaf[i : i + BLOCK], batch) for i in range(0, len(batch.x), BLOCK)]
+    found = [{name: float(value) for name, value in look(model, block).items()} for block in blocks]
+    sizes = [len(block.x) for block in blocks]
+    return {name: float(np.average([entry[name] for entry in found], weights=sizes)) for name in found[0]}
+
+
+def ae_sentences(judged: dict[str, Any]) -> list[str]:
+    """What a person reads of an evaluation; the first line stands at the foot of figures."""
+    test, train = judged["test"], judged["train"]
+    lines = []
+    if "error" in test:
+        lines.append(f"labels told wrong: {100 * test['error']:.2f} % (test), {100 * train['error']:.2f} % (training)")
+    error = "mean squared error a pixel"
+    lines.append(f"{error} {test['reconstruction_error']:.5f} (test), {train['reconstruction_error']:.5f} (training)")
+    if "cross_entropy" in test:
+        lines.append(f"cross-entropy {test['cross_entropy']:.2f} nats an image (test), {train['cross_entropy']:.2f}")
+    lines.append(f"binarisation {judged['binarisation']}; {judged['seconds']:.0f} s, {judged['peak_memory_mb']} MB")
+    return lines
+
+
+@jax.jit
+def _filled(model: StackModel, x: Array, removed: Array, passes: Array) -> Array:
+    def again(_: int | Array, x: Array) -> Array:
+        return jnp.where(removed, jnp.clip(pixels.mean(model.of.pixels, model.decode(model.encode(x))), 0.0, 1.0), x)
+
+    return jax.lax.fori_loop(0, passes, again, jnp.where(removed, 0.0, x))
+
+
+def ae_reconstruct(
+    key: Key[Array, ""], state: AutoencoderState, images: np.ndarray, removed: np.ndarray, sweeps: int
+) -> np.ndarray:
+    """Removed pixels begin black and become, again and again, what the autoencoder gives back."""
+    model = autoencoder.trained_model(state)
+    return np.asarray(_filled(model, jnp.asarray(images), jnp.asarray(removed), jnp.asarray(sweeps)))
+
+
+def ae_arrays(state: AutoencoderState) -> dict[str, np.ndarray]:
+    """All parameters by their path, e.g. up_0.kernel `(inputs, outputs)`."""
+    parameters = autoencoder.trained_model(state).parameters["params"]
+    return {name: np.asarray(leaf) for name, leaf in flatten_dict(parameters, sep=".").items()}
+
+
+def ae_filters(state: AutoencoderState) -> np.ndarray:
+    """What each unit of the lowest layer adds to an image's outputs."""
+    model = autoencoder.trained_model(state)
+    nothing = jax.eval_shape(lambda: model.encode(jnp.zeros((1, int(np.prod(model.of.shape)))), 0, 1))
+    units = np.eye(nothing.shape[1], dtype=np.float32)
+    decode = jax.jit(lambda model, code: model.decode(code, 0, 1))
+    return (in_blocks(partial(decode, model), units) - np.asarray(decode(model, jnp.zeros((1, len(units)))))).T
+
+
+def ae_space(state: AutoencoderState, train: Batch) -> LatentSpace:
+    """The code, which has no prior: its centre and spread are those of the training images."""
+    model = autoencoder.trained_model(state)
+    nothing = jnp.zeros((len(train.x), 0))
+    encode = partial(jax.jit(lambda model, x, given: model.encode(x)), model)
+    decode = partial(jax.jit(lambda model, code, given: pixels.mean(model.of.pixels, model.decode(code))), model)
+    found = in_blocks(encode, train.x, nothing)
+    return LatentSpace(
+        encode, decode, lambda label: jnp.zeros((len(label), 0)), found.mean(0), found.std(0), found.var(0)
+    )
