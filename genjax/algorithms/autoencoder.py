@@ -108,7 +108,7 @@ class Lesson(NamedTuple):
     level: Float[Array, ""]
 
 
-def pair_loss(key: Key[Array, ""], model: StackModel, lesson: Lesson, kind: PixelName, number: int) -> Float[Array, ""]:
+def pair_loss(key: Key[Array, ""], model: StackModel, lesson: Lesson, number: int) -> Float[Array, ""]:
     """Of one pair, on what those below it make of the images: its error, summed over units (of the lowest: pixels)."""
     below = jax.lax.stop_gradient(model.encode(lesson.batch.x, 0, number))
     code = model.encode(corrupted(key, below, lesson.how, lesson.level), number, number + 1)
