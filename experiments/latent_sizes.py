@@ -27,7 +27,8 @@ from genjax import data
 from genjax.algorithms import autoencoder
 from genjax.algorithms.autoencoder import AutoencoderConfig
 from genjax.algorithms.vae import VAEConfig, trained_model, vae
-from genjax.cli.autoencoding import LatentSpace, ae_space, in_blocks, vae_space
+from genjax.cli.autoencoding import LatentSpace, ae_space, in_blocks
+from genjax.cli.variational import vae_space
 from genjax.likelihood.latent import evaluate
 from genjax.networks.pixels import log_probability
 from genjax.plots.grids import rows_of_images

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from genjax.cli import autoencoding, belief, boltzmann, recommending
+from genjax.cli import autoencoding, belief, boltzmann, recommending, variational
 from genjax.cli.options import RunConfig
 from genjax.data import Dataset
 from genjax.plots.curves import BOLTZMANN, Panel
@@ -55,18 +55,18 @@ class Family(NamedTuple):
 
 
 VAE = Family(
-    config=autoencoding.VAERun,
-    algorithm=autoencoding.vae_algorithm,
-    evaluate=autoencoding.vae_evaluate,
-    sample=autoencoding.vae_sample,
-    reconstruct=autoencoding.vae_reconstruct,
-    arrays=autoencoding.vae_arrays,
+    config=variational.VAERun,
+    algorithm=variational.vae_algorithm,
+    evaluate=variational.vae_evaluate,
+    sample=variational.vae_sample,
+    reconstruct=variational.vae_reconstruct,
+    arrays=variational.vae_arrays,
     filters=None,
-    panels=autoencoding.VAE_PANELS,
-    check=autoencoding.vae_check,
-    sentences=autoencoding.vae_sentences,
+    panels=variational.VAE_PANELS,
+    check=variational.vae_check,
+    sentences=variational.vae_sentences,
     settle=autoencoding.shape_of,
-    latent=autoencoding.vae_space,
+    latent=variational.vae_space,
     independent=True,
     importance=True,
 )
@@ -136,8 +136,8 @@ FAMILIES = {
         examples="users",
     ),
     "vae": VAE,
-    "iwae": VAE._replace(config=autoencoding.IWAERun),
-    "cvae": VAE._replace(config=autoencoding.CVAERun, settle=autoencoding.shape_and_classes),
+    "iwae": VAE._replace(config=variational.IWAERun),
+    "cvae": VAE._replace(config=variational.CVAERun, settle=autoencoding.shape_and_classes),
     "ae": AE,
     "dae": AE._replace(config=autoencoding.DAERun),
     "sae": AE._replace(

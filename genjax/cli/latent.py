@@ -33,8 +33,8 @@ class Options:
     """How codes of more than two units come into the plane: t-SNE, or their principal components."""
     axes: tuple[int, int] | None = None
     """The two latents of the plane, from 0 (by default the two most active)."""
-    label: int = 0
-    """Of a conditional model: the class of plane and traversals."""
+    label: int | None = None
+    """Of a conditional model: the class of plane and traversals (by default 0)."""
     seed: int = 0
     """Of t-SNE."""
     out: str | None = None
@@ -72,7 +72,9 @@ def draw(run: Run, options: Options) -> tuple[list[Path], dict[str, Any]]:
     found = [images.side_by_side(columns, shape, title, folder / "latent-reconstructions.png")]
     found.append(picture_map(codes, np.asarray(test.label), options, name, folder / "latent-map.png"))
     found.append(picture_interpolations(space, test, codes, shape, name, folder / "latent-interpolations.png"))
-    one = np.asarray(space.condition(jnp.full(1, options.label)))
+    one = np.asarray(space.condition(jnp.full(1, options.label or 0)))
+    if options.label is not None and not 0 <= options.label < one.shape[1]:
+        raise UserError(f"--label {options.label}: this model is conditional on {one.shape[1]} classes, from 0.")
     found.append(picture_traversals(space, one, shape, name, folder / "latent-traversals.png"))
     if len(space.centre) > 1:
         found.append(picture_plane(space, one, options, shape, name, folder / "latent-plane.png"))
