@@ -9,8 +9,8 @@ autoencoder's from a Gaussian with the means and deviations of its codes, which 
 like. Writes latent_sizes.png (curves), samples.png, reconstructions.png, results.jsonl and the table. Expect the
 autoencoder to give back images better the more latents it has, and its samples to get worse; the VAE to use some
 tens of its latents however many there are, and its likelihood to stay. `genjax latent` draws planes, traversals and
-maps of single runs. Full: 30 epochs each, about TIME on two cores; --quick: 5 epochs of 3 and 100. --smoke: digits,
-seconds.
+maps of single runs. Full: 30 epochs each, about 30 minutes on two cores; --quick: 5 epochs of 3 and 100. --smoke:
+digits, seconds.
 """
 
 from pathlib import Path

@@ -8,7 +8,7 @@ shuffles, gathers and binarises images in NumPy, splits a key, and calls (it wai
 784-500-20 with batch 128, that example's network; 784-200-200-50; and small networks on the 8x8 digits, where what is
 timed is the calling more than the arithmetic. Rounds time each once in turn. Writes vae_throughput.png, results.jsonl
 and the table. Expect genjax never slower, and 3 times faster on the small networks (and on a GPU). Full: 15 rounds,
-about TIME on two cores that do nothing else; --quick: 3 rounds. --smoke: digits, seconds.
+about 5 minutes on two cores that do nothing else; --quick: 3 rounds. --smoke: digits, seconds.
 """
 
 import time
