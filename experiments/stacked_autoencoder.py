@@ -8,8 +8,8 @@ from scratch for the same epochs ("alone"). All 60,000 training images, rectifie
 settings were chosen on validation images. The students of the course had 94.2 +- 0.9 % with 64-16 units; published
 are 98.6 % (stacked autoencoder) to 98.7 % (denoising), with layers of 1,000 (Vincent et al. 2010). Writes
 stacked_autoencoder.png, results.jsonl and the table (mean over seeds with its 95 % interval). Expect 512-256-64 at
-98.4 % or better. Full: 5 seeds, about 40 minutes on two cores; --quick: one seed of 512-256-64. --smoke: digits, seconds.
-A run that is interrupted goes on.
+98.4 % or better. Full: 5 seeds, about 40 minutes on two cores; --quick: one seed of 512-256-64. --smoke: digits,
+seconds. A run that is interrupted goes on.
 """
 
 import dataclasses

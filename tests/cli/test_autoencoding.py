@@ -78,6 +78,12 @@ def test_samples_reconstructions_codes_and_parameters(genjax, runs, tmp_path):
     assert np.load(tmp_path / "w.npz")["generation.image.bias"].shape == (64,)
 
 
+def test_resume_goes_on_with_the_last_stage(genjax, runs):
+    status, answer, error = genjax("train", "sae", "--resume", runs / "sae", "--epochs", 32, "--json")
+    assert status == 0, error
+    assert answer["steps"] == (3 * 10 + 32) * 12
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
