@@ -202,12 +202,20 @@ def begun(model: StackModel, config: AutoencoderConfig, hyper: Hyper) -> Autoenc
     return AutoencoderState(here, chain.init(here), average, jnp.zeros((), jnp.int32), hyper)
 
 
+def learning(of: Stack, pair: int | None) -> set[str]:
+    """Names of the layers that learn: the others must not decay either."""
+    if pair is not None:
+        return {f"up_{pair}", f"down_{pair}"} if pair < of.depth else {"head"}
+    up = {f"up_{number}" for number in range(of.depth)}
+    return up | ({"head"} if of.classes else {f"down_{number}" for number in range(of.depth)})
+
+
 def decayed(model: StackModel, pair: int | None) -> Any:
     """Booleans shaped like the model: weight decay acts on the kernels of what learns."""
-    names = {f"up_{pair}", f"down_{pair}"} if pair is not None and pair < model.of.depth else {"head"}
+    names = learning(model.of, pair)
 
     def learns(path: Any, leaf: Array) -> bool:
-        return leaf.ndim > 1 and (pair is None or any(str(getattr(k, "key", "")) in names for k in path))
+        return leaf.ndim > 1 and any(getattr(entry, "key", None) in names for entry in path)
 
     return jax.tree_util.tree_map_with_path(learns, model)
 
