@@ -62,7 +62,8 @@ def accuracies(sizes: tuple[int, ...], seed: int, found: data.Dataset, scale: Sc
     answer: dict[str, float] = {}
     for name, pretraining in (("after", scale.pretraining), ("alone", 0)):
         length = (scale.epochs * plan.steps_per_epoch, pretraining * plan.steps_per_epoch)
-        key, state, began = jax.random.key(seed), None, time.perf_counter()
+        key, began = jax.random.key(seed), time.perf_counter()
+        state: Any = None
         for stage in stages(config, *length, 1e-3, found.shape, classes):
             state = begin(key, stage, training, plan, state)
             state = loop.train(key_of(key, stage), stage.algorithm, training, plan, state, stage.steps)

@@ -50,7 +50,10 @@ def evaluate(
     share = len(test.x) / (len(test.x) + len(some.x))
 
     def of(name: str, batch: Batch, first: float, width: float) -> tuple[dict[str, Any], float]:
-        report = None if progress is None else lambda done: progress(first + width * done)
+        def report(done: float) -> None:
+            if progress is not None:
+                progress(first + width * done)
+
         return log_likelihood(subkey(key, name), model, batch, draws, report)
 
     test_answer, test_elbo = of("test", test, 0.0, share)

@@ -62,7 +62,7 @@ def traversals(
     padded = np.full((blocks * rows, steps, pixels), 0.5, np.float32)
     padded[:latents] = np.clip(images, 0, 1)
     figure = Figure(figsize=(blocks * (0.32 * steps + 0.9), 0.32 * rows + 1), layout="constrained")
-    for number, axes in enumerate(np.atleast_1d(figure.subplots(1, blocks))):
+    for number, axes in enumerate(figure.subplots(1, blocks, squeeze=False).ravel()):
         here = slice(number * rows, (number + 1) * rows)
         axes.imshow(tile(padded[here].reshape(-1, pixels), shape, steps), cmap="gray", vmin=0, vmax=1)
         labels = list(names[here])
