@@ -33,7 +33,6 @@ from genjax.likelihood.latent import evaluate
 from genjax.networks.pixels import log_probability
 from genjax.plots.grids import rows_of_images
 from genjax.plots.images import save
-from genjax.typing import Batch
 
 NAMES = {"ae": "autoencoder", "vae": "VAE"}
 
@@ -66,12 +65,6 @@ def trained(model: str, size: int, found: data.Dataset, scale: Scale) -> tuple[L
     return ae_space(state, seen), state, seconds
 
 
-def given_back(space: LatentSpace, test: Batch) -> np.ndarray:
-    """Expected pixels at the codes of test images."""
-    given = space.condition(test.label)
-    return in_blocks(space.decode, in_blocks(space.encode, test.x, given), given)
-
-
 def main() -> None:
     """All sizes of both; print the table, write results and figures."""
     chosen = options(__doc__, "latent-sizes", "5 epochs, 3 and 100 latents", mnist=True)
@@ -86,7 +79,7 @@ def main() -> None:
     for model in NAMES:
         for size in scale.sizes:
             space, state, seconds = trained(model, size, found, scale)
-            pixels = np.clip(given_back(space, test), 1e-6, 1 - 1e-6)
+            pixels = np.clip(in_blocks(space.reconstruct, test.x, space.condition(test.label)), 1e-6, 1 - 1e-6)
             logits = jnp.asarray(np.log(pixels) - np.log1p(-pixels))
             nats = -log_probability("bernoulli", logits, jnp.zeros(()), test.x)
             row: dict[str, Any] = {"model": model, "latents": size, "seconds": seconds}

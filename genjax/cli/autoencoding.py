@@ -42,13 +42,15 @@ AUTOENCODER_PANELS = (
 class LatentSpace(NamedTuple):
     """The codes of a trained model.
 
-    `encode(x, given)` gives posterior means (of a VAE: of its top layer) and `decode(codes, given)` expected pixels;
+    `encode(x, given)` gives posterior means (of a VAE: of its top layer) and `decode(codes, given)` expected pixels,
+    `reconstruct(x, given)` those of an image itself (of a VAE: by its lowest layer);
     `condition(label)` is what a conditional model is given, of width 0 in others. `centre` and `spread` `(units,)`
     are those of the prior, or of the codes where there is none; `activity` is the codes' variance over images.
     """
 
     encode: Callable[[Array, Array], Array]
     decode: Callable[[Array, Array], Array]
+    reconstruct: Callable[[Array, Array], Array]
     condition: Callable[[Array], Array]
     centre: Float[np.ndarray, " units"]
     spread: Float[np.ndarray, " units"]
@@ -219,5 +221,11 @@ def ae_space(state: AutoencoderState, train: Batch) -> LatentSpace:
     decode = partial(jax.jit(lambda model, code, given: pixels.mean(model.of.pixels, model.decode(code))), model)
     found = in_blocks(encode, train.x, nothing)
     return LatentSpace(
-        encode, decode, lambda label: jnp.zeros((len(label), 0)), found.mean(0), found.std(0), found.var(0)
+        encode=encode,
+        decode=decode,
+        reconstruct=lambda x, given: decode(encode(x, given), given),
+        condition=lambda label: jnp.zeros((len(label), 0)),
+        centre=found.mean(0),
+        spread=found.std(0),
+        activity=found.var(0),
     )

@@ -65,9 +65,9 @@ def draw(run: Run, options: Options) -> tuple[list[Path], dict[str, Any]]:
     test = Batch(test.x[: options.images], test.label[: options.images])
     given = space.condition(test.label)
     codes = in_blocks(space.encode, test.x, given)
-    again = in_blocks(space.decode, codes, given)
     folder, name, shape = run.folder / "figures", run.folder.name, run.prepared.dataset.shape
-    columns = {"original": np.asarray(test.x[:32]), "reconstruction": again[:32]}
+    again = space.reconstruct(test.x[:32], given[:32])
+    columns = {"original": np.asarray(test.x[:32]), "reconstruction": np.asarray(again)}
     title = f"{name}: test images and their reconstructions"
     found = [images.side_by_side(columns, shape, title, folder / "latent-reconstructions.png")]
     found.append(picture_map(codes, np.asarray(test.label), options, name, folder / "latent-map.png"))

@@ -18,7 +18,7 @@ from genjax.data import Dataset
 from genjax.errors import UserError
 from genjax.likelihood import latent
 from genjax.networks import pixels
-from genjax.networks.latent import LatentModel, codes, condition, decoded, downward
+from genjax.networks.latent import LatentModel, codes, condition, decoded, downward, reconstructed
 from genjax.plots.curves import Panel
 from genjax.random import normal, subkey
 from genjax.sampling.imputation import impute
@@ -164,4 +164,12 @@ def vae_space(state: VAEState, train: Batch) -> LatentSpace:
     decode = partial(jax.jit(decoded), model)
     given = condition(model, train.label)
     activity = in_blocks(encode, train.x, given).var(0)
-    return LatentSpace(encode, decode, partial(condition, model), np.zeros(units), np.ones(units), activity)
+    return LatentSpace(
+        encode=encode,
+        decode=decode,
+        reconstruct=partial(jax.jit(reconstructed), model),
+        condition=partial(condition, model),
+        centre=np.zeros(units),
+        spread=np.ones(units),
+        activity=activity,
+    )

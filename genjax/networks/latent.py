@@ -5,7 +5,6 @@ Gaussian on top, p(z_1 | z_2) ... p(x | z_1) (Burda, Grosse and Salakhutdinov 20
 conditional, every network sees the label too.
 """
 
-import dataclasses
 import math
 from dataclasses import dataclass
 from functools import partial
@@ -219,6 +218,7 @@ def decoded(
     return pixels.mean(model.of.pixels, downward(model, top, given, key))
 
 
-def frozen_recognition(model: LatentModel) -> LatentModel:
-    """The same, its recognition parameters constants for derivatives."""
-    return dataclasses.replace(model, recognition=jax.lax.stop_gradient(model.recognition))
+def reconstructed(model: LatentModel, x: Float[Array, "batch pixels"], given: Array) -> Float[Array, "batch pixels"]:
+    """Expected pixels at the mean of q(z_1 | x): what is left of an image in the layer next to it."""
+    answer: Any = Generation(model.of).apply(model.generation, codes(model, x, given)[0], given, method="outputs")
+    return pixels.mean(model.of.pixels, answer[0])
