@@ -12,12 +12,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from genjax import data
-from genjax.algorithms.contrastive import ContrastiveConfig, ContrastiveState, contrastive
+from genjax.algorithms.contrastive import contrastive
 from genjax.cli.families import FAMILIES
 from genjax.cli.main import main
 from genjax.cli.run import Run, load, prepare, stages_of
 from genjax.training import loop, stages
 from genjax.training.config import split
+from genjax.typing import Algorithm
 
 
 def options(
@@ -83,18 +84,20 @@ def images_alone(images: np.ndarray) -> loop.TrainingSet:
 
 
 def learn(
-    config: ContrastiveConfig,
+    config: Any,
     training: loop.TrainingSet,
     epochs: int,
     seed: int,
     batch_size: int = 100,
     on_chunk: Sequence[Callable[[loop.Chunk], None]] = (),
-) -> tuple[ContrastiveState, float]:
-    """A machine trained with sampled binarisation: the last state, and the seconds, compilation included."""
+    factory: Callable[[Any], Algorithm] = contrastive,
+) -> tuple[Any, float]:
+    """A model trained with sampled binarisation, a Boltzmann machine where no other `factory` makes its algorithm of
+    the config: the last state, and the seconds, compilation included."""
     plan = loop.plan(len(training.images), batch_size, "sampled")
     total = epochs * plan.steps_per_epoch
     static, hyper = split(config, total)
-    algorithm, key = contrastive(static), jax.random.key(seed)
+    algorithm, key = factory(static), jax.random.key(seed)
     began = time.perf_counter()
     state = loop.initial(key, algorithm, training, plan, hyper)
     state = loop.train(key, algorithm, training, plan, state, total, 0, on_chunk)

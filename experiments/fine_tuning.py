@@ -15,6 +15,7 @@ there; --quick: 1 seed and a tenth of the passes. --smoke: digits.
 
 import shutil
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,7 +33,7 @@ from genjax.algorithms.updown import BeliefState, trained_network
 from genjax.boltzmann.dbm import dbm
 from genjax.boltzmann.dbn import as_machine
 from genjax.boltzmann.machine import Machine
-from genjax.cli.boltzmann import in_blocks
+from genjax.cli.blocks import in_blocks
 from genjax.data.binarisation import Binarisation
 from genjax.plots.images import save
 from genjax.training import loop
@@ -138,7 +139,7 @@ def learn(begin: Source, dataset: data.Dataset, setting: Setting, epochs: int, s
     checkpoints.close()
     shutil.rmtree(kept)
     guess = jax.jit(lambda state, x: jnp.argmax(logits(state, x, static), -1))
-    wrong = float(np.mean(in_blocks(guess, state, judged.x) != label))
+    wrong = float(np.mean(in_blocks(partial(guess, state), judged.x) != label))
     return {"judged_on": "validation" if choosing else "test", "error": wrong, "seconds": seconds, "curve": curve}
 
 

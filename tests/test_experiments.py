@@ -14,11 +14,15 @@ from experiments import (
     features,
     fine_tuning,
     grid_speed,
+    latent_sizes,
     mnist_rbm,
     mode_coverage,
     negative_phases,
     recommender,
+    stacked_autoencoder,
     trajectory,
+    vae_likelihood,
+    vae_throughput,
 )
 from genjax.errors import UserError
 from genjax.evaluation import classifier
@@ -171,3 +175,46 @@ def test_fine_tuning(tmp_path, monkeypatch, capsys):
     assert all(0 <= line["error"] <= 1 for line in lines)
     assert (tmp_path / "fine_tuning.png").stat().st_size > 5000
     assert "chosen on validation images" in capsys.readouterr().out
+
+
+def test_vae_likelihood(tmp_path, monkeypatch, capsys):
+    """A second call takes what the first one left."""
+    monkeypatch.setattr(sys, "argv", ["vae_likelihood", "--smoke", "--out", str(tmp_path)])
+    for _ in range(2):
+        vae_likelihood.main()
+        lines = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+        assert [(line["model"], line["seed"]) for line in lines] == [(m, s) for m in ("vae", "iwae") for s in (0, 1)]
+        assert all(line["elbo"]["test"] < line["log_likelihood"]["test"]["mean"] < 0 for line in lines)
+        assert "iwae is ahead of vae by" in capsys.readouterr().out
+    assert (tmp_path / "vae_likelihood.png").stat().st_size > 5000
+
+
+def test_stacked_autoencoder(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["stacked_autoencoder", "--smoke", "--out", str(tmp_path)])
+    stacked_autoencoder.main()
+    lines = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    assert [line["seed"] for line in lines] == [0, 1]
+    assert all(0.5 < line["before"] < line["after"] <= 1 for line in lines)
+    assert (tmp_path / "stacked_autoencoder.png").stat().st_size > 5000
+    assert "32-16" in capsys.readouterr().out
+
+
+def test_vae_throughput(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["vae_throughput", "--smoke", "--out", str(tmp_path)])
+    vae_throughput.main()
+    _, *lines = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    assert [line["network"] for line in lines] == list(vae_throughput.NETWORKS)
+    assert all(line["ratio"][0] > 0 for line in lines)
+    assert (tmp_path / "vae_throughput.png").stat().st_size > 5000
+    assert "host loop" in capsys.readouterr().out
+
+
+def test_latent_sizes(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["latent_sizes", "--smoke", "--out", str(tmp_path)])
+    latent_sizes.main()
+    lines = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    assert [(line["model"], line["latents"]) for line in lines] == [(m, n) for m in ("ae", "vae") for n in (3, 20)]
+    assert all(np.isfinite(line["cross_entropy"]) for line in lines)
+    for name in ("latent_sizes.png", "samples.png", "reconstructions.png"):
+        assert (tmp_path / name).stat().st_size > 5000
+    assert "active" in capsys.readouterr().out

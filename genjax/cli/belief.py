@@ -1,6 +1,7 @@
 """What the command line knows of deep belief networks (see `families.Family`)."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -13,7 +14,8 @@ from genjax.algorithms.updown import BeliefConfig, BeliefState, trained_network
 from genjax.boltzmann import filters
 from genjax.boltzmann.dbn import DBN, ascent, downward, log_weight, upward
 from genjax.boltzmann.machine import States
-from genjax.cli.boltzmann import in_blocks, more_sweeps
+from genjax.cli.blocks import in_blocks
+from genjax.cli.boltzmann import more_sweeps
 from genjax.cli.options import RunConfig
 from genjax.data import Dataset
 from genjax.errors import UserError
@@ -154,4 +156,4 @@ def _features(network: DBN, x: Array) -> Array:
 
 def dbn_features(state: BeliefState, images: np.ndarray) -> np.ndarray:
     """Means of all hidden layers side by side, in one pass upwards."""
-    return in_blocks(_features, trained_network(state), images)
+    return in_blocks(partial(_features, trained_network(state)), images)

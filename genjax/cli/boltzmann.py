@@ -1,7 +1,7 @@
 """What the command line knows of restricted and deep Boltzmann machines (see `families.Family`)."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -24,6 +24,7 @@ from genjax.boltzmann import filters
 from genjax.boltzmann.arrays import to_arrays
 from genjax.boltzmann.machine import Machine, States, condition, mean
 from genjax.boltzmann.mean_field import coupled, mean_field, means
+from genjax.cli.blocks import in_blocks
 from genjax.cli.options import RunConfig
 from genjax.data import Dataset
 from genjax.errors import UserError
@@ -115,13 +116,8 @@ def rbm_evaluate(
 
 def error(machine: Machine, batch: Batch) -> float:
     """Share of labels told wrong."""
-    guess = jax.jit(lambda machine, x: jnp.argmax(class_log_probabilities(machine, x), axis=-1))
-    return float(np.mean(in_blocks(guess, machine, observed(machine, batch)[0]) != np.asarray(batch.label)))
-
-
-def in_blocks(function: Callable[..., Array], model: Any, x: Any, block: int = 1000) -> np.ndarray:
-    """`function(model, x)`, so many rows at a time."""
-    return np.concatenate([np.asarray(function(model, x[i : i + block])) for i in range(0, len(x), block)])
+    guess = partial(jax.jit(lambda machine, x: jnp.argmax(class_log_probabilities(machine, x), axis=-1)), machine)
+    return float(np.mean(in_blocks(guess, observed(machine, batch)[0]) != np.asarray(batch.label)))
 
 
 @jax.jit
@@ -158,6 +154,12 @@ def rbm_persistent(state: ContrastiveState, config: LearningConfig, chains: int)
     if config.negative == "cd" or state.chains is None:
         return None
     return jax.tree.map(lambda x: x[:chains], chains_of(state.chains))
+
+
+def rbm_classes(state: ContrastiveState) -> int:
+    """Labels that it has learned."""
+    machine = trained_machine(state)
+    return machine.sizes[-1] if labelled(machine) else 0
 
 
 def rbm_reconstruct(
@@ -207,4 +209,4 @@ def _features(machine: Machine, x: Array) -> Array:
 
 def rbm_features(state: ContrastiveState, images: np.ndarray) -> np.ndarray:
     """Mean-field means of all hidden layers side by side, labels on top left out."""
-    return in_blocks(_features, trained_machine(state), images)
+    return in_blocks(partial(_features, trained_machine(state)), images)

@@ -41,6 +41,8 @@ class Options:
     """From the data's base rates to the machine: straight, or through machines of averaged moments."""
     schedule: Schedule = "sine"
     """Where the temperatures stand: denser near 1, or (adapted) where a pilot run finds that they are needed."""
+    draws: int | None = None
+    """Importance samples an image, of variational autoencoders (by default 5,000)."""
     seed: int = 0
     """Of the estimate."""
     json: bool = False
@@ -51,9 +53,13 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     """Run `genjax evaluate`."""
     options = parse(Options, arguments, "genjax evaluate")
     at_least(options, 2, "temperatures", "chains")
-    positive(options, "precision")
+    positive(options, "precision", "draws")
     run = load(Path(options.run), options.data_dir)
     effort = {name: getattr(options, name) for name in EFFORT}
+    if options.draws is not None:
+        if not run.family.importance:
+            raise UserError(f"--draws {options.draws}: a {run.model} is not judged by such; leave it out.")
+        effort["draws"] = options.draws
     if run.known_log_z is not None and options == Options(options.run, options.data_dir, json=options.json):
         effort = {"known": run.known_log_z}
     judged = judge(run, options.seed, **effort)

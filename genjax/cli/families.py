@@ -5,12 +5,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from genjax.cli import belief, boltzmann, recommending
+from genjax.cli import autoencoding, belief, boltzmann, recommending, variational
 from genjax.cli.options import RunConfig
 from genjax.data import Dataset
+from genjax.evaluation.latent import LatentSpace
 from genjax.plots.curves import BOLTZMANN, Panel
 from genjax.training.stages import Stage
-from genjax.typing import Algorithm, Hyper
+from genjax.typing import Algorithm, Batch, Hyper
 
 
 class Family(NamedTuple):
@@ -20,8 +21,11 @@ class Family(NamedTuple):
     - `evaluate(key, state, train, test, temperatures, chains, path, schedule, precision, progress)`: plain numbers
       by name.
     - `sample(key, state, chains, times, start)`: expected pixels after each number of sweeps `(chains, times, pixels)`,
-      and the last states `(chains, pixels)`; `start` None for fresh chains. Where the config has classes it also takes
-      `label`, the class that is clamped.
+      and the last states `(chains, pixels)`; `start` None for fresh chains. With `classes` it also takes `label`, the
+      class that is clamped. None for models without chains.
+    - `draw(key, state, count, label)`: of a model that draws at once, in place of `sample`: `samples`
+      `(count, pixels)`, and `means` where they are drawn from expected pixels. Without a label, all classes in turn.
+    - `classes(state)`: how many labels the model can be asked for.
     - `persistent(state, config, chains)`: that many chains as training has left them, a `start`; None if it has none.
     - `reconstruct(key, state, images, removed, sweeps)`: expected pixels `(images, pixels)`.
     - `arrays(state)`: what `export` writes.
@@ -35,6 +39,8 @@ class Family(NamedTuple):
     - `sentences(evaluation)`: what a person reads of it; None where it is a likelihood.
     - `recommend(state, dataset, user, top)`: items with expected ratings.
     - `stages(config, steps_per_epoch)`: of a model that is trained in several, in place of `algorithm`.
+    - `settle(config, dataset)`: what images and labels settle of either (keyword arguments).
+    - `latent(state, train)`: the space of its codes.
     """
 
     config: type[RunConfig]
@@ -49,13 +55,49 @@ class Family(NamedTuple):
     prepare: Callable[[Any], tuple[Any, ...]] | None = None
     sentences: Callable[[dict[str, Any]], list[str]] | None = None
     recommend: Callable[..., list[dict[str, Any]]] | None = None
-    stages: Callable[[Any, int], tuple[Stage, ...]] | None = None
+    stages: Callable[..., tuple[Stage, ...]] | None = None
     persistent: Callable[..., Any] | None = None
     maxima: Callable[..., np.ndarray | None] | None = None
     features: Callable[[Any, np.ndarray], np.ndarray] | None = None
+    settle: Callable[[Any, Dataset], dict[str, Any]] | None = None
+    draw: Callable[..., dict[str, np.ndarray]] | None = None
+    classes: Callable[[Any], int] | None = None
+    latent: Callable[[Any, Batch], LatentSpace] | None = None
+    importance: bool = False  # whether its likelihood is importance-sampled, with so many draws
     examples: str = "images"  # what one row of its data is
 
 
+VAE = Family(
+    config=variational.VAERun,
+    algorithm=variational.vae_algorithm,
+    evaluate=variational.vae_evaluate,
+    sample=None,
+    reconstruct=variational.vae_reconstruct,
+    arrays=variational.vae_arrays,
+    filters=None,
+    panels=variational.VAE_PANELS,
+    check=variational.vae_check,
+    sentences=variational.vae_sentences,
+    settle=autoencoding.shape_of,
+    latent=variational.vae_space,
+    draw=variational.vae_draw,
+    classes=variational.vae_classes,
+    importance=True,
+)
+AE = Family(
+    config=autoencoding.AERun,
+    algorithm=autoencoding.ae_algorithm,
+    evaluate=autoencoding.ae_evaluate,
+    sample=None,
+    reconstruct=autoencoding.ae_reconstruct,
+    arrays=autoencoding.ae_arrays,
+    filters=autoencoding.ae_filters,
+    panels=autoencoding.AUTOENCODER_PANELS,
+    check=autoencoding.ae_check,
+    sentences=autoencoding.ae_sentences,
+    settle=autoencoding.shape_of,
+    latent=autoencoding.ae_space,
+)
 FAMILIES = {
     "rbm": Family(
         config=boltzmann.RBMRun,
@@ -70,6 +112,7 @@ FAMILIES = {
         persistent=boltzmann.rbm_persistent,
         maxima=boltzmann.rbm_maxima,
         features=boltzmann.rbm_features,
+        classes=boltzmann.rbm_classes,
     ),
     "dbm": Family(
         config=boltzmann.DBMRun,
@@ -85,6 +128,7 @@ FAMILIES = {
         persistent=boltzmann.rbm_persistent,
         maxima=boltzmann.rbm_maxima,
         features=boltzmann.rbm_features,
+        classes=boltzmann.rbm_classes,
     ),
     "dbn": Family(
         config=belief.DBNRun,
@@ -115,5 +159,16 @@ FAMILIES = {
         sentences=recommending.recommender_sentences,
         recommend=recommending.recommend,
         examples="users",
+    ),
+    "vae": VAE,
+    "iwae": VAE._replace(config=variational.IWAERun),
+    "cvae": VAE._replace(config=variational.CVAERun, settle=autoencoding.shape_and_classes),
+    "ae": AE,
+    "dae": AE._replace(config=autoencoding.DAERun),
+    "sae": AE._replace(
+        config=autoencoding.SAERun,
+        algorithm=None,
+        stages=autoencoding.sae_stages,
+        settle=autoencoding.sae_settled,
     ),
 }

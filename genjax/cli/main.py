@@ -22,6 +22,7 @@ COMMANDS = {
     "features": ("features", "mean hidden units of every image, for a classifier"),
     "reconstruct": ("reconstruct", "fill in removed pixels, measured against the truth"),
     "coverage": ("coverage", "the classes that samples cover, and training images that they copy"),
+    "latent": ("latent", "pictures of a model's latent space"),
     "recommend": ("recommend", "the items that a user would like best"),
     "export": ("export", "the parameters as plain arrays"),
     "data": ("datasets", "the known datasets"),

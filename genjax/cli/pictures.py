@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from genjax.cli import filters, sample
+from genjax.cli import filters, latent, sample
 from genjax.cli.reconstruct import damage, parse_region, reconstruct
 from genjax.cli.run import Run
 from genjax.plots import curves
@@ -25,6 +25,8 @@ def draw(run: Run) -> list[Path]:
         written += filters.draw(run, 64, run.config.seed)
     if run.family.sample is not None:
         written.append(sample.draw(run, TIMES, 10, run.config.seed, target / "samples.png")[0])
+    if run.family.draw is not None:
+        written.append(sample.draw_at_once(run, 100, run.config.seed, target / "samples.png")[0])
     if sample.persistent(run, 1) is not None:
         path = target / "samples-persistent.png"
         written.append(sample.draw(run, TIMES, 10, run.config.seed, path, start="persistent")[0])
@@ -34,6 +36,8 @@ def draw(run: Run) -> list[Path]:
         count = min(16, len(run.prepared.dataset.test))
         removed = damage(parse_region(f"bottom:{shape[0] // 2}"), shape, count, run.config.seed)
         written.append(reconstruct(run, removed, 400, run.config.seed, target / "reconstructions.png")[1])
+    if run.family.latent is not None:
+        written += latent.draw(run, latent.Options(run=str(run.folder)))[0]
     return written
 
 

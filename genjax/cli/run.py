@@ -35,6 +35,11 @@ class Prepared(NamedTuple):
     settled: dict[str, Any]  # what the data settle of the algorithm
 
 
+def parameters(state: Any) -> Any:
+    """What of a state is learned."""
+    return next(getattr(state, name) for name in ("parameters", "machine", "network") if hasattr(state, name))
+
+
 @dataclass(frozen=True)
 class Run:
     """A trained model with all that its folder says of it.
@@ -79,7 +84,8 @@ def prepare(config: RunConfig, family: Family) -> Prepared:
         held_out = Batch(jnp.asarray(x), jnp.asarray(dataset.labels.validation[:1000]))
     images, labels = jnp.asarray(dataset.train), jnp.asarray(dataset.labels.train)
     plan = loop.plan(len(dataset.train), config.batch_size, config.binarisation)
-    return Prepared(dataset, loop.TrainingSet(images, labels, held_out), plan, {})
+    settled = {} if family.settle is None else family.settle(config, dataset)
+    return Prepared(dataset, loop.TrainingSet(images, labels, held_out), plan, settled)
 
 
 def read_config(folder: Path) -> tuple[str, Family, RunConfig]:
@@ -96,7 +102,7 @@ def stages_of(prepared: Prepared, family: Family, config: RunConfig) -> tuple[St
     assert config.epochs is not None
     each = prepared.plan.steps_per_epoch
     if family.stages is not None:
-        return family.stages(config, each)
+        return family.stages(config, each, **prepared.settled)
     assert family.algorithm is not None
     total = config.epochs * each
     return (Stage(stages.LAST, *family.algorithm(config, total, **prepared.settled), total),)

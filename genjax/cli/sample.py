@@ -1,4 +1,4 @@
-"""`genjax sample RUN`: draw from a trained model along fresh chains, those that training kept, or of one label."""
+"""`genjax sample RUN`: draw from a trained model, along chains if it has them, of one label if it learned them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,13 +25,13 @@ class Options:
     run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """The run's folder, or the name of a machine that comes with genjax."""
     sweeps: int = 1000
-    """Gibbs sweeps from the starting points."""
+    """Gibbs sweeps from the starting points (of models that have chains)."""
     chains: int = 10
-    """Independent chains, of each label where all are drawn."""
+    """Independent chains, or images of a model that draws at once; of each label where all are drawn."""
     start: Start = "fresh"
     """Fresh starting points, or where training has left its persistent chains."""
     label: str | None = None
-    """Clamp this label of a machine that has learned them (--classes), or each of them in turn: all."""
+    """Draw this label of a model that has learned them, or each of them in turn: all."""
     seed: int = 0
     """Of the chains."""
     out: str | None = None
@@ -52,7 +52,7 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     options = parse(Options, arguments, "genjax sample")
     positive(options, "sweeps", "chains")
     run = load(Path(options.run))
-    if run.family.sample is None:
+    if run.family.sample is None and run.family.draw is None:
         raise UserError(f"A {run.model} does not sample.")
     if options.start == "persistent" and (options.label or persistent(run, 1) is None):
         why = "are not of one label" if options.label else f"of this {run.model} do not exist"
@@ -60,23 +60,27 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     label = chosen_label(run, options.label)
     name = "samples" + ("-persistent" if options.start == "persistent" else "")
     name += f"-label-{options.label}" if options.label else ""
-    path = run.folder / "figures" / f"{name}-{options.sweeps}.png"
+    at_once = run.family.draw is not None
+    path = run.folder / "figures" / f"{name}-{options.chains if at_once else options.sweeps}.png"
     if label == "all":
         path, arrays = draw_classes(run, options.sweeps, options.chains, options.seed, path)
+    elif at_once:
+        path, arrays = draw_at_once(run, options.chains, options.seed, path, label)
     else:
         how: dict[str, Any] = {"start": options.start, "label": label}
         path, arrays = draw(run, times(options.sweeps), options.chains, options.seed, path, **how)
-    result: dict[str, Any] = {"chains": len(arrays["samples"]), "sweeps": options.sweeps, "figure": str(path)}
+    count = len(arrays["samples"])
+    result = {"images": count} if at_once else {"chains": count, "sweeps": options.sweeps}
+    result |= {"figure": str(path)}
     if options.out is not None:
         result["out"] = str(write_arrays(Path(options.out), arrays, "--out", options.overwrite))
-    return result, f"{result['chains']} chains, {options.sweeps} sweeps: {path}" + (
-        f"\n{options.out}" if options.out else ""
-    )
+    said = f"{count} images" if at_once else f"{count} chains, {options.sweeps} sweeps"
+    return result, f"{said}: {path}" + (f"\n{options.out}" if options.out else "")
 
 
 def classes(run: Run) -> int:
-    """How many labels the model has learned with its images."""
-    return getattr(run.config, "classes", 0)
+    """How many labels the model can be asked for."""
+    return 0 if run.family.classes is None else run.family.classes(run.state)
 
 
 def persistent(run: Run, chains: int) -> Any:
@@ -89,7 +93,7 @@ def chosen_label(run: Run, text: str | None) -> int | Literal["all"] | None:
     if text is None:
         return None
     if not classes(run):
-        raise UserError(f"--label {text}: this {run.model} has not learned labels; train one with --classes 10.")
+        raise UserError(f"--label {text}: this {run.model} has not learned labels; see genjax train MODEL --help.")
     if text == "all":
         return "all"
     if not text.isdecimal() or int(text) >= classes(run):
@@ -110,18 +114,33 @@ def draw(
     return path, {"samples": last.astype(np.float32), "means": pixels[:, -1]}
 
 
+def draw_at_once(
+    run: Run, count: int, seed: int, path: Path, label: int | None = None
+) -> tuple[Path, dict[str, np.ndarray]]:
+    """Independent images of a model without chains; the picture, and the arrays."""
+    assert run.family.draw is not None
+    arrays = run.family.draw(random.key(seed, run.config.rng), run.state, count, label)
+    shown = arrays.get("means", arrays["samples"])[:400]
+    caption = "expected pixels" if "means" in arrays else "as the model makes them"
+    title = f"{run.folder.name}: {len(shown)} draws" + ("" if label is None else f" of label {label}")
+    return images.sheet(shown, run.shape, title, caption, path), arrays
+
+
 def draw_classes(run: Run, sweeps: int, chains: int, seed: int, path: Path) -> tuple[Path, dict[str, np.ndarray]]:
-    """A row of fresh chains for each label, which is clamped; the picture, and the last states with their labels."""
-    assert run.family.sample is not None
-    key = random.key(seed, run.config.rng)
-    found = [
-        run.family.sample(jax.random.fold_in(key, label), run.state, chains, [sweeps], label=label)
-        for label in range(classes(run))
-    ]
-    means = np.stack([pixels[:, -1] for pixels, _ in found])
-    title = f"{run.folder.name}: p(v | h) after {sweeps} sweeps of fresh chains, a label a row"
-    rows = {str(label): images[:20] for label, images in enumerate(means)}
-    grids.rows_of_images(rows, run.shape, title, path)
-    samples = np.concatenate([last for _, last in found]).astype(np.float32)
-    labels = np.repeat(np.arange(classes(run)), chains)
-    return path, {"samples": samples, "means": np.concatenate(means), "labels": labels}
+    """A row of images for each label; the picture, and the arrays with their labels.
+
+    Of models with chains the label is clamped, and the chains are fresh.
+    """
+    key, found, sample = random.key(seed, run.config.rng), [], run.family.sample
+    for label in range(classes(run)):
+        own = jax.random.fold_in(key, label)
+        if run.family.draw is not None:
+            found.append(run.family.draw(own, run.state, chains, label))
+        elif sample is not None:
+            pixels, last = sample(own, run.state, chains, [sweeps], label=label)
+            found.append({"samples": last.astype(np.float32), "means": pixels[:, -1]})
+    after = "" if sample is None else f", p(v | h) after {sweeps} sweeps of fresh chains"
+    rows = {str(label): arrays.get("means", arrays["samples"])[:20] for label, arrays in enumerate(found)}
+    grids.rows_of_images(rows, run.shape, f"{run.folder.name}: a label a row{after}", path)
+    whole = {name: np.concatenate([arrays[name] for arrays in found]) for name in found[0]}
+    return path, whole | {"labels": np.repeat(np.arange(len(found)), chains)}

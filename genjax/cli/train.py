@@ -13,16 +13,29 @@ from genjax.cli import evaluate, pictures
 from genjax.cli.families import FAMILIES
 from genjax.cli.options import NOT_SAVED, RunConfig, at_least, parse, positive, say, unless_same
 from genjax.cli.progress import Bar
-from genjax.cli.run import Prepared, Run, any_saved, begin, blank, prepare, read_config, restore_newest, stages_of
+from genjax.cli.run import (
+    Prepared,
+    Run,
+    any_saved,
+    begin,
+    blank,
+    parameters,
+    prepare,
+    read_config,
+    restore_newest,
+    stages_of,
+)
 from genjax.data import catalog
 from genjax.errors import Diverged, UserError
+from genjax.networks.mlp import parameter_count
 from genjax.training import early, loop
 from genjax.training import folder as run_folder
 from genjax.training.checkpoint import Checkpoints
 from genjax.training.stages import LAST, Stage, key_of
 
 STEPS = 18_000  # default length of a run
-SHOWN = ("pseudo_likelihood", "reconstruction_error", "free_energy_gap", "rmse", "held_out_rmse")
+SHOWN = ("pseudo_likelihood", "reconstruction_error", "elbo", "held_out_elbo", "error", "held_out_error")
+SHOWN += ("free_energy_gap", "rmse", "held_out_rmse")
 
 
 class Interrupted(Exception):
@@ -82,7 +95,9 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
         else:
             here, stages = found(folder, config, prepared, stages, here)
         total = sum(stage.steps for stage in stages)
-        say(f"{folder}: {model} on {config.dataset}, {len(prepared.dataset.train)} {family.examples}, {total} steps")
+        size = f"{parameter_count(parameters(here.state))} parameters"
+        many = f"{len(prepared.dataset.train)} {family.examples}"
+        say(f"{folder}: {model} on {config.dataset}, {many}, {size}, {total} steps")
         began = time.perf_counter()
         state, total = run_stages(folder, config, prepared, stages, here, signals)
         seconds = time.perf_counter() - began

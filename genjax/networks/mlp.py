@@ -8,17 +8,18 @@ from jaxtyping import Array, Float, PyTree
 
 
 class MLP(nn.Module):
-    """Dense layers of these sizes, the activation between them and not after the last."""
+    """Dense layers of these sizes, the activation between them and not after the last, which may have no bias."""
 
     sizes: tuple[int, ...]
     activation: Callable[[Array], Array] = nn.relu
+    last_bias: bool = True
 
     @nn.compact
     def __call__(self, x: Float[Array, "*batch inputs"]) -> Float[Array, "*batch outputs"]:
         *inner, last = self.sizes
         for size in inner:
             x = self.activation(nn.Dense(size)(x))
-        return nn.Dense(last)(x)
+        return nn.Dense(last, use_bias=self.last_bias)(x)
 
 
 def parameter_count(parameters: PyTree) -> int:

@@ -1,1 +1,1 @@
-"""Drawing from machines: block Gibbs."""
+"""Drawing from models: block Gibbs, tempering, filling in."""

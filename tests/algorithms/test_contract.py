@@ -1,6 +1,7 @@
 """Every `Algorithm` of the table through the same trials: jit, vmap, one compilation, finite metrics, resume."""
 
 import dataclasses
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -8,9 +9,11 @@ import numpy as np
 import pytest
 
 from genjax.algorithms import greedy
+from genjax.algorithms.autoencoder import AutoencoderConfig, autoencoder
 from genjax.algorithms.contrastive import ContrastiveConfig, DeepConfig, contrastive
 from genjax.algorithms.discriminative import DiscriminativeConfig, discriminative
 from genjax.algorithms.recommender import RecommenderConfig, recommender
+from genjax.algorithms.vae import VAEConfig, vae
 from genjax.evaluation.classifier import ClassifierConfig, classifier
 from genjax.training import loop
 from genjax.training.config import split
@@ -23,6 +26,7 @@ def second_layer(config: ContrastiveConfig, axis_name: str | None = None) -> Alg
     return greedy.on_top(config, (1, 2), ((split(below, 1)[0], (2, 1)),), axis_name)
 
 
+SMALL = {"layers": (6,), "between": (4,), "latents": (3, 2)}
 CASES = {
     "pcd": (contrastive, ContrastiveConfig(hidden=5, chains=7)),
     "cd": (contrastive, ContrastiveConfig(hidden=5, negative="cd", k=2, average=0.5, schedule="constant")),
@@ -39,6 +43,10 @@ CASES = {
     "recommender": (recommender, RecommenderConfig(hidden=5, conditional="rated")),
     "recommender, cd": (recommender, RecommenderConfig(hidden=5, objective="cd", k_end=3, average=0.0)),
     "fine-tuning": (discriminative, DiscriminativeConfig(layers=(5, 4, 3), classes=3)),
+    "vae": (partial(vae, shape=(3, 4, 1), classes=3), VAEConfig(**SMALL, channels=(4,), warm_up=0.5)),
+    "iwae": (vae, VAEConfig(**SMALL, bound="iwae", gradient="doubly", draws=4, average=0.0)),
+    "autoencoder": (autoencoder, AutoencoderConfig(layers=(6, 4), error="bernoulli", corruption="salt_and_pepper")),
+    "second pair": (partial(autoencoder, pair=1, classes=3), AutoencoderConfig(layers=(6, 4), corruption="gaussian")),
     "classifier": (classifier, ClassifierConfig(shape=(3, 4, 1), classes=3)),
 }
 

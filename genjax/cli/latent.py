@@ -1,0 +1,156 @@
+"""`genjax latent RUN`: pictures of the latent space of a trained autoencoder, variational or other."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import jax.numpy as jnp
+import numpy as np
+import tyro
+from scipy.special import ndtri
+
+from genjax.cli.blocks import in_blocks
+from genjax.cli.export import write_arrays
+from genjax.cli.options import parse, positive
+from genjax.cli.run import Run, fixed_batches, load
+from genjax.errors import UserError
+from genjax.evaluation.latent import LatentSpace, spherical
+from genjax.plots import grids, images, latent
+from genjax.typing import Batch
+
+SIDE, STEPS = 20, 9  # images along a side of the plane, and along a traversal
+TRAINING = 10_000  # images by which codes are measured
+
+
+@dataclass(frozen=True)
+class Options:
+    """Picture a latent space: plane, traversals, interpolations, a map of codes, reconstructions."""
+
+    run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """The run's folder."""
+    images: int = 2000
+    """Test images on the map."""
+    map: Literal["tsne", "pca"] = "tsne"
+    """How codes of more than two units come into the plane: t-SNE, or their principal components."""
+    axes: tuple[int, int] | None = None
+    """The two latents of the plane, from 0 (by default the two most active)."""
+    label: int | None = None
+    """Of a conditional model: the class of plane and traversals (by default 0)."""
+    seed: int = 0
+    """Of t-SNE."""
+    out: str | None = None
+    """An .npz for codes (images x units) and labels of those test images."""
+    overwrite: bool = False
+    """Replace --out where it exists."""
+    json: bool = False
+    """Print one JSON object."""
+
+
+def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
+    """Run `genjax latent`."""
+    options = parse(Options, arguments, "genjax latent")
+    positive(options, "images")
+    run = load(Path(options.run))
+    if run.family.latent is None:
+        raise UserError(f"A {run.model} has no latent space to picture.")
+    pictures, result = draw(run, options)
+    result |= {"figures": [str(path) for path in pictures]}
+    return result, "\n".join(result["figures"])
+
+
+def draw(run: Run, options: Options) -> tuple[list[Path], dict[str, Any]]:
+    """All pictures into the run's figures/; their paths, and what was measured."""
+    assert run.family.latent is not None
+    train, test = fixed_batches(run)
+    space = run.family.latent(run.state, Batch(train.x[:TRAINING], train.label[:TRAINING]))
+    test = Batch(test.x[: options.images], test.label[: options.images])
+    given = space.condition(test.label)
+    codes = in_blocks(space.encode, test.x, given)
+    folder, name, shape = run.folder / "figures", run.folder.name, run.prepared.dataset.shape
+    again = space.reconstruct(test.x[:32], given[:32])
+    columns = {"original": np.asarray(test.x[:32]), "reconstruction": np.asarray(again)}
+    title = f"{name}: test images and their reconstructions"
+    found = [images.side_by_side(columns, shape, title, folder / "latent-reconstructions.png")]
+    found.append(picture_map(codes, np.asarray(test.label), options, name, folder / "latent-map.png"))
+    found.append(picture_interpolations(space, test, codes, shape, name, folder / "latent-interpolations.png"))
+    one = np.asarray(space.condition(jnp.full(1, options.label or 0)))
+    if options.label is not None and not 0 <= options.label < one.shape[1]:
+        raise UserError(f"--label {options.label}: this model is conditional on {one.shape[1]} classes, from 0.")
+    found.append(picture_traversals(space, one, shape, name, folder / "latent-traversals.png"))
+    if len(space.centre) > 1:
+        found.append(picture_plane(space, one, options, shape, name, folder / "latent-plane.png"))
+    result: dict[str, Any] = {"units": len(space.centre), "activity": [float(a) for a in space.activity]}
+    if options.out is not None:
+        arrays = {"codes": codes, "labels": np.asarray(test.label)}
+        result["out"] = str(write_arrays(Path(options.out), arrays, "--out", options.overwrite))
+    return found, result
+
+
+def picture_map(codes: np.ndarray, labels: np.ndarray, options: Options, name: str, path: Path) -> Path:
+    """Codes of test images, as they are where they have two units."""
+    points, axis = codes[:, :2], "latent"
+    if codes.shape[1] == 1:
+        points = np.concatenate([codes, np.random.default_rng(0).normal(size=codes.shape)], 1)
+    elif codes.shape[1] > 2 and options.map == "pca":
+        centred = codes - codes.mean(0)
+        points, axis = centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T, "principal component"
+    elif codes.shape[1] > 2 and len(codes) > 3:
+        from sklearn.manifold import TSNE  # slow to import
+
+        perplexity = min(30.0, (len(codes) - 1) / 3)
+        points = TSNE(2, perplexity=perplexity, init="pca", random_state=options.seed).fit_transform(codes)
+        axis = "t-SNE"
+    title = f"{name}: codes of {len(codes)} test images ({codes.shape[1]} units)"
+    return latent.code_map(np.asarray(points), labels, axis, title, path)
+
+
+def picture_interpolations(
+    space: LatentSpace, test: Batch, codes: np.ndarray, shape: Any, name: str, path: Path
+) -> Path:
+    """Between test images of neighbouring numbers: the images at both ends, codes between them on lines and circles."""
+    shares, rows = np.linspace(0, 1, STEPS), {}
+    given = np.asarray(space.condition(test.label))
+    for pair in range(min(4, len(codes) // 2)):
+        a, b = 2 * pair, 2 * pair + 1
+        label = np.stack([(1 - s) * given[a] + s * given[b] for s in shares])
+        ways = {
+            "linear": np.stack([(1 - s) * codes[a] + s * codes[b] for s in shares]),
+            "spherical": space.centre
+            + np.stack([spherical(codes[a] - space.centre, codes[b] - space.centre, s) for s in shares]),
+        }
+        for way, path_of_codes in ways.items():
+            between = np.asarray(space.decode(jnp.asarray(path_of_codes, jnp.float32), jnp.asarray(label)))
+            rows[f"{pair + 1} {way}"] = np.concatenate([test.x[a : a + 1], np.clip(between, 0, 1), test.x[b : b + 1]])
+    title = f"{name}: between two test images (first and last column)"
+    return grids.rows_of_images(rows or {"": np.asarray(test.x[:1])}, shape, title, path)
+
+
+def picture_traversals(space: LatentSpace, given: np.ndarray, shape: Any, name: str, path: Path) -> Path:
+    """Every latent from its 2.5 % to its 97.5 % quantile, the others at their centre, the most active first."""
+    order = np.argsort(-space.activity)
+    steps = ndtri(np.linspace(0.025, 0.975, STEPS))
+    codes = np.repeat(np.tile(space.centre, (len(order), 1))[:, None], STEPS, 1).astype(np.float32)
+    for row, unit in enumerate(order):
+        codes[row, :, unit] += space.spread[unit] * steps
+    flat = codes.reshape(-1, codes.shape[-1])
+    pixels = in_blocks(space.decode, flat, np.repeat(given, len(flat), 0)).reshape(len(order), STEPS, -1)
+    names = [f"{unit} ({space.activity[unit]:.2g})" for unit in order]
+    title = f"{name}: each latent from its 2.5 to its 97.5 % quantile; in brackets its activity, most active first"
+    return latent.traversals(pixels, names, shape, title, path)
+
+
+def picture_plane(space: LatentSpace, given: np.ndarray, options: Options, shape: Any, name: str, path: Path) -> Path:
+    """A grid over two latents at equally spaced quantiles of the Gaussian, the others at their centre."""
+    units = len(space.centre)
+    first, second = options.axes or np.argsort(-space.activity)[:2]
+    if not (0 <= first < units and 0 <= second < units and first != second):
+        raise UserError(f"--axes {first} {second}: name two different latents from 0 to {units - 1}.")
+    steps = ndtri((np.arange(SIDE) + 0.5) / SIDE)
+    codes = np.tile(space.centre, (SIDE * SIDE, 1)).astype(np.float32)
+    across, up = np.meshgrid(steps, steps)
+    codes[:, first] += space.spread[first] * across.ravel()
+    codes[:, second] += space.spread[second] * up.ravel()
+    pixels = in_blocks(space.decode, codes, np.repeat(given, len(codes), 0)).reshape(SIDE, SIDE, -1)
+    values = tuple(list(space.centre[u] + space.spread[u] * steps) for u in (first, second))
+    title = f"{name}: two latents at the Gaussian's quantiles"
+    return latent.plane(pixels, (values[0], values[1]), (f"latent {first}", f"latent {second}"), shape, title, path)

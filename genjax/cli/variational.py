@@ -1,0 +1,179 @@
+"""What the command line knows of variational autoencoders (see `families.Family`)."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax.traverse_util import flatten_dict
+from jaxtyping import Array, Key
+from tyro.conf import Fixed, Suppress
+
+from genjax.algorithms.vae import VAEConfig, VAEState, trained_model, vae
+from genjax.cli.autoencoding import sizes
+from genjax.cli.blocks import in_blocks
+from genjax.cli.options import RunConfig
+from genjax.data import Dataset
+from genjax.errors import UserError
+from genjax.evaluation.latent import LatentSpace
+from genjax.likelihood import latent
+from genjax.networks import pixels
+from genjax.networks.latent import LatentModel, codes, condition, decoded, downward, reconstructed
+from genjax.plots.curves import Panel
+from genjax.random import normal, subkey
+from genjax.sampling.imputation import impute
+from genjax.training.config import part, split
+from genjax.typing import Algorithm, Batch, Hyper
+
+VAE_PANELS = (
+    Panel("ELBO (nats an image)", {"elbo": "training", "held_out_elbo": "validation"}),
+    Panel("bound of the batch (nats an image)", {"bound": "training"}),
+    Panel("E log p(x | z) (nats an image)", {"reconstruction": "training", "held_out_reconstruction": "validation"}),
+    Panel("divergence from the prior (nats)", {"divergence": "training", "held_out_divergence": "validation"}),
+    Panel("free-energy gap, validation - training (nats)", {"free_energy_gap": "gap"}),
+    Panel("norm of the gradient", {"gradient_norm": "training"}),
+    Panel("weight of the divergence", {"beta": "beta"}),
+    Panel("learning rate", {"learning_rate": "rate"}),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class VAERun(VAEConfig, RunConfig):
+    """Train a variational autoencoder."""
+
+    evaluate: bool = True
+    """Estimate the log-likelihood at the end, by 5,000 importance samples an image."""
+    temperatures: Suppress[Fixed[int]] = 10_000
+    ais_chains: Suppress[Fixed[int]] = 500
+    precision: Suppress[Fixed[float | None]] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class IWAERun(VAERun):
+    """Train an importance-weighted autoencoder."""
+
+    bound: Literal["elbo", "iwae"] = "iwae"
+    """What is raised: the mean of the log weights, or the log of their mean over `draws`."""
+    draws: int = 50
+    """Latents drawn for each image in a step."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CVAERun(VAERun):
+    """Train a variational autoencoder that is conditional on the label."""
+
+
+def vae_algorithm(
+    config: VAERun, total_steps: int, shape: tuple[int, int, int], classes: int = 0
+) -> tuple[Algorithm, Hyper]:
+    """The learner with its rates, for images of this shape."""
+    static, hyper = split(part(config, VAEConfig), total_steps)
+    return vae(static, shape, classes), hyper
+
+
+def vae_check(config: VAERun, dataset: Dataset) -> None:
+    """Layers there must be, and pixels have to be what the decoder says they are."""
+    sizes(config, "latents", "layers", "between", "channels")
+    if not config.latents:
+        raise UserError("--latents is empty; give the units of at least one stochastic layer.")
+    if config.draws < 1:
+        raise UserError(f"--draws {config.draws} is not positive; give at least 1.")
+    for name, most in (("beta", np.inf), ("warm_up", 1.0)):
+        if not 0 <= getattr(config, name) <= most:
+            raise UserError(f"--{name.replace('_', '-')} {getattr(config, name)} is out of range; see --help.")
+    if config.gradient == "doubly" and config.bound != "iwae":
+        raise UserError(
+            "--gradient doubly is the encoder's gradient of the importance-weighted bound; give --bound iwae."
+        )
+    binary = bool(np.all((dataset.train[:1000] == 0) | (dataset.train[:1000] == 1)))
+    if config.pixels == "bernoulli" and config.binarisation == "none" and not binary:
+        raise UserError(
+            f"--binarisation none leaves {config.dataset} with intensities, and --pixels bernoulli takes binary ones; "
+            "choose sampled or threshold, or --pixels continuous_bernoulli or gaussian."
+        )
+    if config.pixels != "bernoulli" and config.binarisation != "none":
+        raise UserError(f"--pixels {config.pixels} takes intensities; give --binarisation none.")
+
+
+def vae_evaluate(
+    key: Key[Array, ""], state: VAEState, train: Batch, test: Batch, draws: int = latent.DRAWS, **options: Any
+) -> dict[str, Any]:
+    """Importance-sampled log-likelihoods, ELBOs, active units; of conditional models given the label."""
+    return latent.evaluate(key, trained_model(state), train, test, draws, options.get("progress"))
+
+
+def vae_sentences(judged: dict[str, Any]) -> list[str]:
+    """What a person reads of an evaluation; the first line stands at the foot of figures."""
+
+    def line(name: str) -> str:
+        answer = judged["log_likelihood"][name]
+        interval = f"[{answer['low']:.2f}, {answer['high']:.2f}]"
+        count = f"{judged['judged'][name]} images, standard error over them {answer['image_se']:.2f}"
+        return f"{name:5} log-likelihood {answer['mean']:.2f} nats an image {interval}, {answer['estimator']}; {count}"
+
+    test = judged["log_likelihood"]["test"]
+    active = ", ".join(f"{a} of {n}" for a, n in zip(judged["active_units"], judged["latents"]))
+    lines = [line("test"), line("train"), f"ELBO {judged['elbo']['test']:.2f} (test), {judged['elbo']['train']:.2f}"]
+    lines.append(f"the estimate is {test['reason']}; active latent units: {active}")
+    lines.append(f"binarisation {judged['binarisation']}; {judged['seconds']:.0f} s, {judged['peak_memory_mb']} MB")
+    return lines
+
+
+@jax.jit
+def _from_prior(key: Key[Array, ""], model: LatentModel, label: Array) -> tuple[Array, Array]:
+    top = normal(subkey(key, "top"), (len(label), model.of.latents[-1]))
+    outputs = downward(model, top, condition(model, label), subkey(key, "down"))
+    deviation = model.generation["params"]["log_deviation"]
+    drawn = pixels.sample(subkey(key, "pixels"), model.of.pixels, outputs, deviation)
+    return pixels.mean(model.of.pixels, outputs), drawn
+
+
+def vae_draw(key: Key[Array, ""], state: VAEState, count: int, label: int | None = None) -> dict[str, np.ndarray]:
+    """Independent draws; of conditional models all of one class, or the classes in turn."""
+    model = trained_model(state)
+    labels = jnp.arange(count) % max(1, model.of.classes) if label is None else jnp.full(count, label)
+    means, drawn = _from_prior(key, model, labels)
+    return {"samples": np.asarray(drawn, np.float32), "means": np.asarray(means)}
+
+
+def vae_classes(state: VAEState) -> int:
+    """How many it is conditional on."""
+    return trained_model(state).of.classes
+
+
+def vae_reconstruct(
+    key: Key[Array, ""], state: VAEState, images: np.ndarray, removed: np.ndarray, sweeps: int
+) -> np.ndarray:
+    """Expected removed pixels given the others (see `sampling.imputation`)."""
+    burn_in = max(1, sweeps // 4)
+    return np.asarray(
+        impute(key, trained_model(state), jnp.asarray(images), jnp.asarray(removed), sweeps - burn_in, burn_in)
+    )
+
+
+def vae_arrays(state: VAEState) -> dict[str, np.ndarray]:
+    """All parameters by their path, e.g. recognition.lowest.MLP_0.Dense_0.kernel `(inputs, outputs)`."""
+    model = trained_model(state)
+    both = {"recognition": model.recognition["params"], "generation": model.generation["params"]}
+    return {name: np.asarray(leaf) for name, leaf in flatten_dict(both, sep=".").items()}
+
+
+def vae_space(state: VAEState, train: Batch) -> LatentSpace:
+    """Of the top layer."""
+    model = trained_model(state)
+    units = model.of.latents[-1]
+    encode = partial(jax.jit(lambda model, x, given: codes(model, x, given)[-1]), model)
+    decode = partial(jax.jit(decoded), model)
+    given = condition(model, train.label)
+    activity = in_blocks(encode, train.x, given).var(0)
+    return LatentSpace(
+        encode=encode,
+        decode=decode,
+        reconstruct=partial(jax.jit(reconstructed), model),
+        condition=partial(condition, model),
+        centre=np.zeros(units),
+        spread=np.ones(units),
+        activity=activity,
+    )

@@ -1,0 +1,224 @@
+"""Latent-variable models with an encoder: p(x, z) and q(z | x) as networks, one or several stochastic layers.
+
+z is a tuple, the layer next to the image first. q goes up, q(z_1 | x) q(z_2 | z_1) ..., p comes down from a standard
+Gaussian on top, p(z_1 | z_2) ... p(x | z_1) (Burda, Grosse and Salakhutdinov 2016, section 2). Where a model is
+conditional, every network sees the label too.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, Key, PyTree
+
+from genjax import random
+from genjax.networks import gaussian, pixels
+from genjax.networks.backbones import ActivationName, Decoder, Encoder, Shape, activation, beside
+from genjax.networks.gaussian import Gaussian
+from genjax.networks.mlp import MLP
+from genjax.networks.pixels import PixelName
+from genjax.random import subkey
+from genjax.typing import Batch
+
+Latents = tuple[Array, ...]
+"""One `(*draws, batch, units)` a stochastic layer, the one next to the image first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """All that is static about a model."""
+
+    shape: Shape
+    latents: tuple[int, ...] = (50,)
+    layers: tuple[int, ...] = (200, 200)  # between the image and the first stochastic layer
+    between: tuple[int, ...] = (100, 100)  # between stochastic layers
+    channels: tuple[int, ...] = ()  # of convolutions next to the image
+    activation: ActivationName = "tanh"
+    pixels: PixelName = "bernoulli"
+    classes: int = 0  # of the label that everything is conditional on
+
+
+class Recognition(nn.Module):
+    """q: a Gaussian for each stochastic layer, given what lies below it."""
+
+    of: Architecture
+
+    def setup(self) -> None:
+        a, act = self.of, activation(self.of.activation)
+        first, *others = a.latents
+        self.lowest = Encoder(a.shape, (*a.layers, 2 * first), a.channels, act)
+        self.upper = [MLP((*a.between, 2 * size), act) for size in others]
+
+    def layer(self, number: int, below: Array, given: Array) -> Gaussian:
+        """q(z_number | below), from 0, `below` being the image or the latents of the layer under it."""
+        if number == 0:
+            return gaussian.from_outputs(self.lowest(below, given))
+        return gaussian.from_outputs(self.upper[number - 1](beside(below, given)))
+
+    def __call__(self, x: Array, z: Latents, given: Array) -> tuple[Gaussian, ...]:
+        """All layers at these latents."""
+        return tuple(self.layer(number, below, given) for number, below in enumerate((x, *z[:-1])))
+
+
+class Generation(nn.Module):
+    """p: a Gaussian for each stochastic layer but the top one, and the pixels' outputs."""
+
+    of: Architecture
+
+    def setup(self) -> None:
+        a, act = self.of, activation(self.of.activation)
+        self.lower = [MLP((*reversed(a.between), 2 * size), act) for size in a.latents[:-1]]
+        self.image = Decoder(a.shape, tuple(reversed(a.layers)), a.channels, act)
+        self.deviation = self.param("log_deviation", nn.initializers.zeros, ())
+
+    def layer(self, number: int, above: Array, given: Array) -> Gaussian:
+        """p(z_number | z_number+1), from 0."""
+        return gaussian.from_outputs(self.lower[number](beside(above, given)))
+
+    def outputs(self, z: Array, given: Array) -> tuple[Array, Array]:
+        """What `networks.pixels` takes: an output a pixel, and the Gaussian's logarithmic deviation."""
+        return self.image(z, given), self.deviation
+
+    def __call__(self, z: Latents, given: Array) -> tuple[tuple[Gaussian, ...], tuple[Array, Array]]:
+        """All layers at these latents."""
+        layers = tuple(self.layer(number, above, given) for number, above in enumerate(z[1:]))
+        return layers, self.outputs(z[0], given)
+
+
+@partial(jax.tree_util.register_dataclass, data_fields=["recognition", "generation"], meta_fields=["of"])
+@dataclass(frozen=True)
+class LatentModel:
+    """Parameters of both networks, and what they are of (static)."""
+
+    recognition: PyTree
+    generation: PyTree
+    of: Architecture
+
+
+def latent_model(key: Key[Array, ""], of: Architecture, mean: Float[Array, " pixels"] | None = None) -> LatentModel:
+    """An untrained model; with the training images' mean its decoder begins there."""
+    x, z = jnp.zeros((1, math.prod(of.shape))), tuple(jnp.zeros((1, size)) for size in of.latents)
+    given = jnp.zeros((1, of.classes))
+    recognition = Recognition(of).init(subkey(key, "recognition"), x, z, given)
+    generation: Any = Generation(of).init(subkey(key, "generation"), z, given)
+    if mean is not None:
+        image = generation["params"]["image"] | {"bias": pixels.first_bias(of.pixels, mean)}
+        generation = {"params": generation["params"] | {"image": image}}
+    return LatentModel(recognition, generation, of)
+
+
+def condition(model: LatentModel, label: Int[Array, " batch"]) -> Float[Array, "batch classes"]:
+    """The label as the networks see it; of width 0 in a model that is not conditional."""
+    return jax.nn.one_hot(label, model.of.classes)
+
+
+def posterior(model: LatentModel, number: int, below: Array, given: Array) -> Gaussian:
+    """q of one stochastic layer."""
+    answer: Any = Recognition(model.of).apply(model.recognition, number, below, given, method="layer")
+    return answer
+
+
+def draw(
+    key: Key[Array, ""], model: LatentModel, x: Float[Array, "batch pixels"], given: Array, draws: int
+) -> tuple[Latents, tuple[Gaussian, ...]]:
+    """`draws` latents for each image from q, `(draws, batch, units)` a layer, and the Gaussians that they are of."""
+    below, z, layers = x, [], []
+    for number, size in enumerate(model.of.latents):
+        q = posterior(model, number, below, given)
+        noise = random.normal(jax.random.fold_in(key, number), (draws, x.shape[0], size))
+        below = gaussian.drawn(q, noise)
+        z.append(below)
+        layers.append(q)
+    return tuple(z), tuple(layers)
+
+
+class Terms(NamedTuple):
+    """Of log p(x, z) / q(z | x), nats, `(*draws, batch)`: it is `image + prior - posterior`."""
+
+    image: Float[Array, "*draws"]
+    prior: Float[Array, "*draws"]
+    posterior: Float[Array, "*draws"]
+
+
+def terms(model: LatentModel, x: Float[Array, "batch pixels"], z: Latents, layers: Any, given: Array) -> Terms:
+    """At these latents, `layers` being the Gaussians of q there."""
+    (below, outputs) = generated(model, z, given)
+    prior = gaussian.standard_log_density(z[-1])
+    for p, latents in zip(below, z):
+        prior += gaussian.log_density(p, latents)
+    posterior = jnp.zeros(())
+    for q, latents in zip(layers, z):
+        posterior += gaussian.log_density(q, latents)
+    return Terms(pixels.log_probability(model.of.pixels, *outputs, x), prior, posterior)
+
+
+def recognised(model: LatentModel, x: Float[Array, "batch pixels"], z: Latents, given: Array) -> tuple[Gaussian, ...]:
+    """The Gaussians of q at these latents."""
+    answer: Any = Recognition(model.of).apply(model.recognition, x, z, given)
+    return answer
+
+
+def generated(model: LatentModel, z: Latents, given: Array) -> tuple[tuple[Gaussian, ...], tuple[Array, Array]]:
+    """The Gaussians of p at these latents, and the pixels' outputs."""
+    answer: Any = Generation(model.of).apply(model.generation, z, given)
+    return answer
+
+
+def divergence(model: LatentModel, z: Latents, layers: tuple[Gaussian, ...], parts: Terms) -> Float[Array, "*draws"]:
+    """KL(q(z | x) || p(z)), nats: analytic for the top layer, and for those below it as the draws say."""
+    top = gaussian.divergence_from_standard(layers[-1])
+    if len(z) == 1:
+        return jnp.broadcast_to(top, parts.image.shape)
+    of_top = gaussian.standard_log_density(z[-1]) - gaussian.log_density(layers[-1], z[-1])
+    return parts.posterior - parts.prior + of_top + top
+
+
+def log_weight(key: Key[Array, ""], model: LatentModel, batch: Batch) -> Float[Array, " batch"]:
+    """log p(x, z) / q(z | x) at one draw of z from q, nats; of conditional models log p(x, z | label).
+
+    Its mean over draws is the ELBO, the log of the mean of its exponentials over k draws the bound of IWAE, which
+    tends to log p(x) (see `likelihood.importance`).
+    """
+    given = condition(model, batch.label)
+    z, layers = draw(key, model, batch.x, given, 1)
+    parts = terms(model, batch.x, z, layers, given)
+    return (parts.image + parts.prior - parts.posterior)[0]
+
+
+def codes(model: LatentModel, x: Float[Array, "batch pixels"], given: Array) -> Latents:
+    """Means of q, each layer's at the means below it."""
+    below, answer = x, []
+    for number in range(len(model.of.latents)):
+        below = posterior(model, number, below, given).mean
+        answer.append(below)
+    return tuple(answer)
+
+
+def downward(
+    model: LatentModel, top: Float[Array, "batch units"], given: Array, key: Key[Array, ""] | None = None
+) -> Float[Array, "batch pixels"]:
+    """The pixels' outputs at latents of the top layer; those below are drawn where there is a key, else means."""
+    module, here = Generation(model.of), top
+    for number in reversed(range(len(model.of.latents) - 1)):
+        p: Any = module.apply(model.generation, number, here, given, method="layer")
+        noise = 0.0 if key is None else random.normal(jax.random.fold_in(key, number), p.mean.shape)
+        here = p.mean + jnp.exp(p.log_deviation) * noise
+    answer: Any = module.apply(model.generation, here, given, method="outputs")
+    return answer[0]
+
+
+def decoded(
+    model: LatentModel, top: Float[Array, "batch units"], given: Array, key: Key[Array, ""] | None = None
+) -> Float[Array, "batch pixels"]:
+    """Expected pixels at latents of the top layer (see `downward`)."""
+    return pixels.mean(model.of.pixels, downward(model, top, given, key))
+
+
+def reconstructed(model: LatentModel, x: Float[Array, "batch pixels"], given: Array) -> Float[Array, "batch pixels"]:
+    """Expected pixels at the mean of q(z_1 | x): what is left of an image in the layer next to it."""
+    answer: Any = Generation(model.of).apply(model.generation, codes(model, x, given)[0], given, method="outputs")
+    return pixels.mean(model.of.pixels, answer[0])

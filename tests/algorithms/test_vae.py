@@ -1,0 +1,120 @@
+"""A linear-Gaussian model, whose likelihood is known; the order of the bounds; the two gradients of one bound."""
+
+import dataclasses
+import math
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+
+from genjax.algorithms.vae import Seen, VAEConfig, elbo, iwae, uphill, vae
+from genjax.likelihood.importance import importance, total
+from genjax.networks.latent import Architecture, LatentModel, latent_model, log_weight
+from genjax.training import loop
+from genjax.training.config import split
+from genjax.typing import Batch
+
+PIXELS, LATENTS, DEVIATION = 6, 2, 0.5
+
+
+def linear(astray: float = 0.0) -> tuple[LatentModel, Batch, np.ndarray]:
+    """x = W z + b + noise with orthogonal columns, so that the exact posterior factorises; its encoder is that
+    posterior, or `astray` from it. Images, and their exact log-likelihoods."""
+    rng = np.random.default_rng(0)
+    columns = np.linalg.qr(rng.normal(size=(PIXELS, LATENTS)))[0] * [1.5, 0.7]
+    b, x = rng.normal(size=PIXELS), rng.normal(size=(50, PIXELS))
+    variance = 1 / (1 + (columns**2).sum(0) / DEVIATION**2)
+    up = columns * variance / DEVIATION**2
+    of = Architecture(shape=(1, PIXELS, 1), latents=(LATENTS,), layers=(), pixels="gaussian")
+    kernel = np.concatenate([up, np.zeros_like(up)], 1)
+    bias = np.concatenate([-b @ up + astray, np.log(variance) + astray])
+    model = latent_model(jax.random.key(0), of)
+    recognition = {"params": {"lowest": {"MLP_0": {"Dense_0": {"kernel": kernel, "bias": bias}}}}}
+    image = {"MLP_0": {"Dense_0": {"kernel": columns.T}}, "bias": b}
+    generation = {"params": {"image": image, "log_deviation": np.log(DEVIATION)}}
+    one = dataclasses.replace(model, recognition=recognition, generation=generation)
+    assert jax.tree.map(jnp.shape, one) == jax.tree.map(jnp.shape, model)
+    one = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), one)
+    covariance = columns @ columns.T + DEVIATION**2 * np.eye(PIXELS)
+    truth = stats.multivariate_normal(b, covariance).logpdf(x)
+    return one, Batch(jnp.asarray(x, jnp.float32), jnp.zeros(50, jnp.int32)), truth
+
+
+@pytest.mark.parametrize("draws", [1, 30])
+def test_with_the_exact_posterior_every_bound_is_the_likelihood(draws):
+    model, batch, truth = linear()
+    found = importance(jax.random.key(0), model, batch, log_weight, draws, block=25, at_once=7)
+    np.testing.assert_allclose(found.estimates, truth, atol=1e-4)
+    np.testing.assert_allclose(found.bounds, truth, atol=1e-4)
+    seen = Seen(batch.x, jnp.zeros((50, 0)), draws, jnp.ones(()))
+    assert float(iwae(jax.random.key(1), model, seen)[1]) == pytest.approx(truth.mean(), abs=1e-4)
+
+
+def test_with_another_encoder_many_draws_meet_the_likelihood():
+    model, batch, truth = linear(astray=0.3)
+    found = importance(jax.random.key(0), model, batch, log_weight, 20_000, at_once=100)
+    assert (np.abs(found.estimates - truth) < 5.5 * found.standard_errors + 1e-4).all()
+    assert (found.bounds < truth - 0.02).all()
+    whole = total(found)
+    assert whole.low - 1e-4 < truth.mean() < whole.high + 1e-4
+    assert whole.trusted
+
+
+def test_bounds_are_ordered():
+    """ELBO, IWAE of 5 and of 25 draws, the likelihood: each apart from the next by more than its error."""
+    model, batch, truth = linear(astray=0.5)
+    keys = jax.random.split(jax.random.key(1), 500)
+
+    def mean_of(bound: Callable, draws: int) -> tuple[float, float]:
+        seen = Seen(batch.x, jnp.zeros((50, 0)), draws, jnp.ones(()))
+        values = np.asarray(jax.jit(jax.vmap(lambda key: bound(key, model, seen)[1]))(keys), np.float64)
+        return values.mean(), values.std() / math.sqrt(len(values))
+
+    means, errors = zip(mean_of(elbo, 1), mean_of(iwae, 5), mean_of(iwae, 25), (truth.mean(), 0.0))
+    assert (np.diff(means) > 5.5 * np.add(errors[:-1], errors[1:])).all()
+
+
+def test_both_gradients_of_the_bound_have_one_mean_and_the_doubly_reparameterised_less_noise():
+    model, batch, _ = linear(astray=0.5)
+    seen = Seen(batch.x[:3], jnp.zeros((3, 0)), 20, jnp.asarray(0.8))
+    found = {}
+    for name in ("reparameterised", "doubly"):
+        config = VAEConfig(bound="iwae", draws=20, gradient=name)
+        one = jax.jit(jax.vmap(lambda key, config=config: uphill(config, key, model, seen)))
+        slope, bound = one(jax.random.split(jax.random.key(0), 5000))
+        found[name] = (slope, np.asarray(bound))
+    np.testing.assert_allclose(found["doubly"][1], found["reparameterised"][1], atol=1e-4)  # the same draws
+    flat = {
+        name: np.concatenate([np.asarray(leaf).reshape(5000, -1) for leaf in jax.tree.leaves(slope.recognition)], 1)
+        for name, (slope, _) in found.items()
+    }
+    difference = (flat["doubly"] - flat["reparameterised"]).astype(np.float64)
+    error = difference.std(0) / math.sqrt(len(difference))
+    np.testing.assert_array_less(np.abs(difference.mean(0)), 5.5 * error + 1e-5)
+    assert (flat["doubly"].std(0) < flat["reparameterised"].std(0)).mean() > 0.8
+    plain, doubly = (found[name][0].generation for name in ("reparameterised", "doubly"))
+    for a, b in zip(jax.tree.leaves(plain), jax.tree.leaves(doubly)):
+        np.testing.assert_allclose(a, b, atol=1e-3)
+
+
+def test_learning_finds_the_likelihood_of_linear_data():
+    """Probabilistic principal components: with a linear encoder the ELBO tends to the likelihood of the best model."""
+    rng = np.random.default_rng(1)
+    images = (rng.normal(size=(2000, 2)) @ (rng.normal(size=(2, 8))) + 0.3 * rng.normal(size=(2000, 8))).astype("f4")
+    covariance = np.cov(images.T, bias=True)
+    values = np.sort(np.linalg.eigvalsh(covariance))[::-1]
+    noise = values[2:].mean()
+    best = -0.5 * (8 * math.log(2 * math.pi) + np.log(values[:2]).sum() + 6 * math.log(noise) + 8)
+    data = loop.TrainingSet(jnp.asarray(images), jnp.zeros(2000, jnp.int32), None)
+    plan = loop.plan(2000, 100, "none")
+    config = VAEConfig(latents=(2,), layers=(), pixels="gaussian", learning_rate=0.03, warm_up=0.1)
+    static, hyper = split(config, 3000)
+    algorithm = vae(static)
+    state = loop.initial(jax.random.key(0), algorithm, data, plan, hyper)
+    seen = []
+    loop.train(jax.random.key(0), algorithm, data, plan, state, 3000, 0, [lambda chunk: seen.append(chunk.metrics)])
+    assert seen[-1]["bound"] == pytest.approx(best, abs=0.05)
+    assert seen[0]["beta"] < seen[-1]["beta"] == 1
