@@ -17,11 +17,18 @@ from genjax.training import loop
 from genjax.training.config import split
 
 
-def options(doc: str | None, out: str, quick: str, mnist: bool = False) -> argparse.Namespace:
-    """`scale` (full, quick or smoke), `out` (a folder, made if it is not there), and `data_dir` where MNIST is read."""
+def options(
+    doc: str | None, out: str, quick: str, mnist: bool = False, more: dict[str, dict[str, Any]] | None = None
+) -> argparse.Namespace:
+    """`scale` (full, quick or smoke), `out` (a folder, made if it is not there), and `data_dir` where MNIST is read.
+
+    `more` names further options, each with what `add_argument` takes.
+    """
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     if mnist:
         parser.add_argument("--data-dir", help="where MNIST's files lie (otherwise they are fetched)")
+    for name, details in (more or {}).items():
+        parser.add_argument(name, **details)
     parser.add_argument("--quick", dest="scale", action="store_const", const="quick", help=quick)
     parser.add_argument("--smoke", dest="scale", action="store_const", const="smoke", help="does it run?")
     parser.add_argument("--out", type=Path, default=Path("runs") / out)

@@ -1,14 +1,16 @@
 """The table of models: what the command line knows of each. A new model is one row here."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from genjax.cli import belief, boltzmann, recommending
+from genjax.cli import adversarial, belief, boltzmann, recommending
 from genjax.cli.options import RunConfig
 from genjax.data import Dataset
 from genjax.plots.curves import BOLTZMANN, Panel
+from genjax.training.loop import Chunk
 from genjax.training.stages import Stage
 from genjax.typing import Algorithm, Hyper
 
@@ -30,6 +32,12 @@ class Family(NamedTuple):
     - `sentences(evaluation)`: what a person reads of it; None where it is a likelihood.
     - `recommend(state, dataset, user, top)`: items with expected ratings.
     - `stages(config, steps_per_epoch)`: of a model that is trained in several, in place of `algorithm`.
+    - `settle(dataset)`: what the images settle of `algorithm` (keyword arguments).
+    - `draw(key, state, count, label)`: of a model that draws at one go, in place of `sample`: `(count, pixels)`.
+    - `decode(state, latents, label)`, `latent(state)`: images of latents `(images, latent)`, and how many there are.
+    - `watch(config, dataset)`: gives what is called with each chunk, and answers with numbers and with alarms.
+    - `figures(state, shape, name, folder)`: pictures of its own; the paths written.
+    - `sees_dataset`: whether `evaluate` is given the `dataset` too.
     """
 
     config: type[RunConfig]
@@ -45,6 +53,13 @@ class Family(NamedTuple):
     sentences: Callable[[dict[str, Any]], list[str]] | None = None
     recommend: Callable[..., list[dict[str, Any]]] | None = None
     stages: Callable[[Any, int], tuple[Stage, ...]] | None = None
+    settle: Callable[[Dataset], dict[str, Any]] | None = None
+    draw: Callable[..., np.ndarray] | None = None
+    decode: Callable[..., np.ndarray] | None = None
+    latent: Callable[[Any], int] | None = None
+    watch: Callable[[Any, Dataset], Callable[[Chunk], tuple[dict[str, float], list[str]]]] | None = None
+    figures: Callable[..., list[Path]] | None = None
+    sees_dataset: bool = False
     examples: str = "images"  # what one row of its data is
 
 
@@ -83,6 +98,25 @@ FAMILIES = {
         panels=BOLTZMANN,
         check=belief.dbn_check,
         stages=belief.dbn_stages,
+    ),
+    "gan": Family(
+        config=adversarial.GANRun,
+        algorithm=adversarial.gan_algorithm,
+        evaluate=adversarial.gan_evaluate,
+        sample=None,
+        reconstruct=None,
+        arrays=adversarial.gan_arrays,
+        filters=None,
+        panels=adversarial.PANELS,
+        check=adversarial.gan_check,
+        sentences=adversarial.gan_sentences,
+        settle=adversarial.gan_settle,
+        draw=adversarial.gan_draw,
+        decode=adversarial.gan_decode,
+        latent=adversarial.gan_latent,
+        watch=adversarial.gan_watch,
+        figures=adversarial.gan_figures,
+        sees_dataset=True,
     ),
     "recommender": Family(
         config=recommending.RecommenderRun,

@@ -18,6 +18,7 @@ COMMANDS = {
     "grid": ("grid", "train a grid of settings and seeds in few programs"),
     "evaluate": ("evaluate", "log-likelihoods of a run, with their intervals"),
     "sample": ("sample", "draw along fresh chains"),
+    "latent": ("latent", "walk through a model's latent space"),
     "reconstruct": ("reconstruct", "fill in removed pixels, measured against the truth"),
     "recommend": ("recommend", "the items that a user would like best"),
     "export": ("export", "the parameters as plain arrays"),

@@ -24,6 +24,8 @@ def draw(run: Run) -> list[Path]:
     if run.family.filters is not None:
         title = f"{name}: filters of the strongest hidden units"
         written.append(images.filters(run.family.filters(run.state), shape, title, target / "filters.png"))
+    if run.family.figures is not None:
+        written += run.family.figures(run.state, shape, name, target)
     if run.family.sample is not None:
         pixels, _ = run.family.sample(random.key(run.config.seed, run.config.rng), run.state, 10, TIMES)
         title = f"{name}: p(v | h) along fresh chains"

@@ -9,6 +9,8 @@ import pytest
 
 from genjax.algorithms import greedy
 from genjax.algorithms.contrastive import ContrastiveConfig, DeepConfig, contrastive
+from genjax.algorithms.gan import gan
+from genjax.algorithms.gan_game import GANConfig
 from genjax.algorithms.recommender import RecommenderConfig, recommender
 from genjax.evaluation.classifier import ClassifierConfig, classifier
 from genjax.training import loop
@@ -20,6 +22,11 @@ def second_layer(config: ContrastiveConfig, axis_name: str | None = None) -> Alg
     """The top of a stack: its hidden units twice, on an RBM whose visible ones are there twice."""
     below = ContrastiveConfig(hidden=5, chains=7)
     return greedy.on_top(config, (1, 2), ((split(below, 1)[0], (2, 1)),), axis_name)
+
+
+def small_images(config: GANConfig, axis_name: str | None = None) -> Algorithm:
+    """Images of 3 by 4 pixels in three classes."""
+    return gan(config, (3, 4, 1), 3, axis_name=axis_name)
 
 
 CASES = {
@@ -37,6 +44,24 @@ CASES = {
     "second layer": (second_layer, ContrastiveConfig(hidden=8, chains=7)),
     "recommender": (recommender, RecommenderConfig(hidden=5, conditional="rated")),
     "recommender, cd": (recommender, RecommenderConfig(hidden=5, objective="cd", k_end=3, average=0.0)),
+    "gan": (
+        small_images,
+        GANConfig(latent=3, layers=(6,), conditioning="projection", normalisation="batch", optimiser="sgd"),
+    ),
+    "gan, wasserstein": (
+        small_images,
+        GANConfig(
+            loss="wasserstein",
+            penalty="gradient",
+            backbone="conv",
+            channels=(2, 3),
+            latent=3,
+            discriminator_steps=2,
+            packing=2,
+            schedule="linear",
+            discriminator_optimiser="sgd",
+        ),
+    ),
     "classifier": (classifier, ClassifierConfig(shape=(3, 4, 1), classes=3)),
 }
 
