@@ -1,4 +1,4 @@
-"""What experiments with GANs share: runs of several seeds in one program, and how their samples are drawn."""
+"""What experiments with GANs share: a run, runs of several seeds in one program, and how samples are drawn."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -17,27 +17,41 @@ from genjax.training.config import split
 BLOCK = 500  # samples made at once
 
 
+def plan_of(config: GANConfig, images: int, steps: int, batch_size: int, looks: int) -> loop.Plan:
+    """Batches of their own for all updates of the discriminator, and about `looks` chunks."""
+    return loop.plan(images, batch_size * config.discriminator_steps, "none", longest_chunk=max(1, steps // looks))
+
+
 def learn(
     config: GANConfig,
     training: loop.TrainingSet,
     shape: Shape,
     steps: int,
-    seeds: Sequence[int],
+    seed: int,
     batch_size: int,
-    bounded: bool = True,
-    classes: int = 0,
-    looks: int = 10,
-    on_chunk: Sequence[Callable[[grid.GridChunk], None]] = (),
-) -> grid.GridState:
-    """All seeds for `steps` updates of the generator (rounded up to equal chunks), with about `looks` chunks."""
-    plan = loop.plan(
-        len(training.images), batch_size * config.discriminator_steps, "none", longest_chunk=max(1, steps // looks)
-    )
+    looks: int,
+    on_chunk: Sequence[Callable[[loop.Chunk], None]] = (),
+) -> GANState:
+    """One run of `steps` updates of the generator, rounded up to whole chunks. Raises `Diverged`."""
+    plan = plan_of(config, len(training.images), steps, batch_size, looks)
     total = -(-steps // plan.part) * plan.part
     static, hyper = split(config, total)
-    algorithm, key = gan(static, shape, classes, bounded), jax.random.key(0)
+    algorithm, key = gan(static, shape), jax.random.key(seed)
+    state = loop.initial(key, algorithm, training, plan, hyper)
+    return loop.train(key, algorithm, training, plan, state, total, 0, on_chunk)
+
+
+def learn_points(
+    config: GANConfig, training: loop.TrainingSet, steps: int, seeds: Sequence[int], batch_size: int
+) -> list[GANState]:
+    """Runs on points without bounds, all seeds in one program; one that diverges goes on as NaN."""
+    plan = plan_of(config, len(training.images), steps, batch_size, 4)
+    total = -(-steps // plan.part) * plan.part
+    static, hyper = split(config, total)
+    algorithm, key = gan(static, (1, 1, training.images.shape[-1]), bounded=False), jax.random.key(0)
     state = grid.initial(key, algorithm, training, plan, [hyper] * len(seeds), seeds)
-    return grid.train(key, algorithm, training, plan, state, total, on_chunk)
+    state = grid.train(key, algorithm, training, plan, state, total)
+    return [grid.run_of(state.runs, number) for number in range(len(seeds))]
 
 
 @partial(jax.jit, static_argnames="count")
@@ -56,10 +70,8 @@ def finite(state: GANState) -> bool:
     return all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(state.parameters))
 
 
-def fate(score: float, classes: int, of: int, finite: bool) -> str:
-    """What became of a run, in a word: by its classifier score and the classes in its samples."""
-    if not finite:
-        return "diverged"
+def fate(score: float, classes: int, of: int) -> str:
+    """What became of a run that has not diverged, in a word: by its classifier score and the classes in its samples."""
     if classes < 0.8 * of:
         return "collapsed"
     return "learned" if score > 0.7 * of else "poor"

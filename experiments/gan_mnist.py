@@ -28,7 +28,7 @@ from genjax.evaluation.coverage import class_shares, entropy
 from genjax.evaluation.quality import classifier_score, judged
 from genjax.plots import grids
 from genjax.plots.images import save
-from genjax.training.grid import GridChunk, run_of
+from genjax.training import loop
 
 COMMON: dict[str, Any] = {"penalty": "r1", "penalty_weight": 1.0, "momentum": 0.5, "schedule": "linear"}
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -45,15 +45,15 @@ def run(name: str, seed: int, steps: int, found: data.Dataset, eye: Judge, out: 
     setting = SETTINGS[name] | ({"channels": (4, 8), "layers": (16,)} if steps < 100 else {})
     config, points, began = GANConfig(**(COMMON | setting)), [], time.perf_counter()
 
-    def look(chunk: GridChunk) -> None:
-        x = samples(run_of(chunk.states, 0), 1000)
+    def look(chunk: loop.Chunk) -> None:
+        x = samples(chunk.state, 1000)
         score, spread = classifier_score(eye.logits, x), entropy(class_shares(eye.logits, x))
         points.append((chunk.step, time.perf_counter() - began, score, spread))
         print(f"  {name}, seed {seed}: step {chunk.step}, {points[-1][1] / 60:.1f} min, score {score:.2f}", flush=True)
 
     training = images_alone(found.train)
-    states = learn(config, training, found.shape, steps, [seed], 64, looks=20, on_chunk=[look]).runs
-    seconds, state = time.perf_counter() - began, run_of(states, 0)
+    state = learn(config, training, found.shape, steps, seed, 64, 20, [look])
+    seconds = time.perf_counter() - began
     x = samples(state, len(found.test), seed + 1)
     shown = {str(i + 1): x[10 * i : 10 * i + 10] for i in range(10)}
     slug = name.split()[0]

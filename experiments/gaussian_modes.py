@@ -17,12 +17,11 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.adversarial import finite, learn, samples
+from experiments.adversarial import finite, learn_points, samples
 from experiments.common import append, images_alone, lines, options
 from genjax.algorithms.gan_game import GANConfig
 from genjax.evaluation.modes import Mixture, grid, ring
 from genjax.plots.images import save
-from genjax.training.grid import run_of
 
 MIXTURES = {"ring": ring(), "grid": grid()}
 COUNT = 2500  # samples that are judged
@@ -70,11 +69,10 @@ def run(name: str, mixture: Mixture, seeds: int, steps: int) -> list[dict[str, A
     size = 64 if steps < 1000 else 256
     training = images_alone(mixture.draw(20 * size * 5, 0) / scale)
     began = time.perf_counter()
-    states = learn(config, training, (1, 1, 2), steps, range(seeds), size, bounded=False, looks=4).runs
+    states = learn_points(config, training, steps, range(seeds), size)
     seconds = time.perf_counter() - began
     rows = []
-    for seed in range(seeds):
-        state = run_of(states, seed)
+    for seed, state in enumerate(states):
         points = samples(state, COUNT, seed) * scale
         found = mixture.judge(points)._asdict() if finite(state) else {"caught": 0, "high_quality": 0.0}
         shown = np.round(points[:500], 3).tolist() if seed == 0 else None

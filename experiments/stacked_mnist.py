@@ -24,7 +24,7 @@ from genjax.evaluation.classifier import Judge, judge
 from genjax.evaluation.modes import stacked, stacked_modes
 from genjax.plots import grids
 from genjax.plots.images import save
-from genjax.training.grid import GridChunk, run_of
+from genjax.training import loop
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "non-saturating": {},
@@ -42,12 +42,12 @@ def run(name: str, seed: int, steps: int, count: int, found: data.Dataset, eye: 
     sizes = (32, 64) if steps > 100 else (4, 8)
     config = GANConfig(backbone="conv", channels=sizes, latent=100, **SETTINGS[name])
 
-    def look(chunk: GridChunk) -> None:
-        modes = stacked_modes(eye.logits, samples(run_of(chunk.states, 0), count // 10), channels)
+    def look(chunk: loop.Chunk) -> None:
+        modes = stacked_modes(eye.logits, samples(chunk.state, count // 10), channels)
         points.append((chunk.step, modes.caught, modes.divergence))
 
     training = images_alone(found.train)
-    state = run_of(learn(config, training, found.shape, steps, [seed], 64, looks=10, on_chunk=[look]).runs, 0)
+    state = learn(config, training, found.shape, steps, seed, 64, 10, [look])
     x = samples(state, count, seed + 1)
     modes = stacked_modes(eye.logits, x, channels)
     rows = {

@@ -233,7 +233,7 @@ def whole_packs(batch: Batch, packing: int) -> Batch:
 def moving_average(average: Network, new: Network, step: Int[Array, ""], decay: Float[Array, ""]) -> Network:
     """The exponential one, which forgets faster at the beginning."""
     decay = jnp.minimum(decay, jnp.where(decay > 0, (1.0 + step) / (10.0 + step), 0.0))
-    return jax.tree.map(lambda old, now: old + (1 - decay) * (now - old), average, new)
+    return optax.incremental_update(new, average, 1 - decay)  # type: ignore[arg-type]
 
 
 def latents(key: Key[Array, ""], game: Game, count: int) -> Float[Array, "count latent"]:

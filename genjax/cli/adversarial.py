@@ -73,6 +73,8 @@ def gan_check(config: GANRun, dataset: Dataset) -> None:
         raise UserError(f"--batch-size {config.batch_size} is less than one pack of --packing {config.packing}.")
     if config.conditioning != "none" and not labelled(dataset):
         raise UserError(f"--conditioning {config.conditioning}: {config.dataset} has no labels; give none.")
+    if config.evaluate and not labelled(dataset):
+        raise UserError(f"{config.dataset} has no labels, and a classifier judges samples; give --no-evaluate.")
 
 
 def labelled(dataset: Dataset) -> bool:
@@ -194,12 +196,11 @@ def gan_sentences(judged: dict[str, Any]) -> list[str]:
 
 def gan_figures(state: GANState, shape: tuple[int, int, int], name: str, target: Path) -> list[Path]:
     """Samples, a class a row where the game is conditional, and the film of fixed latents."""
-    conditional = state.game.config.conditioning != "none"
-    pictures = gan_draw(jax.random.key(0), state, 10 * ACTORS, None)
-    if conditional:
+    if state.game.config.conditioning != "none":
         classes = min(10, state.game.classes)
         rows = {str(label): gan_draw(jax.random.key(label), state, ACTORS, label) for label in range(classes)}
     else:
+        pictures = gan_draw(jax.random.key(0), state, 10 * ACTORS, None)
         rows = {str(i + 1): pictures[ACTORS * i : ACTORS * (i + 1)] for i in range(10)}
     written = [grids.rows_of_images(rows, shape, f"{name}: samples", target / "samples.png")]
     done, frames = int(state.step), np.asarray(state.film.frames)

@@ -286,8 +286,10 @@ def logged(chunk: loop.Chunk, every: int | None) -> list[tuple[int, dict[str, fl
 
     What is observed once a chunk stands in the last.
     """
+    if every is None:
+        return [(chunk.step, chunk.metrics)]
     length = len(next(iter(chunk.steps.values())))
-    ends = [*range(every, length, every), length] if every else [length]
+    ends = [*range(every, length, every), length]
     lines = []
     for first, end in zip([0, *ends], ends):
         means = {name: float(values[first:end].mean()) for name, values in chunk.steps.items()}

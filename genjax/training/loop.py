@@ -43,8 +43,8 @@ class Chunk(NamedTuple):
     epoch: float
     seconds: float  # since this process began to train
     metrics: dict[str, float]
-    steps: dict[str, np.ndarray]  # the metrics of each step, of which `metrics` holds the means
     state: Any  # its buffers are given to the next chunk: copy what is to be kept
+    steps: dict[str, np.ndarray] = {}  # the metrics of each step, of which `metrics` holds the means
 
 
 def plan(images: int, batch_size: int, binarisation: Binarisation, longest_chunk: int = 250) -> Plan:
@@ -148,7 +148,7 @@ def train(
         metrics = each | {name: np.asarray(value) for name, value in observed.items()}
         refuse_divergence(metrics, first)
         means = {name: float(values.mean()) for name, values in metrics.items()}
-        report = Chunk(done, done / plan.steps_per_epoch, time.perf_counter() - began, means, each, state)
+        report = Chunk(done, done / plan.steps_per_epoch, time.perf_counter() - began, means, state, each)
         for call in on_chunk:
             call(report)
     return state

@@ -46,7 +46,14 @@ CASES = {
     "recommender, cd": (recommender, RecommenderConfig(hidden=5, objective="cd", k_end=3, average=0.0)),
     "gan": (
         small_images,
-        GANConfig(latent=3, layers=(6,), conditioning="projection", normalisation="batch", optimiser="sgd"),
+        GANConfig(
+            latent=3,
+            layers=(6, 5),
+            conditioning="projection",
+            normalisation="batch",
+            optimiser="sgd",
+            discriminator_optimiser="sgd",
+        ),
     ),
     "gan, wasserstein": (
         small_images,
@@ -59,6 +66,7 @@ CASES = {
             discriminator_steps=2,
             packing=2,
             schedule="linear",
+            optimiser="sgd",
             discriminator_optimiser="sgd",
         ),
     ),

@@ -62,7 +62,7 @@ def test_support_is_counted_by_hand_and_by_prdc(monkeypatch):
     data, samples = np.array([[0.0], [1.0], [3.0], [7.0]]), np.array([[0.5], [9.0]])
     np.testing.assert_allclose(reach(data, 1), [1, 1, 2, 4])
     found = support(data, samples, 1)
-    assert found.precision == 1.0  # 0.5 is in three balls of the data, 9 in one
+    assert found.precision == 1.0  # 0.5 is in two balls of the data, 9 in one
     assert found.density == (2 + 1) / 2
     assert found.coverage == 3 / 4  # the sample nearest to 3 is 2.5 away
     assert found.recall == 1.0
