@@ -44,7 +44,7 @@ class Chunk(NamedTuple):
     seconds: float  # since this process began to train
     metrics: dict[str, float]
     state: Any  # its buffers are given to the next chunk: copy what is to be kept
-    steps: dict[str, np.ndarray] = {}  # the metrics of each step, of which `metrics` holds the means
+    steps: dict[str, np.ndarray]  # the metrics of each step, of which `metrics` holds the means
 
 
 def plan(images: int, batch_size: int, binarisation: Binarisation, longest_chunk: int = 250) -> Plan:
