@@ -91,9 +91,9 @@ def main() -> None:
         for name in names:
             mine = [row for row in rows if (row["mixture"], row["setting"]) == (kind, name)]
             if not mine:
-                mine = [{"mixture": kind, "setting": name} | row for row in run(name, mixture, seeds, steps)]
-                for row in mine:
-                    append(path, row)
+                for row in run(name, mixture, seeds, steps):
+                    mine.append({"mixture": kind, "setting": name} | row)
+                    append(path, mine[-1])
                 rows += mine
             caught, quality = np.array([[row["caught"], row["high_quality"]] for row in mine]).T
             whole = f"{np.sum(caught == len(mixture.centres))} of {len(mine)}"
