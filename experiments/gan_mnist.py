@@ -52,7 +52,7 @@ def run(name: str, seed: int, steps: int, found: data.Dataset, eye: Judge, out: 
         print(f"  {name}, seed {seed}: step {chunk.step}, {points[-1][1] / 60:.1f} min, score {score:.2f}", flush=True)
 
     training = images_alone(found.train)
-    state = learn(config, training, found.shape, steps, seed, 64, 20, [look])
+    state = learn(config, training, found.shape, steps, seed, 64, max(1, min(20, steps // 100)), [look])
     seconds = time.perf_counter() - began
     x = samples(state, len(found.test), seed + 1)
     shown = {str(i + 1): x[10 * i : 10 * i + 10] for i in range(10)}

@@ -47,7 +47,7 @@ def run(name: str, seed: int, steps: int, count: int, found: data.Dataset, eye: 
         points.append((chunk.step, modes.caught, modes.divergence))
 
     training = images_alone(found.train)
-    state = learn(config, training, found.shape, steps, seed, 64, 10, [look])
+    state = learn(config, training, found.shape, steps, seed, 64, max(1, min(10, steps // 100)), [look])
     x = samples(state, count, seed + 1)
     modes = stacked_modes(eye.logits, x, channels)
     rows = {

@@ -60,6 +60,6 @@ def _one(eye: Judge, x: Rows, test: Rows, truth: Float[np.ndarray, "images featu
         "shares": [round(float(share), 4) for share in classes.shares],
         "frechet_distance": frechet_distance(features, truth),
         "kernel_distance": kernel.mean,
-        "kernel_distance_error": kernel.standard_error,
+        "kernel_distance_error": None if np.isnan(kernel.standard_error) else kernel.standard_error,
         **support(truth[:SUPPORTED], features[:SUPPORTED])._asdict(),
     }

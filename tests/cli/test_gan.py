@@ -9,6 +9,7 @@ from genjax.cli.main import main
 from genjax.evaluation import classifier
 
 SMALL = ["--epochs", "6", "--layers", "24", "--latent", "3", "--conditioning", "projection", "--batch-size", "50"]
+SMALL += ["--normalisation", "spectral"]
 
 
 @pytest.fixture(scope="module", name="run")
