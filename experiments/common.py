@@ -22,20 +22,22 @@ from genjax.typing import Algorithm
 
 
 def options(
-    doc: str | None, out: str, quick: str, mnist: bool = False, paths: dict[str, str] | None = None
+    doc: str | None, out: str, quick: str, mnist: bool = False, more: dict[str, dict[str, Any]] | None = None
 ) -> argparse.Namespace:
     """`scale` (full, quick or smoke), `out` (a folder, made if it is not there), and `data_dir` where MNIST is read.
 
-    `paths` are further options that name a file or a folder, with their help.
+    `more` names further options, each with what `add_argument` takes.
     """
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     if mnist:
         parser.add_argument("--data-dir", help="where MNIST's files lie (otherwise they are fetched)")
+    for name, details in (more or {}).items():
+        parser.add_argument(name, **details)
     parser.add_argument("--quick", dest="scale", action="store_const", const="quick", help=quick)
     parser.add_argument("--smoke", dest="scale", action="store_const", const="smoke", help="does it run?")
     parser.add_argument("--out", type=Path, default=Path("runs") / out)
-    for name, text in (paths or {}).items():
-        parser.add_argument(f"--{name}", type=Path, help=text)
+    for name, details in (more or {}).items():
+        parser.add_argument(name, **details)
     parser.set_defaults(scale="full")
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)

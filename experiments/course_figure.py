@@ -89,8 +89,8 @@ def draw(rbm: Run, dbm: Run, found: dict[str, dict[str, np.ndarray]], sweeps: in
 
 def main() -> None:
     """Both machines; print the table, write results and figure."""
-    paths = {"rbm": "folder of an RBM's run", "dbm": "folder of a DBM's run"}
-    chosen = options(__doc__, "course-figure", f"{SWEEPS['quick']} sweeps", paths=paths)
+    more = {f"--{name}": {"type": Path, "help": f"a {name.upper()}'s run, or {name}-mnist"} for name in ("rbm", "dbm")}
+    chosen = options(__doc__, "course-figure", f"{SWEEPS['quick']} sweeps", more=more)
     if chosen.scale != "smoke" and not (chosen.rbm and chosen.dbm):
         raise SystemExit("course_figure: name two runs, --rbm RUN and --dbm RUN.")
     rbm = run_of(chosen, "rbm", chosen.rbm, TINY | {"hidden": 36})

@@ -46,8 +46,8 @@ def fitted(x: Float[np.ndarray, "images inputs"], y: np.ndarray, strength: float
 
 def main() -> None:
     """Every strength on validation images, then the best on test images; print the table, write results and figure."""
-    paths = {"run": "a Boltzmann machine's run, or rbm-mnist or dbm-mnist"}
-    chosen = options(__doc__, "features", "a smaller and shorter RBM", mnist=True, paths=paths)
+    more = {"--run": {"type": Path, "help": "a Boltzmann machine's run, or rbm-mnist or dbm-mnist"}}
+    chosen = options(__doc__, "features", "a smaller and shorter RBM", mnist=True, more=more)
     scale, path = SCALES[chosen.scale], chosen.out / "results.jsonl"
     wanted = {"hidden": scale.hidden, "epochs": scale.epochs}
     run = run_of(chosen, "rbm", chosen.run, wanted, dataset="mnist", **wanted)

@@ -145,8 +145,8 @@ def learn(begin: Source, dataset: data.Dataset, setting: Setting, epochs: int, s
 
 def main() -> None:
     """All settings on validation images, then the best on test images; print the table, write results and figure."""
-    paths = {"run": "a Boltzmann machine's run, or dbm-mnist"}
-    chosen = options(__doc__, "fine-tuning", "1 seed, a tenth of the passes", mnist=True, paths=paths)
+    more = {"--run": {"type": Path, "help": "a Boltzmann machine's run, or dbm-mnist"}}
+    chosen = options(__doc__, "fine-tuning", "1 seed, a tenth of the passes", mnist=True, more=more)
     scale, path = SCALES[chosen.scale], chosen.out / "results.jsonl"
     begin, dataset = source(chosen)
     rows = lines(path)

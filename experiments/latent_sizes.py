@@ -81,6 +81,7 @@ def main() -> None:
     for model in NAMES:
         for size in scale.sizes:
             space, state, seconds = trained(model, size, found, scale)
+            assert space.reconstruct is not None
             pixels = np.clip(in_blocks(space.reconstruct, test.x, space.condition(test.label)), 1e-6, 1 - 1e-6)
             logits = jnp.asarray(np.log(pixels) - np.log1p(-pixels))
             nats = -log_probability("bernoulli", logits, jnp.zeros(()), test.x)

@@ -27,7 +27,7 @@ from genjax.plots.coverage import Sampled, compared
 
 TINY = {"epochs": 2, "chains": 20}
 MODELS = {"rbm": TINY | {"hidden": 20}, "dbm": TINY | {"layers": (20, 10), "pretraining": 0}}  # of a smoke test
-PATHS = {model: f"a finished run of genjax train {model}, or {model}-mnist" for model in MODELS}
+MORE = {f"--{model}": {"type": Path, "help": f"a run of genjax train {model}, or {model}-mnist"} for model in MODELS}
 
 
 class Effort(NamedTuple):
@@ -72,7 +72,7 @@ def sampled(row: dict[str, Any], pixels: np.ndarray, classes: np.ndarray) -> Sam
 
 def main() -> None:
     """Both machines; print the table, write results and figure."""
-    chosen = options(__doc__, "mode-coverage", "200 chains, 500 sweeps", mnist=True, paths=PATHS)
+    chosen = options(__doc__, "mode-coverage", "200 chains, 500 sweeps", mnist=True, more=MORE)
     effort = SCALES[chosen.scale]
     rows, drawn = [], []
     for model in MODELS:

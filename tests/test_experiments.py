@@ -13,6 +13,9 @@ from experiments import (
     epoch_speed,
     features,
     fine_tuning,
+    gan_comparison,
+    gan_mnist,
+    gaussian_modes,
     grid_speed,
     latent_sizes,
     mnist_rbm,
@@ -20,6 +23,8 @@ from experiments import (
     negative_phases,
     recommender,
     stacked_autoencoder,
+    stacked_mnist,
+    strong_discriminator,
     trajectory,
     vae_likelihood,
     vae_throughput,
@@ -218,3 +223,43 @@ def test_latent_sizes(tmp_path, monkeypatch, capsys):
     for name in ("latent_sizes.png", "samples.png", "reconstructions.png"):
         assert (tmp_path / name).stat().st_size > 5000
     assert "active" in capsys.readouterr().out
+
+
+def test_gaussian_modes(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["gaussian_modes", "--smoke", "--out", str(tmp_path)])
+    for _ in range(2):
+        gaussian_modes.main()
+        rows = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+        assert [(row["mixture"], row["seed"]) for row in rows] == [("ring", 0), ("ring", 1), ("grid", 0), ("grid", 1)]
+        assert all(row["finite"] and np.isfinite(row["points"] or 0).all() for row in rows)
+        assert "all modes in" in capsys.readouterr().out
+    assert (tmp_path / "modes.png").stat().st_size > 5000
+    assert (tmp_path / "samples.png").stat().st_size > 5000
+
+
+@pytest.fixture(name="hasty_judge")
+def hasty_judge_fixture(monkeypatch, tmp_path):
+    """A judge that has hardly learned."""
+    monkeypatch.setenv("GENJAX_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(classifier, "EPOCHS", 1)
+    monkeypatch.setattr(classifier, "LEAST_STEPS", 1)
+
+
+@pytest.mark.parametrize(
+    ("experiment", "figure", "said"),
+    [
+        (gan_mnist, "curves.png", "real images"),
+        (gan_comparison, "curves.png", "what became of each seed"),
+        (strong_discriminator, "curves.png", "alarms in the last quarter"),
+        (stacked_mnist, "modes-2.png", "of 100, real images"),
+    ],
+)
+def test_gans(experiment, figure, said, tmp_path, monkeypatch, capsys, hasty_judge):
+    name = experiment.__name__.rpartition(".")[2]
+    monkeypatch.setattr(sys, "argv", [name, "--smoke", "--out", str(tmp_path)])
+    experiment.main()
+    rows = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    assert rows
+    assert all(row["seconds"] > 0 and row["curve"] for row in rows)
+    assert (tmp_path / figure).stat().st_size > 5000
+    assert said in capsys.readouterr().out

@@ -72,6 +72,8 @@ def judge(run: Run, seed: int, **options: Any) -> dict[str, Any]:
         raise UserError(f"A {run.model} has no likelihood to evaluate.")
     began = time.perf_counter()
     train, test = fixed_batches(run)
+    if run.family.sees_dataset:
+        options["dataset"] = run.prepared.dataset
     with Bar("evaluating", 1.0) as bar:
         key = random.key(seed, run.config.rng)
         judged = run.family.evaluate(key, run.state, train, test, progress=bar.update, **options)

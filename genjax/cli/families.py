@@ -1,15 +1,17 @@
 """The table of models: what the command line knows of each. A new model is one row here."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from genjax.cli import autoencoding, belief, boltzmann, recommending, variational
+from genjax.cli import adversarial, autoencoding, belief, boltzmann, recommending, variational
 from genjax.cli.options import RunConfig
 from genjax.data import Dataset
 from genjax.evaluation.latent import LatentSpace
 from genjax.plots.curves import BOLTZMANN, Panel
+from genjax.training.loop import Chunk
 from genjax.training.stages import Stage
 from genjax.typing import Algorithm, Batch, Hyper
 
@@ -40,7 +42,10 @@ class Family(NamedTuple):
     - `recommend(state, dataset, user, top)`: items with expected ratings.
     - `stages(config, steps_per_epoch)`: of a model that is trained in several, in place of `algorithm`.
     - `settle(config, dataset)`: what images and labels settle of either (keyword arguments).
-    - `latent(state, train)`: the space of its codes.
+    - `latent(state, train)`: the space of its latents, or codes.
+    - `watch(config, dataset)`: gives what is called with each chunk, and answers with numbers and with alarms.
+    - `figures(state, shape, name, folder)`: pictures of its own; the paths written.
+    - `sees_dataset`: whether `evaluate` is given the `dataset` too.
     """
 
     config: type[RunConfig]
@@ -63,6 +68,9 @@ class Family(NamedTuple):
     draw: Callable[..., dict[str, np.ndarray]] | None = None
     classes: Callable[[Any], int] | None = None
     latent: Callable[[Any, Batch], LatentSpace] | None = None
+    watch: Callable[[Any, Dataset], Callable[[Chunk], tuple[dict[str, float], list[str]]]] | None = None
+    figures: Callable[..., list[Path]] | None = None
+    sees_dataset: bool = False
     importance: bool = False  # whether its likelihood is importance-sampled, with so many draws
     examples: str = "images"  # what one row of its data is
 
@@ -144,6 +152,25 @@ FAMILIES = {
         persistent=belief.dbn_persistent,
         maxima=belief.dbn_maxima,
         features=belief.dbn_features,
+    ),
+    "gan": Family(
+        config=adversarial.GANRun,
+        algorithm=adversarial.gan_algorithm,
+        evaluate=adversarial.gan_evaluate,
+        sample=None,
+        reconstruct=None,
+        arrays=adversarial.gan_arrays,
+        filters=None,
+        panels=adversarial.PANELS,
+        check=adversarial.gan_check,
+        sentences=adversarial.gan_sentences,
+        settle=adversarial.gan_settle,
+        draw=adversarial.gan_draw,
+        classes=adversarial.gan_classes,
+        latent=adversarial.gan_space,
+        watch=adversarial.gan_watch,
+        figures=adversarial.gan_figures,
+        sees_dataset=True,
     ),
     "recommender": Family(
         config=recommending.RecommenderRun,

@@ -1,4 +1,4 @@
-"""`genjax latent RUN`: pictures of the latent space of a trained autoencoder, variational or other."""
+"""`genjax latent RUN`: pictures of the latent space of a trained autoencoder or generator."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,23 +13,32 @@ from genjax.cli.blocks import in_blocks
 from genjax.cli.export import write_arrays
 from genjax.cli.options import parse, positive
 from genjax.cli.run import Run, fixed_batches, load
+from genjax.cli.sample import chosen_label
 from genjax.errors import UserError
+from genjax.evaluation import latent as walks
 from genjax.evaluation.latent import LatentSpace, spherical
 from genjax.plots import grids, images, latent
 from genjax.typing import Batch
 
 SIDE, STEPS = 20, 9  # images along a side of the plane, and along a traversal
 TRAINING = 10_000  # images by which codes are measured
+WALKS = {
+    "interpolation": (walks.interpolation, "from one latent to another"),
+    "traversals": (walks.traversals, "one coordinate a row, from -3 to 3"),
+    "plane": (walks.plane, "a plane of equal probability"),
+    "neighbourhoods": (walks.neighbourhoods, "ever further from one latent"),
+}
 
 
 @dataclass(frozen=True)
 class Options:
-    """Picture a latent space: plane, traversals, interpolations, a map of codes, reconstructions."""
+    """Picture a latent space: plane, traversals and interpolations; of a generator neighbourhoods, of an autoencoder a
+    map of codes and reconstructions."""
 
     run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """The run's folder."""
     images: int = 2000
-    """Test images on the map."""
+    """Test images on the map of codes."""
     map: Literal["tsne", "pca"] = "tsne"
     """How codes of more than two units come into the plane: t-SNE, or their principal components."""
     axes: tuple[int, int] | None = None
@@ -37,7 +46,7 @@ class Options:
     label: int | None = None
     """Of a conditional model: the class of plane and traversals (by default 0)."""
     seed: int = 0
-    """Of t-SNE."""
+    """Of t-SNE, and of the latents of a generator."""
     out: str | None = None
     """An .npz for codes (images x units) and labels of those test images."""
     overwrite: bool = False
@@ -53,6 +62,7 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     run = load(Path(options.run))
     if run.family.latent is None:
         raise UserError(f"A {run.model} has no latent space to picture.")
+    chosen_label(run, None if options.label is None else str(options.label))
     pictures, result = draw(run, options)
     result |= {"figures": [str(path) for path in pictures]}
     return result, "\n".join(result["figures"])
@@ -63,19 +73,40 @@ def draw(run: Run, options: Options) -> tuple[list[Path], dict[str, Any]]:
     assert run.family.latent is not None
     train, test = fixed_batches(run)
     space = run.family.latent(run.state, Batch(train.x[:TRAINING], train.label[:TRAINING]))
-    test = Batch(test.x[: options.images], test.label[: options.images])
+    one = np.asarray(space.condition(jnp.full(1, options.label or 0)))
+    if space.encode is None:
+        return draw_walks(run, space, one, options.seed), {"units": len(space.centre)}
+    return draw_codes(run, space, Batch(test.x[: options.images], test.label[: options.images]), one, options)
+
+
+def draw_walks(run: Run, space: LatentSpace, one: np.ndarray, seed: int) -> list[Path]:
+    """Pictures of a space from which images are only made."""
+    units, written = len(space.centre), []
+    for name, (walk, title) in WALKS.items():
+        z = walk(np.random.default_rng(seed), units)
+        flat = z.reshape(-1, units)
+        pixels = in_blocks(space.decode, flat, np.repeat(one, len(flat), 0)).reshape(*z.shape[:2], -1)
+        rows = {str(number + 1): row for number, row in enumerate(pixels)}
+        path = run.folder / "figures" / f"latent-{name}.png"
+        written.append(grids.rows_of_images(rows, run.shape, f"{run.folder.name}: {title}", path))
+    return written
+
+
+def draw_codes(
+    run: Run, space: LatentSpace, test: Batch, one: np.ndarray, options: Options
+) -> tuple[list[Path], dict[str, Any]]:
+    """Pictures of a space into which images go, and from which they come."""
+    assert space.encode is not None
+    assert space.reconstruct is not None
     given = space.condition(test.label)
     codes = in_blocks(space.encode, test.x, given)
-    folder, name, shape = run.folder / "figures", run.folder.name, run.prepared.dataset.shape
+    folder, name, shape = run.folder / "figures", run.folder.name, run.shape
     again = space.reconstruct(test.x[:32], given[:32])
     columns = {"original": np.asarray(test.x[:32]), "reconstruction": np.asarray(again)}
     title = f"{name}: test images and their reconstructions"
     found = [images.side_by_side(columns, shape, title, folder / "latent-reconstructions.png")]
     found.append(picture_map(codes, np.asarray(test.label), options, name, folder / "latent-map.png"))
     found.append(picture_interpolations(space, test, codes, shape, name, folder / "latent-interpolations.png"))
-    one = np.asarray(space.condition(jnp.full(1, options.label or 0)))
-    if options.label is not None and not 0 <= options.label < one.shape[1]:
-        raise UserError(f"--label {options.label}: this model is conditional on {one.shape[1]} classes, from 0.")
     found.append(picture_traversals(space, one, shape, name, folder / "latent-traversals.png"))
     if len(space.centre) > 1:
         found.append(picture_plane(space, one, options, shape, name, folder / "latent-plane.png"))

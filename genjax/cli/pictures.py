@@ -23,6 +23,8 @@ def draw(run: Run) -> list[Path]:
     ]
     if run.family.filters is not None:
         written += filters.draw(run, 64, run.config.seed)
+    if run.family.figures is not None:
+        written += run.family.figures(run.state, shape, name, target)
     if run.family.sample is not None:
         written.append(sample.draw(run, TIMES, 10, run.config.seed, target / "samples.png")[0])
     if run.family.draw is not None:

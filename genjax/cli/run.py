@@ -33,6 +33,7 @@ class Prepared(NamedTuple):
     training: loop.TrainingSet
     plan: loop.Plan
     settled: dict[str, Any]  # what the data settle of the algorithm
+    watch: Any = None  # what the family's `watch` gives, while it trains
 
 
 def parameters(state: Any) -> Any:
@@ -83,7 +84,8 @@ def prepare(config: RunConfig, family: Family) -> Prepared:
         x = data.binarise_fixed(dataset.validation[:1000], config.binarisation, FIXED_DRAW)
         held_out = Batch(jnp.asarray(x), jnp.asarray(dataset.labels.validation[:1000]))
     images, labels = jnp.asarray(dataset.train), jnp.asarray(dataset.labels.train)
-    plan = loop.plan(len(dataset.train), config.batch_size, config.binarisation)
+    batch_size = config.batch_size * getattr(config, "discriminator_steps", 1)  # each of which has a batch of its own
+    plan = loop.plan(len(dataset.train), batch_size, config.binarisation)
     settled = {} if family.settle is None else family.settle(config, dataset)
     return Prepared(dataset, loop.TrainingSet(images, labels, held_out), plan, settled)
 

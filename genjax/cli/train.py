@@ -36,6 +36,7 @@ from genjax.training.stages import LAST, Stage, key_of
 STEPS = 18_000  # default length of a run
 SHOWN = ("pseudo_likelihood", "reconstruction_error", "elbo", "held_out_elbo", "error", "held_out_error")
 SHOWN += ("free_energy_gap", "rmse", "held_out_rmse")
+SHOWN += ("discriminator_loss", "generator_loss", "fooled")
 
 
 class Interrupted(Exception):
@@ -87,6 +88,8 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     if config.epochs is None:
         epochs = prepared.plan.parts * -(-STEPS // (prepared.plan.parts * prepared.plan.steps_per_epoch))
         config = dataclasses.replace(config, epochs=epochs)  # in whole chunks
+    if family.watch is not None:
+        prepared = prepared._replace(watch=family.watch(config, prepared.dataset))
     stages = stages_of(prepared, family, config)
     here = Position(0, begin(prepared, stages[0], config), 0)
     with Signals() as signals:  # from before the folder exists: what exists can be resumed
@@ -116,12 +119,21 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
 def check(config: Any) -> None:
     """Refuse numbers outside their range, each by its option's name."""
     counts = ("epochs", "batch_size", "size", "hidden", "k", "k_end", "chains", "swap_every", "mean_field")
+    counts += ("log_every", "discriminator_learning_rate")
     counts += ("learning_rate", "stop_gap", "precision", "pretraining_rate")
     positive(config, *[name for name in counts if hasattr(config, name)])
     at_least(config, 2, "temperatures", "ais_chains", *[name for name in ("rungs", "levels") if hasattr(config, name)])
     at_least(config, 0, "checkpoint_seconds", "weight_decay")
-    at_least(config, 0, *[name for name in ("pretraining", "tolerance") if hasattr(config, name)])
-    for name, low, high in (("momentum", 0, 1), ("average", 0, 1), ("damping", 0, 1)):
+    at_least(
+        config, 0, *[name for name in ("pretraining", "tolerance", "penalty_weight", "clip") if hasattr(config, name)]
+    )
+    for name, low, high in (
+        ("momentum", 0, 1),
+        ("average", 0, 1),
+        ("damping", 0, 1),
+        ("second_moment", 0, 1),
+        ("smoothing", 0, 1),
+    ):
         value = getattr(config, name, 0)
         if not low <= value < high:
             raise UserError(f"--{name} {value} is out of range; give a number from {low} up to, not including, {high}.")
@@ -252,10 +264,12 @@ def run(
 
         def record(chunk: loop.Chunk) -> None:
             nonlocal kept
-            epoch = chunk.epoch + before / prepared.plan.steps_per_epoch
-            entry = {"step": before + chunk.step, "epoch": epoch, "seconds": round(chunk.seconds, 3)}
-            entry |= {} if stage.name == LAST else {"stage": stage.name}
-            run_folder.append_metrics(folder, entry | chunk.metrics)
+            seen, alarms = ({}, []) if prepared.watch is None else prepared.watch(chunk)
+            for step, metrics in logged(chunk, getattr(config, "log_every", None)):
+                epoch = (before + step) / prepared.plan.steps_per_epoch
+                entry = {"step": before + step, "epoch": epoch, "seconds": round(chunk.seconds, 3)}
+                entry |= {} if stage.name == LAST else {"stage": stage.name}
+                run_folder.append_metrics(folder, entry | metrics | (seen if step == chunk.step else {}))
             now = time.perf_counter()
             stop = may_stop and chunk.step < total and early.too_wide(chunk, config.stop_gap or 0.0)
             if chunk.step == total or signals.number or stop or now - kept >= config.checkpoint_seconds:
@@ -263,6 +277,7 @@ def run(
                 kept = now
             speed = (chunk.step - first_step) / chunk.seconds
             notes = [f"{name} {chunk.metrics[name]:.4g}" for name in SHOWN if name in chunk.metrics]
+            notes += [f"ALARM: {', '.join(alarms)}"] if alarms else []
             bar.update(chunk.step, f"epoch {chunk.epoch:.0f}  {speed:.0f} steps/s  " + "  ".join(notes))
             if signals.number:
                 raise Interrupted(signals.number)
@@ -279,6 +294,22 @@ def run(
         finally:
             checkpoints.close()
     return state
+
+
+def logged(chunk: loop.Chunk, every: int | None) -> list[tuple[int, dict[str, float]]]:
+    """The lines that a chunk leaves, each with the step that it ends at: means over `every` steps, or over all.
+
+    What is observed once a chunk stands in the last.
+    """
+    if every is None:
+        return [(chunk.step, chunk.metrics)]
+    length = len(next(iter(chunk.steps.values())))
+    ends = [*range(every, length, every), length]
+    lines = []
+    for first, end in zip([0, *ends], ends):
+        means = {name: float(values[first:end].mean()) for name, values in chunk.steps.items()}
+        lines.append((chunk.step - length + end, chunk.metrics | means if end == length else means))
+    return lines
 
 
 def record_stop(folder: Path, step: int, total: int) -> None:

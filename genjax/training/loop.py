@@ -44,6 +44,7 @@ class Chunk(NamedTuple):
     seconds: float  # since this process began to train
     metrics: dict[str, float]
     state: Any  # its buffers are given to the next chunk: copy what is to be kept
+    steps: dict[str, np.ndarray]  # the metrics of each step, of which `metrics` holds the means
 
 
 def plan(images: int, batch_size: int, binarisation: Binarisation, longest_chunk: int = 250) -> Plan:
@@ -143,10 +144,11 @@ def train(
         state, steps = run_chunk(key, state, data, jnp.asarray(first), algorithm, plan, parts)
         done = first + parts * plan.part
         observed = observe(subkey(key, "observe"), done, state, data, algorithm, plan)
-        metrics = {name: np.asarray(values) for name, values in (steps | observed).items()}
+        each = {name: np.asarray(values) for name, values in steps.items()}
+        metrics = each | {name: np.asarray(value) for name, value in observed.items()}
         refuse_divergence(metrics, first)
         means = {name: float(values.mean()) for name, values in metrics.items()}
-        report = Chunk(done, done / plan.steps_per_epoch, time.perf_counter() - began, means, state)
+        report = Chunk(done, done / plan.steps_per_epoch, time.perf_counter() - began, means, state, each)
         for call in on_chunk:
             call(report)
     return state

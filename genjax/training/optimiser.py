@@ -31,14 +31,15 @@ def transformation(
 
     `decayed` is a pytree of booleans, shaped like the parameters: which of them weight decay acts on. The decay is
     decoupled from the gradient's scaling (AdamW; Loshchilov and Hutter 2019) for every optimiser. `momentum` is the
-    decay of the velocity for sgd and nesterov, the first beta for the others.
+    decay of the velocity for sgd and nesterov, the first beta for the others; `second_moment`, which may be left
+    out, is the second beta of adam and adamw.
     """
-    momentum = hyper["momentum"]
+    momentum, second = hyper["momentum"], hyper.get("second_moment", 0.999)
     directions = {
         "sgd": lambda: optax.trace(momentum),  # type: ignore[arg-type]
         "nesterov": lambda: optax.trace(momentum, nesterov=True),  # type: ignore[arg-type]
-        "adam": lambda: optax.scale_by_adam(b1=momentum),  # type: ignore[arg-type]
-        "adamw": lambda: optax.scale_by_adam(b1=momentum),  # type: ignore[arg-type]
+        "adam": lambda: optax.scale_by_adam(b1=momentum, b2=second),  # type: ignore[arg-type]
+        "adamw": lambda: optax.scale_by_adam(b1=momentum, b2=second),  # type: ignore[arg-type]
         "rmsprop": lambda: optax.chain(optax.scale_by_rms(), optax.trace(momentum)),  # type: ignore[arg-type]
         "lion": lambda: optax.scale_by_lion(b1=momentum),  # type: ignore[arg-type]
     }

@@ -12,6 +12,8 @@ from genjax.algorithms import greedy
 from genjax.algorithms.autoencoder import AutoencoderConfig, autoencoder
 from genjax.algorithms.contrastive import ContrastiveConfig, DeepConfig, contrastive
 from genjax.algorithms.discriminative import DiscriminativeConfig, discriminative
+from genjax.algorithms.gan import gan
+from genjax.algorithms.gan_game import GANConfig
 from genjax.algorithms.recommender import RecommenderConfig, recommender
 from genjax.algorithms.vae import VAEConfig, vae
 from genjax.evaluation.classifier import ClassifierConfig, classifier
@@ -27,6 +29,13 @@ def second_layer(config: ContrastiveConfig, axis_name: str | None = None) -> Alg
 
 
 SMALL = {"layers": (6,), "between": (4,), "latents": (3, 2)}
+
+
+def small_images(config: GANConfig, axis_name: str | None = None) -> Algorithm:
+    """Images of 3 by 4 pixels in three classes."""
+    return gan(config, (3, 4, 1), 3, axis_name=axis_name)
+
+
 CASES = {
     "pcd": (contrastive, ContrastiveConfig(hidden=5, chains=7)),
     "cd": (contrastive, ContrastiveConfig(hidden=5, negative="cd", k=2, average=0.5, schedule="constant")),
@@ -47,6 +56,32 @@ CASES = {
     "iwae": (vae, VAEConfig(**SMALL, bound="iwae", gradient="doubly", draws=4, average=0.0)),
     "autoencoder": (autoencoder, AutoencoderConfig(layers=(6, 4), error="bernoulli", corruption="salt_and_pepper")),
     "second pair": (partial(autoencoder, pair=1, classes=3), AutoencoderConfig(layers=(6, 4), corruption="gaussian")),
+    "gan": (
+        small_images,
+        GANConfig(
+            latent=3,
+            layers=(6, 5),
+            conditioning="projection",
+            normalisation="batch",
+            optimiser="sgd",
+            discriminator_optimiser="sgd",
+        ),
+    ),
+    "gan, wasserstein": (
+        small_images,
+        GANConfig(
+            loss="wasserstein",
+            penalty="gradient",
+            backbone="conv",
+            channels=(2, 3),
+            latent=3,
+            discriminator_steps=2,
+            packing=2,
+            schedule="linear",
+            optimiser="sgd",
+            discriminator_optimiser="sgd",
+        ),
+    ),
     "classifier": (classifier, ClassifierConfig(shape=(3, 4, 1), classes=3)),
 }
 

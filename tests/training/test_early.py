@@ -25,7 +25,7 @@ def test_a_stopped_run_ends_a_tenth_later_in_whole_chunks():
 
 
 def test_a_gap_is_too_wide_above_its_limit():
-    chunk = loop.Chunk(1, 1.0, 1.0, {"free_energy_gap": 2.0}, None)
+    chunk = loop.Chunk(1, 1.0, 1.0, {"free_energy_gap": 2.0}, None, {})
     assert early.too_wide(chunk, 1.9)
     assert not early.too_wide(chunk, 2.1)
     assert not early.too_wide(chunk._replace(metrics={}), 2.1)

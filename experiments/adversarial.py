@@ -1,0 +1,77 @@
+"""What experiments with GANs share: a run, runs of several seeds in one program, and how samples are drawn."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Key
+
+from genjax.algorithms.gan import GANState, gan, generate
+from genjax.algorithms.gan_game import GANConfig
+from genjax.networks.adversarial import Shape
+from genjax.training import grid, loop
+from genjax.training.config import split
+
+BLOCK = 500  # samples made at once
+
+
+def plan_of(config: GANConfig, images: int, steps: int, batch_size: int, looks: int) -> loop.Plan:
+    """Batches of their own for all updates of the discriminator, and about `looks` chunks."""
+    return loop.plan(images, batch_size * config.discriminator_steps, "none", longest_chunk=max(1, steps // looks))
+
+
+def learn(
+    config: GANConfig,
+    training: loop.TrainingSet,
+    shape: Shape,
+    steps: int,
+    seed: int,
+    batch_size: int,
+    looks: int,
+    on_chunk: Sequence[Callable[[loop.Chunk], None]] = (),
+) -> GANState:
+    """One run of `steps` updates of the generator, rounded up to whole chunks. Raises `Diverged`."""
+    plan = plan_of(config, len(training.images), steps, batch_size, looks)
+    total = -(-steps // plan.part) * plan.part
+    static, hyper = split(config, total)
+    algorithm, key = gan(static, shape), jax.random.key(seed)
+    state = loop.initial(key, algorithm, training, plan, hyper)
+    return loop.train(key, algorithm, training, plan, state, total, 0, on_chunk)
+
+
+def learn_points(
+    config: GANConfig, training: loop.TrainingSet, steps: int, seeds: Sequence[int], batch_size: int
+) -> list[GANState]:
+    """Runs on points without bounds, all seeds in one program; one that diverges goes on as NaN."""
+    plan = plan_of(config, len(training.images), steps, batch_size, 4)
+    total = -(-steps // plan.part) * plan.part
+    static, hyper = split(config, total)
+    algorithm, key = gan(static, (1, 1, training.images.shape[-1]), bounded=False), jax.random.key(0)
+    state = grid.initial(key, algorithm, training, plan, [hyper] * len(seeds), seeds)
+    state = grid.train(key, algorithm, training, plan, state, total)
+    return [grid.run_of(state.runs, number) for number in range(len(seeds))]
+
+
+@partial(jax.jit, static_argnames="count")
+def _drawn(key: Key[Array, ""], state: GANState, count: int) -> Array:
+    return generate(key, state, jnp.arange(count) % max(state.game.classes, 1))
+
+
+def samples(state: GANState, count: int, seed: int = 0) -> np.ndarray:
+    """`(count, pixels)` of the averaged generator, of all classes in turn where there are some."""
+    keys = jax.random.split(jax.random.key(seed), -(-count // BLOCK))
+    return np.concatenate([np.asarray(_drawn(key, state, BLOCK)) for key in keys])[:count]
+
+
+def finite(state: GANState) -> bool:
+    """Whether the run has not diverged."""
+    return all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(state.parameters))
+
+
+def fate(score: float, classes: int, of: int) -> str:
+    """What became of a run that has not diverged, in a word: by its classifier score and the classes in its samples."""
+    if classes < 0.8 * of:
+        return "collapsed"
+    return "learned" if score > 0.7 * of else "poor"

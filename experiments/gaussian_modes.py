@@ -1,0 +1,143 @@
+"""How many modes does each kind of GAN catch, where they can be counted?
+
+    python -m experiments.gaussian_modes [--quick | --smoke] [--out DIR]
+
+A ring of 8 Gaussians (radius 1, deviation 0.01) and a grid of 25 (spacing 2, deviation 0.05), as in VEEGAN (Srivastava
+et al. 2017) and PacGAN (Lin et al. 2018); 2,500 samples, a mode is caught by one within three deviations, and the
+share of samples that close to some mode is the quality. Perceptrons of three layers; all seeds of a setting train side
+by side. Writes results.jsonl, modes.png, samples.png and the table. Expect WGAN-GP, R1 and spectral normalisation to
+catch every mode of every seed, and clipping to spread its samples between them. Full: 10 seeds, 20,000 steps of the
+generator; --quick: 3 seeds, 4,000 steps. A run that is interrupted goes on.
+"""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from experiments.adversarial import finite, learn_points, samples
+from experiments.common import append, images_alone, lines, options
+from genjax.algorithms.gan_game import GANConfig
+from genjax.evaluation.modes import Mixture, grid, ring
+from genjax.plots.images import save
+
+MIXTURES = {"ring": ring(), "grid": grid()}
+COUNT = 2500  # samples that are judged
+COMMON: dict[str, Any] = {
+    "layers": (128, 128, 128),
+    "latent": 8,
+    "batch_norm": False,
+    "learning_rate": 5e-4,
+    "discriminator_learning_rate": 5e-4,
+    "schedule": "linear",
+    "momentum": 0.5,
+    "second_moment": 0.9,
+}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "minimax": {"loss": "minimax"},
+    "non-saturating": {},
+    "least-squares": {"loss": "least-squares"},
+    "hinge": {"loss": "hinge"},
+    "PacGAN2": {"packing": 2},
+    "WGAN, clipping": {
+        "loss": "wasserstein",
+        "penalty": "clipping",
+        "clip": 0.05,
+        "discriminator_steps": 5,
+        "optimiser": "rmsprop",
+        "discriminator_optimiser": "rmsprop",
+        "momentum": 0.0,
+    },
+    "WGAN-GP": {"loss": "wasserstein", "penalty": "gradient", "penalty_weight": 0.1, "discriminator_steps": 5},
+    "R1": {"penalty": "r1", "penalty_weight": 0.1},
+    "spectral norm": {"loss": "hinge", "normalisation": "spectral", "discriminator_steps": 2},
+}
+ALL = list(SETTINGS)
+SCALES = {"full": (10, ALL, 20_000), "quick": (3, ALL, 4000), "smoke": (2, ["R1"], 40)}
+
+
+def scaled(mixture: Mixture) -> float:
+    """What the points are divided by before a network sees them: the centres' deviation."""
+    return float(mixture.centres.std())
+
+
+def run(name: str, mixture: Mixture, seeds: int, steps: int) -> list[dict[str, Any]]:
+    """A row for each seed."""
+    config, scale = GANConfig(**(COMMON | SETTINGS[name])), scaled(mixture)
+    size = 64 if steps < 1000 else 256
+    training = images_alone(mixture.draw(20 * size * 5, 0) / scale)
+    began = time.perf_counter()
+    states = learn_points(config, training, steps, range(seeds), size)
+    seconds = time.perf_counter() - began
+    rows = []
+    for seed, state in enumerate(states):
+        points = samples(state, COUNT, seed) * scale
+        found = mixture.judge(points)._asdict() if finite(state) else {"caught": 0, "high_quality": 0.0}
+        shown = np.round(points[:500], 3).tolist() if seed == 0 else None
+        rows.append({"seed": seed, "seconds": seconds, "finite": finite(state), **found, "points": shown})
+    return rows
+
+
+def main() -> None:
+    """All settings on both mixtures; print the table as it grows, write results and figures."""
+    chosen = options(__doc__, "gaussian-modes", "3 seeds, a fifth of the steps")
+    seeds, names, steps = SCALES[chosen.scale]
+    path = chosen.out / "results.jsonl"
+    rows = lines(path)
+    print(f"{'mixture':8} {'setting':16} {'all modes in':>13} {'modes caught':>22} {'high quality':>13} {'minutes':>8}")
+    for kind, mixture in MIXTURES.items():
+        for name in names:
+            mine = [row for row in rows if (row["mixture"], row["setting"]) == (kind, name)]
+            if not mine:
+                for row in run(name, mixture, seeds, steps):
+                    mine.append({"mixture": kind, "setting": name} | row)
+                    append(path, mine[-1])
+                rows += mine
+            caught, quality = np.array([[row["caught"], row["high_quality"]] for row in mine]).T
+            whole = f"{np.sum(caught == len(mixture.centres))} of {len(mine)}"
+            spread = f"{caught.mean():.1f} ({caught.min():.0f} to {caught.max():.0f}) of {len(mixture.centres)}"
+            minutes = mine[0]["seconds"] / 60
+            print(f"{kind:8} {name:16} {whole:>13} {spread:>22} {quality.mean():13.3f} {minutes:8.1f}", flush=True)
+    print(draw(rows, chosen.out / "modes.png"))
+    print(scatter(rows, chosen.out / "samples.png"))
+
+
+def draw(rows: list[dict[str, Any]], path: Path) -> Path:
+    """Share of modes caught and of samples of good quality, a point a seed."""
+    figure = Figure(figsize=(10, 6), layout="constrained")
+    for axes, kind in zip(figure.subplots(1, 2, sharey=True), MIXTURES):
+        for number, name in enumerate(SETTINGS):
+            mine = [row for row in rows if (row["mixture"], row["setting"]) == (kind, name)]
+            lift = np.linspace(-0.15, 0.15, len(mine))
+            modes = [row["caught"] / len(MIXTURES[kind].centres) for row in mine]
+            axes.plot(modes, number + lift, "o", color="C0", label="modes caught" if not number else None)
+            quality = [row["high_quality"] for row in mine]
+            axes.plot(quality, number + lift, "x", color="C1", label="high quality" if not number else None)
+        axes.set(title=f"{kind}, {len(MIXTURES[kind].centres)} modes", xlabel="share", xlim=(-0.03, 1.03))
+        axes.set_yticks(range(len(SETTINGS)), list(SETTINGS))
+        axes.grid(alpha=0.3)
+        axes.legend()
+    return save(figure, path)
+
+
+def scatter(rows: list[dict[str, Any]], path: Path) -> Path:
+    """500 samples of the first seed of each setting, on the modes."""
+    figure = Figure(figsize=(2 * len(SETTINGS), 4.4), layout="constrained")
+    grid_of_axes = figure.subplots(len(MIXTURES), len(SETTINGS))
+    for line, (kind, mixture) in zip(grid_of_axes, MIXTURES.items()):
+        for axes, name in zip(line, SETTINGS):
+            axes.plot(*mixture.centres.T, "+", color="C1", markersize=8)
+            for row in rows:
+                if (row["mixture"], row["setting"], row["seed"]) == (kind, name, 0):
+                    axes.plot(*np.array(row["points"]).T, ".", color="C0", markersize=2)
+            reach = 1.5 * np.abs(mixture.centres).max()
+            axes.set(xlim=(-reach, reach), ylim=(-reach, reach), xticks=[], yticks=[], aspect="equal")
+            axes.set_title(name, fontsize=8)
+    figure.suptitle("500 samples of seed 0 on the modes of the data (+)")
+    return save(figure, path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""What happens when the discriminator is far too strong, and which number shows it?
+
+    python -m experiments.strong_discriminator --data-dir DIR [--quick | --smoke] [--out DIR]
+
+MNIST, perceptrons. A fair game against one in which the discriminator has ten steps for each of the generator at five
+times its learning rate; with the minimax loss, the non-saturating loss, and the latter with R1. Samples are judged by
+a classifier of MNIST (trained first, and kept). Writes results.jsonl, curves.png and a table of the last quarter of
+each run. Expect the strong discriminator to tell all images rightly; the minimax generator's gradient to vanish and
+its samples to stay noise; the non-saturating one's to stay large and to lead nowhere much; R1 to mend both. The
+discriminator's loss near 0 is the sign of trouble, not of success. Full: 3 seeds, 3,600 steps; --quick: 1 seed, 720
+steps. A run that is interrupted goes on.
+"""
+
+import contextlib
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from experiments.adversarial import learn, samples
+from experiments.common import append, images_alone, lines, mnist, options
+from genjax import data
+from genjax.algorithms.gan_game import GANConfig
+from genjax.errors import Diverged
+from genjax.evaluation import collapse
+from genjax.evaluation.classifier import Judge, judge
+from genjax.evaluation.quality import classifier_score
+from genjax.plots.images import save
+from genjax.training import loop
+
+STRONG: dict[str, Any] = {"discriminator_steps": 10, "discriminator_learning_rate": 1e-3}
+GAMES: dict[str, dict[str, Any]] = {
+    "minimax": {"loss": "minimax"},
+    "non-saturating": {},
+    "non-saturating + R1": {"penalty": "r1", "penalty_weight": 1.0},
+}
+SETTINGS = {
+    f"{name}, {side}": game | extra
+    for name, game in GAMES.items()
+    for side, extra in (("fair", {}), ("strong", STRONG))
+}
+ALL = list(SETTINGS)
+CHUNK = 240  # steps
+SCALES = {"full": (3, ALL, 3600), "quick": (1, ALL, 720), "smoke": (1, ["minimax, strong"], 20)}
+SHOWN = {
+    "classifier_score": "classifier score",
+    "discriminator_loss": "discriminator's loss",
+    "generator_loss": "generator's loss",
+    "fake_accuracy": "fakes told rightly (share)",
+    "generator_gradient": "norm of the generator's gradient",
+    "class_entropy": "class entropy of samples (nats)",
+}
+
+
+def run(name: str, seed: int, steps: int, found: data.Dataset, eye: Judge, levels: collapse.Look) -> dict[str, Any]:
+    """One game: all that can be watched along the way, and the alarms that sounded."""
+    layers = (128, 256) if steps > 100 else (16,)
+    config, points, began = GANConfig(layers=layers, **SETTINGS[name]), [], time.perf_counter()
+
+    def look(chunk: loop.Chunk) -> None:
+        x = samples(chunk.state, 1000)
+        seen = collapse.look(x[: collapse.SAMPLES], eye.logits)
+        rightly = min(chunk.metrics["real_accuracy"], chunk.metrics["fake_accuracy"])
+        alarms = collapse.alarms(seen, levels, rightly)
+        judged = {"classifier_score": classifier_score(eye.logits, x), "class_entropy": seen.entropy}
+        points.append({"step": chunk.step, **judged, **chunk.metrics, "alarms": alarms})
+
+    with contextlib.suppress(Diverged):  # the curve ends there
+        learn(config, images_alone(found.train), found.shape, steps, seed, 50, max(1, steps // CHUNK), [look])
+    return {"setting": name, "seed": seed, "seconds": time.perf_counter() - began, "curve": points}
+
+
+def main() -> None:
+    """All games for all seeds; print the table, write results and figure."""
+    chosen = options(__doc__, "strong-discriminator", "one seed, a fifth of the steps", mnist=True)
+    seeds, names, steps = SCALES[chosen.scale]
+    found = mnist(chosen)
+    eye = judge(found)
+    levels = collapse.learn_levels(found.train[:10_000], eye.logits)
+    path = chosen.out / "results.jsonl"
+    rows = lines(path)
+    for seed in range(seeds):
+        for name in names:
+            if not any((row["setting"], row["seed"]) == (name, seed) for row in rows):
+                rows.append(run(name, seed, steps, found, eye, levels))
+                append(path, rows[-1])
+    print(f"{'game':28}", *(f"{key:>18}" for key in SHOWN), " alarms in the last quarter (share of looks)")
+    for name in names:
+        tails = [point for row in rows if row["setting"] == name for point in row["curve"][-len(row["curve"]) // 4 :]]
+        numbers = " ".join(f"{np.mean([point[key] for point in tails]):18.3g}" for key in SHOWN)
+        kinds = sorted({alarm for point in tails for alarm in point["alarms"]})
+        shares = {kind: np.mean([kind in point["alarms"] for point in tails]) for kind in kinds}
+        print(f"{name:28} {numbers}  {', '.join(f'{kind} {share:.1f}' for kind, share in shares.items()) or 'none'}")
+    print(draw(rows, chosen.out / "curves.png"))
+
+
+def draw(rows: list[dict[str, Any]], path: Path) -> Path:
+    """What is watched against steps of the generator: a colour a loss, dashed where the discriminator is strong."""
+    figure = Figure(figsize=(12, 6.5), layout="constrained")
+    for axes, (metric, label) in zip(figure.subplots(2, 3).ravel(), SHOWN.items()):
+        for row in rows:
+            game, side = row["setting"].rsplit(", ", 1)
+            points = [(point["step"], point[metric]) for point in row["curve"]]
+            if not points:
+                continue
+            named = row["setting"] if row["seed"] == 0 else None
+            style = {"color": f"C{list(GAMES).index(game)}", "linestyle": "-" if side == "fair" else "--"}
+            axes.plot(*zip(*points), label=named, linewidth=1, **style)
+        axes.set(xlabel="steps of the generator", title=label)
+        axes.grid(alpha=0.3)
+        if metric in ("discriminator_loss", "generator_gradient"):
+            axes.set_yscale("log")
+    figure.axes[0].legend(fontsize=7)
+    return save(figure, path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,265 @@
+"""Generative adversarial networks (Goodfellow et al. 2014) as one `Algorithm`: any loss, penalty and backbone.
+
+A step improves the discriminator k times and then the generator once. Each of the two updates sees the whole state
+and returns its own player alone, so that the other's parameters stay what they were, bit for bit.
+"""
+
+from functools import cache
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int, Key, PyTree
+
+from genjax import random
+from genjax.algorithms import gan_losses as losses
+from genjax.algorithms.gan_game import Game, GANConfig, Network, refuse_contradictions
+from genjax.algorithms.gan_losses import LOSSES
+from genjax.networks.adversarial import Shape
+from genjax.random import subkey
+from genjax.training.optimiser import Optimiser, learning_rate_at, transformation
+from genjax.typing import Algorithm, Batch, Example, Hyper, Metrics
+
+FRAMES = 20  # of the film: after 1, 2, 4, ... 524,288 steps
+ACTORS = 10  # images in a frame
+
+
+class Player(NamedTuple):
+    """One of the two, and its optimiser's state."""
+
+    network: Network
+    optimiser: Any
+
+
+class Film(NamedTuple):
+    """What the averaged generator made of the same latents after 1, 2, 4, ... steps; zeros where it is not so far."""
+
+    latents: Float[Array, "actors latent"]
+    label: Int[Array, " actors"]
+    frames: Float[Array, "frames actors pixels"]
+
+
+class GANState(NamedTuple):
+    """What training carries from step to step."""
+
+    game: Game  # static
+    generator: Player
+    discriminator: Player
+    average: Network  # of the generator
+    film: Film
+    step: Int[Array, ""]
+    hyper: Hyper
+
+    @property
+    def parameters(self) -> PyTree:
+        """Of both players."""
+        return self.generator.network.parameters, self.discriminator.network.parameters
+
+
+@cache
+def gan(
+    config: GANConfig, shape: Shape, classes: int = 0, bounded: bool = True, axis_name: str | None = None
+) -> Algorithm:
+    """The game on images of this shape with so many classes, intensities in [0, 1] unless they are not `bounded`.
+
+    A batch is divided among the updates of the discriminator. With `axis_name`, `step` runs inside `jax.pmap` or
+    `jax.shard_map`: gradients and the statistics of BatchNorm are averaged over the axis. Raises `UserError` where the
+    config contradicts itself.
+    """
+    refuse_contradictions(config)
+    game = Game(config, shape, classes, bounded, axis_name)
+
+    def init(key: Key[Array, ""], example: Example, hyper: Hyper) -> GANState:
+        film = Film(
+            latents=latents(subkey(key, "film"), game, ACTORS),
+            label=jnp.arange(ACTORS) % max(classes, 1),
+            frames=jnp.zeros((FRAMES, ACTORS, example.batch.x.shape[-1])),
+        )
+        optimisers = (config.optimiser, config.discriminator_optimiser)
+        generator, discriminator = (
+            Player(network, chain(optimiser, hyper, jnp.ones(()), network.parameters).init(network.parameters))
+            for network, optimiser in zip(game.first(subkey(key, "networks")), optimisers)
+        )
+        average = jax.tree.map(jnp.copy, generator.network)
+        return GANState(game, generator, discriminator, average, film, jnp.zeros((), jnp.int32), hyper)
+
+    def step(key: Key[Array, ""], state: GANState, batch: Batch) -> tuple[GANState, Metrics]:
+        if axis_name is not None:
+            key = jax.random.fold_in(key, jax.lax.axis_index(axis_name))
+        parts = divided(batch, config.discriminator_steps, config.packing)
+        steps, each = parts.label.shape
+        z = latents(subkey(key, "latents"), game, (steps + 1) * each).reshape(steps + 1, each, -1)
+        mix = random.uniform(random.bits(subkey(key, "mix"), (steps, each)))[..., None]
+
+        def once(player: Player, given: tuple[Batch, Array, Array]) -> tuple[Player, Metrics]:
+            return improved_discriminator(state._replace(discriminator=player), *given)
+
+        discriminator, found = jax.lax.scan(once, state.discriminator, (parts, z[1:], mix))
+        boundary = found.pop("boundary")[-1]
+        state = state._replace(discriminator=discriminator)
+        generator, more = improved_generator(state, parts.label[-1], z[0], boundary)
+        average = moving_average(state.average, generator.network, state.step, state.hyper["average"])
+        state = state._replace(generator=generator, average=average, step=state.step + 1)
+        largest = jnp.max(jnp.stack([jnp.max(jnp.abs(leaf)) for leaf in jax.tree.leaves(state.parameters)]))
+        metrics = {name: jnp.mean(values) for name, values in found.items()} | more
+        return state._replace(film=shot(state)), metrics | {"parameter_max": largest}
+
+    def observe(key: Key[Array, ""], state: GANState, train: Batch, held_out: Batch | None) -> Metrics:
+        network = state.discriminator.network
+        found = {"score_training": jnp.mean(game.score(network, *whole_packs(train, config.packing))[0])}
+        if held_out is not None and len(held_out.x) >= config.packing:
+            found["score_held_out"] = jnp.mean(game.score(network, *whole_packs(held_out, config.packing))[0])
+            found["score_gap"] = found["score_training"] - found["score_held_out"]
+        x = generate(subkey(key, "latents"), state, train.label)
+        return found | {
+            "score_samples": jnp.mean(game.score(network, *whole_packs(Batch(x, train.label), config.packing))[0])
+        }
+
+    return Algorithm(init, step, observe)
+
+
+def improved_discriminator(
+    state: GANState, batch: Batch, z: Float[Array, "batch latent"], mix: Float[Array, "batch 1"]
+) -> tuple[Player, Metrics]:
+    """The discriminator after one update on real images and on the fakes that the generator makes of z.
+
+    `mix`, in [0, 1], says where between the two the gradient penalty looks.
+    """
+    game, config, player = state.game, state.game.config, state.discriminator
+    loss = LOSSES[config.loss]
+    fakes = game.make(state.generator.network, z, batch.label, train=True)[0]
+
+    def objective(parameters: PyTree) -> tuple[Float[Array, ""], tuple[Array, Array, Network]]:
+        network = player.network._replace(parameters=parameters)
+        real, network = game.score(network, batch.x, batch.label, train=True)
+        fake, network = game.score(network, fakes, batch.label, train=True)
+        value = loss.discriminator(real, fake, state.hyper["smoothing"])
+
+        def score(x: Array) -> Array:
+            return game.score(network, x, batch.label, train=True)[0]
+
+        if config.penalty == "gradient":
+            penalty = losses.gradient_penalty(score, batch.x, fakes, mix, config.packing)
+            value += state.hyper["penalty_weight"] * penalty
+        elif config.penalty == "r1":
+            value += state.hyper["penalty_weight"] * losses.zero_centred_penalty(score, batch.x, config.packing)
+        return value, (real, fake, network)
+
+    (value, (real, fake, network)), slope = jax.value_and_grad(objective, has_aux=True)(player.network.parameters)
+    learning_rate = state.hyper["discriminator_learning_rate"]
+    player, metrics = improved(config.discriminator_optimiser, player, network, slope, learning_rate, state)
+    if config.penalty == "clipping":
+        parameters = losses.clipped(player.network.parameters, state.hyper["clip"])
+        player = player._replace(network=player.network._replace(parameters=parameters))
+    boundary = losses.boundary(loss, real, fake)
+    found = averaged(
+        game,
+        {
+            "loss": value,
+            "real_accuracy": jnp.mean(real > boundary),
+            "fake_accuracy": jnp.mean(fake <= boundary),
+            "boundary": boundary,
+            "score_difference": jnp.mean(real) - jnp.mean(fake),
+        },
+    )
+    return player, {"discriminator_loss": found.pop("loss")} | found | {
+        f"discriminator_{n}": v for n, v in metrics.items()
+    }
+
+
+def improved_generator(
+    state: GANState,
+    label: Int[Array, " batch"],
+    z: Float[Array, "batch latent"],
+    boundary: Float[Array, ""],
+) -> tuple[Player, Metrics]:
+    """The generator after one update on fakes of these labels; scores above the boundary count as real."""
+    game, player = state.game, state.generator
+
+    def objective(parameters: PyTree) -> tuple[Float[Array, ""], tuple[Array, Network]]:
+        fakes, network = game.make(player.network._replace(parameters=parameters), z, label, train=True)
+        scores = game.score(state.discriminator.network, fakes, label, train=True)[0]
+        return LOSSES[game.config.loss].generator(scores), (scores, network)
+
+    (value, (scores, network)), slope = jax.value_and_grad(objective, has_aux=True)(player.network.parameters)
+    learning_rate = state.hyper["learning_rate"]
+    player, metrics = improved(game.config.optimiser, player, network, slope, learning_rate, state)
+    found = averaged(game, {"generator_loss": value, "fooled": jnp.mean(scores > boundary)})
+    return player, found | {f"generator_{name}": value for name, value in metrics.items()}
+
+
+def improved(
+    optimiser: Optimiser,
+    player: Player,
+    network: Network,
+    slope: PyTree,
+    learning_rate: Float[Array, ""],
+    state: GANState,
+) -> tuple[Player, Metrics]:
+    """The player one step downhill, with the statistics of `network`; the norms of the slope and of the step."""
+    game, slope = state.game, averaged(state.game, slope)
+    hyper = state.hyper | {"learning_rate": learning_rate}
+    rate = learning_rate_at(game.config.schedule, hyper, state.step)
+    parameters = player.network.parameters
+    change, memory = chain(optimiser, hyper, rate, parameters).update(slope, player.optimiser, parameters)
+    there = Network(optax.apply_updates(parameters, change), network.statistics)
+    return Player(there, memory), {"gradient": optax.tree.norm(slope), "moved": optax.tree.norm(change)}
+
+
+def chain(
+    optimiser: Optimiser, hyper: Hyper, rate: Float[Array, ""], parameters: PyTree
+) -> optax.GradientTransformation:
+    """The optimiser of this step; weight decay acts on kernels alone."""
+    return transformation(optimiser, hyper, rate, jax.tree.map(lambda leaf: leaf.ndim > 1, parameters))
+
+
+def averaged(game: Game, x: Any) -> Any:
+    """The mean over the devices, where there are several."""
+    return x if game.axis_name is None else jax.lax.pmean(x, game.axis_name)
+
+
+def divided(batch: Batch, parts: int, packing: int) -> Batch:
+    """The batch as `(parts, images, ...)`, in whole packs; what is left over is not used."""
+    each = len(batch.x) // (parts * packing) * packing
+    return jax.tree.map(lambda x: x[: parts * each].reshape(parts, each, *x.shape[1:]), batch)
+
+
+def whole_packs(batch: Batch, packing: int) -> Batch:
+    """Without the images at the end that do not fill a pack."""
+    return jax.tree.map(lambda x: x[: len(x) // packing * packing], batch)
+
+
+def moving_average(average: Network, new: Network, step: Int[Array, ""], decay: Float[Array, ""]) -> Network:
+    """The exponential one, which forgets faster at the beginning."""
+    decay = jnp.minimum(decay, jnp.where(decay > 0, (1.0 + step) / (10.0 + step), 0.0))
+    return optax.incremental_update(new, average, 1 - decay)  # type: ignore[arg-type]
+
+
+def latents(key: Key[Array, ""], game: Game, count: int) -> Float[Array, "count latent"]:
+    """Standard normal."""
+    return random.normal(key, (count, game.config.latent))
+
+
+def generate(key: Key[Array, ""], state: GANState, label: Int[Array, " images"]) -> Float[Array, "images pixels"]:
+    """New images by the averaged generator, one for each label; labels count where the game is conditional."""
+    return decode(state, latents(key, state.game, len(label)), label)
+
+
+def decode(
+    state: GANState, z: Float[Array, "images latent"], label: Int[Array, " images"]
+) -> Float[Array, "images pixels"]:
+    """The averaged generator's images of these latents."""
+    return state.game.make(state.average, z, label)[0]
+
+
+def shot(state: GANState) -> Film:
+    """The film with a frame more, where the number of steps is a power of two."""
+    film, number = state.film, jax.lax.population_count(state.step - 1)
+
+    def taken(film: Film) -> Film:
+        frame = decode(state, film.latents, film.label)
+        return film._replace(frames=jax.lax.dynamic_update_index_in_dim(film.frames, frame, number, 0))
+
+    due = (state.step & (state.step - 1) == 0) & (number < FRAMES)
+    return jax.lax.cond(due, taken, lambda film: film, film)

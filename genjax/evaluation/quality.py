@@ -1,0 +1,65 @@
+"""What a judge says of samples in one table, each number beside that of real images which the model has not seen."""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from genjax.evaluation.classifier import Judge
+from genjax.evaluation.coverage import Logits, Rows, coverage, memorisation
+from genjax.evaluation.density import support
+from genjax.evaluation.distances import frechet_distance, kernel_distance
+
+SUPPORTED = 5000  # images at most whose neighbours are looked for
+
+
+def classifier_score(logits: Logits, x: Rows) -> float:
+    """exp of the mean KL(p(class | image) || p(class)), from 1 to the number of classes (Salimans et al. 2016).
+
+    Their Inception score with a judge of the data themselves. Its two halves are images that are sure of their class
+    and classes that all occur.
+    """
+    probabilities = softmax(np.asarray(logits(x), np.float64))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        terms = probabilities * (np.log(probabilities) - np.log(probabilities.mean(0)))
+    return float(np.exp(np.nansum(terms, -1).mean()))
+
+
+def softmax(logits: Float[np.ndarray, "images classes"]) -> Float[np.ndarray, "images classes"]:
+    """Probabilities of the classes."""
+    odds = np.exp(logits - logits.max(-1, keepdims=True))
+    return odds / odds.sum(-1, keepdims=True)
+
+
+def judged(eye: Judge, samples: Rows, train: Rows, test: Rows) -> dict[str, Any]:
+    """All that is said of samples; under "real" the same of real images.
+
+    Distances are to the test images, of samples and of as many training images. The classifier score of real images
+    and the share of `copies` among them are those of the test images, which nobody has learned from. Samples and images
+    are binarised alike, or not at all.
+    """
+    count = min(len(samples), len(train))
+    real = np.asarray(train)[np.random.default_rng(0).permutation(len(train))[:count]]
+    truth = np.asarray(eye.features(test))
+    copies = memorisation(samples, train, test)
+    answers = {name: _one(eye, x, test, truth) for name, x in (("samples", samples), ("real", real))}
+    answers["samples"]["copies"], answers["real"]["copies"] = copies.rate, copies.held_out_rate
+    answers["real"]["classifier_score"] = classifier_score(eye.logits, test)
+    return answers
+
+
+def _one(eye: Judge, x: Rows, test: Rows, truth: Float[np.ndarray, "images features"]) -> dict[str, Any]:
+    features = np.asarray(eye.features(x))
+    classes, kernel = coverage(eye.logits, x, test), kernel_distance(features, truth)
+    return {
+        "images": len(x),
+        "classifier_score": classifier_score(eye.logits, x),
+        "class_entropy": classes.samples.entropy,
+        "class_entropy_ratio": classes.ratio,
+        "classes": int(np.sum(classes.samples.shares > 0)),
+        "shares": [round(float(share), 4) for share in classes.samples.shares],
+        "frechet_distance": frechet_distance(features, truth),
+        "kernel_distance": kernel.mean,
+        "kernel_distance_error": None if np.isnan(kernel.standard_error) else kernel.standard_error,
+        **support(truth[:SUPPORTED], features[:SUPPORTED])._asdict(),
+    }

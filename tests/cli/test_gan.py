@@ -1,0 +1,71 @@
+"""`genjax train gan` and what follows: judged, drawn by class, walked through, resumed, and refused."""
+
+import json
+
+import numpy as np
+import pytest
+
+from genjax.cli.main import main
+from genjax.evaluation import classifier
+
+SMALL = ["--epochs", "6", "--layers", "24", "--latent", "3", "--conditioning", "projection", "--batch-size", "50"]
+SMALL += ["--normalisation", "spectral"]
+
+
+@pytest.fixture(scope="module", name="run")
+def run_fixture(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "small"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GENJAX_CACHE", str(folder.parent / "cache"))
+        patch.setattr(classifier, "EPOCHS", 1)
+        patch.setattr(classifier, "LEAST_STEPS", 60)
+        assert main(["train", "gan", "--out", str(folder), "--log-every", "5", *SMALL]) == 0
+    return folder
+
+
+def test_a_run_is_watched_judged_and_pictured(run):
+    entries = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    steps = [entry["step"] for entry in entries]
+    assert steps[:3] == [5, 10, 15]
+    assert all(np.isfinite(list(entry.values())).all() for entry in entries)
+    assert {"discriminator_loss", "fooled", "generator_gradient", "score_difference"} <= set(entries[0])
+    assert {"class_entropy", "spread", "alarms", "score_gap"} <= set(entries[-1])
+    judged = json.loads((run / "evaluation.json").read_text())
+    assert judged["real"]["classifier_score"] > judged["samples"]["classifier_score"] >= 1
+    assert judged["real"]["frechet_distance"] < judged["samples"]["frechet_distance"]
+    figures = {path.name for path in (run / "figures").iterdir()}
+    assert {"curves.png", "samples.png", "classes.png", "film.png"} <= figures
+
+
+def test_samples_of_a_class_and_walks_through_latents(run, genjax, tmp_path):
+    out = tmp_path / "three.npz"
+    status, answer, _ = genjax("sample", run, "--chains", 12, "--label", 3, "--out", out, "--json")
+    assert status == 0
+    assert answer["images"] == 12
+    with np.load(out) as stored:
+        assert stored["samples"].shape == (12, 64)
+        assert 0 <= stored["samples"].min() <= stored["samples"].max() <= 1
+    status, answer, _ = genjax("latent", run, "--label", 7, "--json")
+    assert status == 0
+    assert answer["units"] == 3
+    assert len(answer["figures"]) == 4
+    for command in ("sample", "latent"):
+        status, _, error = genjax(command, run, "--label", 10)
+        assert status == 2
+        assert "--label 10" in error
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--loss", "wasserstein"], "--penalty gradient"),
+        (["--smoothing", "1"], "--smoothing 1.0"),
+        (["--log-every", "0"], "--log-every 0"),
+        (["--packing", "80"], "--packing 80"),
+    ],
+)
+def test_mistakes_are_named(options, named, genjax, tmp_path):
+    status, _, error = genjax("train", "gan", "--out", tmp_path / "never", *options)
+    assert status == 2
+    assert named in error
+    assert not (tmp_path / "never").exists()
