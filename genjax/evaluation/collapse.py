@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from genjax.evaluation.coverage import Logits, Rows
+from genjax.evaluation.coverage import Logits, Rows, entropy
 from genjax.evaluation.coverage import seen as seen_in
 
 SAMPLES = 256  # that one look takes
