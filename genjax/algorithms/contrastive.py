@@ -86,15 +86,29 @@ class ContrastiveConfig(LearningConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeepConfig(LearningConfig):
-    """How a deep Boltzmann machine learns, all layers together."""
+class LayeredConfig(LearningConfig):
+    """How a machine of several hidden layers learns."""
 
     layers: tuple[int, ...] = (128, 128)
     """Hidden units of each layer, lowest first."""
+    upper_rate: float = rate(0.1)
+    """Share of the learning rate at which weights above the lowest learn: a thousand binary units vary more than all
+    pixels of a digit do, and saturate where both have one rate."""
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Units of each hidden layer."""
+        return self.layers
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeepConfig(LayeredConfig):
+    """How a deep Boltzmann machine learns, all layers together."""
+
     negative: Literal["pcd", "tempered", "trajectory"] = "pcd"
     """Negative phase: persistent chains, parallel tempering, or tempering over the run's own past, which also estimates
     the log-likelihood's bound along the way."""
-    learning_rate: float = rate(0.05)
+    learning_rate: float = rate(0.3)
     """Learning rate at the start."""
     mean_field: int = 20
     """Most rounds of mean field in the positive phase."""
@@ -102,11 +116,6 @@ class DeepConfig(LearningConfig):
     """Mean field stops where no mean changes by more than this."""
     damping: float = 0.0
     """Share of the old field that stays in a round of mean field."""
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """Units of each hidden layer."""
-        return self.layers
 
 
 class ContrastiveState(NamedTuple):
@@ -234,7 +243,7 @@ def contrastive(config: LearningConfig, axis_name: str | None = None, copies: Co
         here: Any = coordinates.learned(state.machine, state.offsets)
         downhill: Any = coordinates.slope(state.machine, slope)
         change, optimiser_state = chain.update(downhill, state.optimiser, here)
-        there: Any = optax.apply_updates(here, change)
+        there: Any = optax.apply_updates(here, slowed(change, state.hyper))
         machine = coordinates.plain(there, state.machine, state.offsets)
         new = ContrastiveState(
             machine=machine,
@@ -281,6 +290,14 @@ def posterior_means(machine: Machine, data: States, config: LearningConfig) -> t
     found = mean_field(machine, data, config.mean_field, config.tolerance, config.damping)
     notes = {"mean_field_rounds": found.iterations.astype(jnp.float32), "mean_field_residual": found.residual}
     return means(machine, data, found.fields), notes
+
+
+def slowed(change: Any, hyper: Hyper) -> Any:
+    """Weights above the lowest move by their share alone."""
+    if "upper_rate" not in hyper:
+        return change
+    lowest, *upper = change.weights
+    return dataclasses.replace(change, weights=(lowest, *jax.tree.map(lambda w: hyper["upper_rate"] * w, upper)))
 
 
 def decayed(machine: Machine) -> Machine:

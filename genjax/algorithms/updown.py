@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, Key
 
-from genjax.algorithms.contrastive import ContrastiveState, LearningConfig, largest, trained_machine
+from genjax.algorithms.contrastive import ContrastiveState, LayeredConfig, largest, trained_machine
 from genjax.algorithms.greedy import stack
 from genjax.algorithms.negative import expected, persistent
 from genjax.boltzmann.dbn import DBN, downward, log_down, log_up, log_weight, stacked, upward
@@ -28,11 +28,9 @@ from genjax.typing import Algorithm, Batch, Example, Hyper, Metrics
 
 
 @dataclass(frozen=True, kw_only=True)
-class BeliefConfig(LearningConfig):
-    """How a deep belief network learns."""
+class BeliefConfig(LayeredConfig):
+    """How a deep belief network learns, whose last two layers are an RBM."""
 
-    layers: tuple[int, ...] = (128, 128)
-    """Hidden units of each layer, lowest first; the last two layers are an RBM."""
     negative: Literal["pcd"] = "pcd"
     """Negative phase of the RBMs: persistent chains."""
     learning_rate: float = rate(0.02)

@@ -80,7 +80,7 @@ def gan_check(config: GANRun, dataset: Dataset) -> None:
 
 def labelled(dataset: Dataset) -> bool:
     """Whether there are at least two classes to be told apart."""
-    return dataset.labels.train.min() >= 0 and dataset.labels.train.max() >= 1
+    return bool(dataset.labels.train.min() >= 0 and dataset.labels.train.max() >= 1)
 
 
 def gan_settle(config: GANRun, dataset: Dataset) -> dict[str, Any]:

@@ -37,7 +37,7 @@ class DBNRun(BeliefConfig, RunConfig):
 
     pretraining: int = 40
     """Passes over the training images for each layer's RBM (0: fine-tune an untrained stack)."""
-    pretraining_rate: float = 0.1
+    pretraining_rate: float = 0.2
     """Learning rate of those RBMs at the start."""
 
 
