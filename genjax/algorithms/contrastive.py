@@ -93,7 +93,7 @@ class LayeredConfig(LearningConfig):
     """Hidden units of each layer, lowest first."""
     upper_rate: float = rate(0.1)
     """Share of the learning rate at which weights above the lowest learn: a thousand binary units vary more than all
-    pixels of a digit do, and saturate where both have one rate."""
+    pixels of a digit do, and saturate where both have one rate. Adaptive optimisers undo it."""
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -136,13 +136,17 @@ def trained_machine(state: ContrastiveState) -> Machine:
     return state.machine if state.average is None else state.average
 
 
-def gradient(machine: Machine, positive: States, negative: States, offsets: States) -> Machine:
+def gradient(
+    machine: Machine, positive: States, negative: States, offsets: States, upper_rate: Array | float = 1.0
+) -> Machine:
     """Derivative of the negative log-likelihood, shaped like the machine, from samples or means of both phases.
 
     Positive and negative states are tuples of `(batch, units)`; their batches may differ in size. With offsets mu the
     weights' part is the difference of <(x - mu)(y - mu)>, and the biases' part is corrected for it: the gradient in
     the centred parametrisation, carried back to the plain one (Melchior 2016, equations 8 to 11). Offsets of zero
     give the plain gradient. That of quadratic terms is the difference of <(x - mu)^2> / 2, biases counted from g mu.
+    Weights above the lowest have theirs times `upper_rate`, before it is carried back: the direction in which they
+    learn at that share of the rate.
     """
 
     def contrast(machine: Machine) -> Float[Array, ""]:
@@ -153,12 +157,14 @@ def gradient(machine: Machine, positive: States, negative: States, offsets: Stat
         )  # one product for both phases: a tenth of a step
 
     centred = jax.grad(contrast)(machine)
+    lowest, *upper = centred.weights
+    slopes = (lowest, *jax.tree.map(lambda w: upper_rate * w, upper))
     biases = list(centred.biases)
-    for layer, weights in enumerate(centred.weights):
+    for layer, weights in enumerate(slopes):
         if weights is not None:
             biases[layer] = biases[layer] - weights @ offsets[layer + 1]
             biases[layer + 1] = biases[layer + 1] - offsets[layer] @ weights
-    return dataclasses.replace(centred, biases=tuple(biases))
+    return dataclasses.replace(centred, weights=slopes, biases=tuple(biases))
 
 
 def largest(machine: Machine) -> Float[Array, ""]:
@@ -237,13 +243,14 @@ def contrastive(config: LearningConfig, axis_name: str | None = None, copies: Co
         data = observed(state.machine, lifted(subkey(key, "lift"), state, batch))
         positive, notes = posterior_means(state.machine, data, config)
         chains, samples = negative.advance(subkey(key, "negative"), state.machine, state.chains, data)
-        slope: Any = averaged(tied(gradient(state.machine, positive, samples, state.offsets), copies))
+        share = state.hyper.get("upper_rate", 1.0)
+        slope: Any = averaged(tied(gradient(state.machine, positive, samples, state.offsets, share), copies))
         learning_rate = learning_rate_at(config.schedule, state.hyper, state.step)
         chain = transformation(config.optimiser, state.hyper, learning_rate, decayed(state.machine))
         here: Any = coordinates.learned(state.machine, state.offsets)
         downhill: Any = coordinates.slope(state.machine, slope)
         change, optimiser_state = chain.update(downhill, state.optimiser, here)
-        there: Any = optax.apply_updates(here, slowed(change, state.hyper))
+        there: Any = optax.apply_updates(here, change)
         machine = coordinates.plain(there, state.machine, state.offsets)
         new = ContrastiveState(
             machine=machine,
@@ -290,14 +297,6 @@ def posterior_means(machine: Machine, data: States, config: LearningConfig) -> t
     found = mean_field(machine, data, config.mean_field, config.tolerance, config.damping)
     notes = {"mean_field_rounds": found.iterations.astype(jnp.float32), "mean_field_residual": found.residual}
     return means(machine, data, found.fields), notes
-
-
-def slowed(change: Any, hyper: Hyper) -> Any:
-    """Weights above the lowest move by their share alone."""
-    if "upper_rate" not in hyper:
-        return change
-    lowest, *upper = change.weights
-    return dataclasses.replace(change, weights=(lowest, *jax.tree.map(lambda w: hyper["upper_rate"] * w, upper)))
 
 
 def decayed(machine: Machine) -> Machine:
