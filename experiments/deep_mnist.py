@@ -24,21 +24,28 @@ from genjax.training.folder import read_metrics
 PUBLISHED = {"DBM, 2009": -84.62, "DBN, 2008": -84.55}
 
 
-class Scale(NamedTuple):
-    """How much is tried: layers, passes over the data for each RBM of a stack and for all layers, and the judge."""
+class Deep(NamedTuple):
+    """Layers, and passes over the data: for each RBM of a stack (0: no stack), and for all layers."""
 
-    hidden: int
-    dbm: tuple[int, int]
-    dbn: tuple[int, int]
+    layers: tuple[int, int]
     pretraining: int
     epochs: int
+
+
+class Scale(NamedTuple):
+    """How much is tried, and the judge."""
+
+    hidden: int
+    dbm: Deep
+    dbn: Deep
     judge: tuple[str, ...]
 
 
+WEAK = ("--temperatures", "1000", "--ais-chains", "100")
 SCALES = {
-    "full": Scale(500, (500, 1000), (500, 2000), 50, 200, ()),
-    "quick": Scale(500, (500, 1000), (500, 2000), 1, 4, ("--temperatures", "1000", "--ais-chains", "100")),
-    "smoke": Scale(12, (12, 8), (12, 8), 1, 2, ("--temperatures", "30", "--ais-chains", "20")),
+    "full": Scale(500, Deep((500, 1000), 0, 110), Deep((500, 2000), 60, 20), ()),
+    "quick": Scale(500, Deep((500, 1000), 0, 4), Deep((500, 2000), 1, 4), WEAK),
+    "smoke": Scale(12, Deep((12, 8), 1, 2), Deep((12, 8), 1, 2), ("--temperatures", "30", "--ais-chains", "20")),
 }
 
 
@@ -101,11 +108,11 @@ def main() -> None:
     data = ("--dataset", "digits") if chosen.scale == "smoke" else ("--dataset", "mnist")
     data += ("--data-dir", chosen.data_dir) if chosen.data_dir else ()
     given = (*data, "--no-validation", *scale.judge)
-    lengths = ("--pretraining", str(scale.pretraining), "--epochs", str(scale.epochs))
     runs = {}
-    for model, layers in (("dbm", scale.dbm), ("dbn", scale.dbn)):
-        shape = ("--layers", *map(str, layers))
-        runs[model] = finished(model, chosen.out / model, *shape, *lengths, *given)
+    for model, deep in (("dbm", scale.dbm), ("dbn", scale.dbn)):
+        how = ("--layers", *map(str, deep.layers))
+        how += ("--pretraining", str(deep.pretraining), "--epochs", str(deep.epochs))
+        runs[model] = finished(model, chosen.out / model, *how, *given)
     hidden = ("--hidden", str(scale.hidden))
     timed = finished("rbm", chosen.out / "rbm-timed", *hidden, "--epochs", "2", "--temperatures", "2", *given)
     epochs = max(1, round(2 * minutes(runs["dbm"]) / minutes(timed)))

@@ -110,9 +110,9 @@ class DeepConfig(LayeredConfig):
     the log-likelihood's bound along the way."""
     learning_rate: float = rate(0.3)
     """Learning rate at the start."""
-    mean_field: int = 20
+    mean_field: int = 10
     """Most rounds of mean field in the positive phase."""
-    tolerance: float = 1e-3
+    tolerance: float = 1e-2
     """Mean field stops where no mean changes by more than this."""
     damping: float = 0.0
     """Share of the old field that stays in a round of mean field."""
