@@ -52,9 +52,11 @@ def test_a_stack_learns_pair_by_pair_then_its_softmax_layer_then_together(channe
     training = loop.TrainingSet(jnp.asarray(found.train), jnp.asarray(found.labels.train), None)
     test = Batch(jnp.asarray(found.test), jnp.asarray(found.labels.test))
     plan = loop.plan(len(found.train), 100, "none", longest_chunk=60)
-    config = AutoencoderConfig(layers=(40, 20), channels=channels, linear_code=False, weight_decay=1e-3)
+    config = AutoencoderConfig(
+        layers=(40, 20), channels=channels, linear_code=False, weight_decay=1e-3, learning_rate=5e-3
+    )
     each = 20 * plan.steps_per_epoch
-    parts = stages(config, each, each, 3e-3, found.shape, 10)
+    parts = stages(config, each, each, 1e-2, found.shape, 10)
     wanted = ["layer-1", "layer-2", "layer-3"][: 2 + len(channels)]
     assert [stage.name for stage in parts] == [*wanted, "softmax", "train"]
     key, state, errors, moved, losses = jax.random.key(0), None, {}, {}, {}

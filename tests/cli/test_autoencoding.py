@@ -65,7 +65,7 @@ def test_samples_reconstructions_codes_and_parameters(genjax, runs, tmp_path):
     assert set(np.unique(drawn["samples"])) == {0.0, 1.0}
     zeros, ones = drawn["means"][::10], drawn["means"][1::10]  # classes come in turn
     assert np.abs(zeros.mean(0) - ones.mean(0)).max() > 0.3
-    for model in MODELS:
+    for model in ("vae", "cvae"):  # the decoder of a classifier stays as its pretraining left it
         status, answer, error = genjax("reconstruct", runs / model, "--remove", "rows:2-3", "--sweeps", 40, "--json")
         assert status == 0, error
         assert answer["squared_error"] < answer["squared_error_of_mean"]
