@@ -24,7 +24,8 @@ from genjax.typing import Algorithm
 def options(
     doc: str | None, out: str, quick: str, mnist: bool = False, more: dict[str, dict[str, Any]] | None = None
 ) -> argparse.Namespace:
-    """`scale` (full, quick or smoke), `out` (a folder, made if it is not there), and `data_dir` where MNIST is read.
+    """`scale` (full, quick or smoke), `out` (a folder, made if it is not there, of each scale its own), and `data_dir`
+    where MNIST is read.
 
     `more` names further options, each with what `add_argument` takes.
     """
@@ -35,11 +36,11 @@ def options(
         parser.add_argument(name, **details)
     parser.add_argument("--quick", dest="scale", action="store_const", const="quick", help=quick)
     parser.add_argument("--smoke", dest="scale", action="store_const", const="smoke", help="does it run?")
-    parser.add_argument("--out", type=Path, default=Path("runs") / out)
-    for name, details in (more or {}).items():
-        parser.add_argument(name, **details)
+    parser.add_argument("--out", type=Path, help=f"a folder (by default runs/{out}, or runs/{out}-quick)")
     parser.set_defaults(scale="full")
     chosen = parser.parse_args()
+    if chosen.out is None:
+        chosen.out = Path("runs") / (out if chosen.scale == "full" else f"{out}-{chosen.scale}")
     chosen.out.mkdir(parents=True, exist_ok=True)
     return chosen
 

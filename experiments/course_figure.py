@@ -1,6 +1,6 @@
 """What does a deep machine see that an RBM does not, and does it dream better digits? One figure.
 
-    python -m experiments.course_figure --rbm RUN --dbm RUN [--out DIR] [--quick | --smoke]
+    python -m experiments.course_figure --rbm RUN --dbm RUN [--data-dir DIR] [--out DIR] [--quick | --smoke]
 
 Above: filters of the RBM, of the DBM's first layer, and of its second layer, through the first and by activation
 maximisation. Below: samples of both, p(v | h) along fresh chains that start from the biases alone, never from images.
@@ -90,11 +90,14 @@ def draw(rbm: Run, dbm: Run, found: dict[str, dict[str, np.ndarray]], sweeps: in
 def main() -> None:
     """Both machines; print the table, write results and figure."""
     more = {f"--{name}": {"type": Path, "help": f"a {name.upper()}'s run, or {name}-mnist"} for name in ("rbm", "dbm")}
-    chosen = options(__doc__, "course-figure", f"{SWEEPS['quick']} sweeps", more=more)
+    chosen = options(__doc__, "course-figure", f"{SWEEPS['quick']} sweeps", mnist=True, more=more)
     if chosen.scale != "smoke" and not (chosen.rbm and chosen.dbm):
         raise SystemExit("course_figure: name two runs, --rbm RUN and --dbm RUN.")
     rbm = run_of(chosen, "rbm", chosen.rbm, TINY | {"hidden": 36})
     dbm = run_of(chosen, "dbm", chosen.dbm, TINY | {"layers": (36, 36), "pretraining": 0})
+    for name, run in (("rbm", rbm), ("dbm", dbm)):
+        if run.model != name:
+            raise UserError(f"--{name} {run.folder} is a {run.model}; name a run of genjax train {name}.")
     if rbm.shape != dbm.shape:
         raise UserError(f"--rbm {rbm.folder} and --dbm {dbm.folder} have images of different shapes.")
     sweeps = SWEEPS[chosen.scale]

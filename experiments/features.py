@@ -59,7 +59,7 @@ def main() -> None:
 
     def row(inputs: str, split: str, strength: float, x: dict[str, np.ndarray]) -> dict[str, Any]:
         """The share of this split that is told wrong, from the file where it is known."""
-        about = {"inputs": inputs, "split": split, "strength": strength}
+        about = {"run": str(run.folder), "inputs": inputs, "split": split, "strength": strength}
         known = [row for row in rows if about.items() <= row.items()]
         if not known:
             train, label = x["train"], dataset.labels.train
@@ -82,7 +82,7 @@ def main() -> None:
             told = f"{100 * final['error']:6.2f} %" if entry is best else ""
             print(f"{inputs:10} {entry['strength']:6.2f} {100 * entry['error']:9.2f} % {told:>8}", flush=True)
     title = f"{run.config.dataset}: logistic regression, features of {run.folder.name} ({features[FINAL].shape[1]})"
-    print(draw(rows, title, chosen.out / "features.png"))
+    print(draw([row for row in rows if row["run"] == str(run.folder)], title, chosen.out / "features.png"))
 
 
 def draw(rows: list[dict[str, Any]], title: str, path: Path) -> Path:

@@ -109,8 +109,8 @@ def main() -> None:
 
 
 def last(row: dict[str, Any]) -> dict[str, Any]:
-    """Where a run ended; the worst there is where it has no numbers."""
-    return row["curve"][-1] if row["curve"] else {"classifier_score": 1.0}
+    """Where a run ended; the worst there is where it diverged or has no numbers."""
+    return row["curve"][-1] if row["curve"] and row["fate"] != "diverged" else {"classifier_score": 1.0}
 
 
 PANELS = {

@@ -37,6 +37,9 @@ class Algorithm(NamedTuple):
     - `step(key, state, batch) -> (state, metrics)`; metrics include `parameter_max`, the largest magnitude
       among the parameters, by which the loop knows a run that has exploded.
     - `observe(key, state, train_batch, held_out) -> metrics`, once a chunk; `held_out` may be None.
+
+    Factories take an `axis_name`, with which `step` averages over devices: under `jax.pmap`, or `jax.shard_map` with
+    `check_vma=False` (otherwise JAX has summed the gradients of replicated parameters before `step` averages them).
     """
 
     init: Callable[[Key[Array, ""], Example, Hyper], Any]

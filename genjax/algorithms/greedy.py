@@ -75,7 +75,7 @@ def stack(
 
 
 def layer_config(config: LearningConfig, lowest: bool, hidden: int, learning_rate: float) -> ContrastiveConfig:
-    """How one RBM of the stack learns: as the whole will, where that says anything of it."""
+    """How one RBM of the stack learns: by PCD-1, centred, with the whole's types, chains, decay and average."""
     return ContrastiveConfig(
         hidden=hidden,
         visible_type=config.visible_type if lowest else config.hidden_type,

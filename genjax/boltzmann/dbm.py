@@ -51,4 +51,5 @@ def composed(machines: Sequence[Machine]) -> Machine:
     weights = [w if i in (0, len(machines) - 1) else 0.5 * w for i, w in enumerate(weights)]
     shared = [0.5 * (lower.biases[1] + upper.biases[0]) for lower, upper in pairwise(machines)]
     units = (machines[0].units[0], *(machine.units[1] for machine in machines))
-    return Machine(tuple(weights), (machines[0].biases[0], *shared, machines[-1].biases[1]), units)
+    quadratics = (machines[0].quadratics[0], *[None] * len(machines)) if machines[0].quadratics else ()
+    return Machine(tuple(weights), (machines[0].biases[0], *shared, machines[-1].biases[1]), units, quadratics)

@@ -174,7 +174,7 @@ def gan_evaluate(
 ) -> dict[str, Any]:
     """What a judge says of as many samples as there are test images, beside what it says of real ones."""
     if not labelled(dataset):
-        raise UserError(f"{dataset.name} has no labels, and samples are judged by a classifier; give --no-evaluate.")
+        raise UserError(f"{dataset.name} has no labels, and samples are judged by a classifier of them.")
     samples = gan_images(key, state, len(test.x))
     return quality.judged(learned_judge(dataset), samples, np.asarray(train.x), np.asarray(test.x))
 

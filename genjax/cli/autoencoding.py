@@ -149,7 +149,7 @@ def ae_sentences(judged: dict[str, Any]) -> list[str]:
     lines = []
     if "error" in test:
         lines.append(f"labels told wrong: {100 * test['error']:.2f} % (test), {100 * train['error']:.2f} % (training)")
-    error = "mean squared error a pixel"
+    error = "mean squared error a pixel" + (" (by the decoder of the pretraining)" if "error" in test else "")
     lines.append(f"{error} {test['reconstruction_error']:.5f} (test), {train['reconstruction_error']:.5f} (training)")
     if "cross_entropy" in test:
         lines.append(f"cross-entropy {test['cross_entropy']:.2f} nats an image (test), {train['cross_entropy']:.2f}")
@@ -183,9 +183,14 @@ def ae_filters(state: AutoencoderState) -> list[np.ndarray]:
     """What each unit of the lowest layer adds to an image's outputs."""
     model = autoencoder.trained_model(state)
     nothing = jax.eval_shape(lambda: model.encode(jnp.zeros((1, int(np.prod(model.of.shape)))), 0, 1))
-    units = np.eye(nothing.shape[1], dtype=np.float32)
+    size, first, count = nothing.shape[1], 0, nothing.shape[1]
+    if model.of.channels:  # those at the middle of the image: elsewhere they are the same
+        rows, columns, count = -(-model.of.shape[0] // 2), -(-model.of.shape[1] // 2), model.of.channels[0]
+        first = ((rows // 2) * columns + columns // 2) * count
+    units = np.zeros((count, size), np.float32)
+    units[np.arange(count), first + np.arange(count)] = 1
     decode = jax.jit(lambda model, code: model.decode(code, 0, 1))
-    nowhere = np.asarray(decode(model, jnp.zeros((1, len(units)))))
+    nowhere = np.asarray(decode(model, jnp.zeros((1, size))))
     return [(in_blocks(partial(decode, model), units) - nowhere).T]
 
 

@@ -93,9 +93,11 @@ def rbm_check(config: RBMRun | DBMRun, dataset: Dataset) -> None:
             f"--binarisation none leaves {config.dataset} with intensities between 0 and 1, and --visible-type "
             f"{config.visible_type} takes binary pixels; choose sampled or threshold, or another type."
         )
-    labels = int(dataset.labels.train.max()) + 1
-    if config.classes and labels > config.classes:
-        raise UserError(f"--classes {config.classes} is less than the {labels} labels of {config.dataset}.")
+    labels = np.concatenate([dataset.labels.train, dataset.labels.validation, dataset.labels.test])
+    if config.classes and labels.min() < 0:
+        raise UserError(f"--classes {config.classes}: {config.dataset} has images without labels; leave it out.")
+    if config.classes and labels.max() >= config.classes:
+        raise UserError(f"--classes {config.classes} is less than the {labels.max() + 1} labels of {config.dataset}.")
 
 
 def rbm_evaluate(

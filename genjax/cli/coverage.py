@@ -12,6 +12,7 @@ from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import tyro
+from jaxtyping import Array, Key
 
 from genjax import data, random
 from genjax.cli.options import parse, positive, say
@@ -66,15 +67,24 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     return numbers, "\n".join([*sentences(numbers), str(path)])
 
 
-def cover(run: Run, chains: int, sweeps: int, seed: int) -> Covered:
-    """Samples of a run judged. Raises `UserError` where it does not sample, or its images have no labels."""
+def sampled(run: Run, count: int, sweeps: int, key: Key[Array, ""]) -> tuple[np.ndarray, np.ndarray]:
+    """Expected pixels and states of fresh chains, or of draws at once (the same twice where they are not binary)."""
+    if run.family.draw is not None:
+        say(f"{run.folder.name}: {count} draws")
+        arrays = run.family.draw(key, run.state, count)
+        return arrays.get("means", arrays["samples"]), arrays["samples"]
     if run.family.sample is None:
         raise UserError(f"A {run.model} does not sample.")
+    say(f"{run.folder.name}: {count} fresh chains, {sweeps} sweeps")
+    pixels, states = run.family.sample(key, run.state, count, [sweeps])
+    return pixels[:, -1], states
+
+
+def cover(run: Run, chains: int, sweeps: int, seed: int) -> Covered:
+    """Samples of a run judged. Raises `UserError` where it does not sample, or its images have no labels."""
     dataset = run.prepared.dataset
     eye = judge_of(dataset)
-    say(f"{run.folder.name}: {chains} fresh chains, {sweeps} sweeps")
-    pixels, states = run.family.sample(random.key(seed, run.config.rng), run.state, chains, [sweeps])
-    means = pixels[:, -1]
+    means, states = sampled(run, chains, sweeps, random.key(seed, run.config.rng))
     binary = data.binarise_fixed(dataset.test, run.config.binarisation, FIXED_DRAW)
     of_states, of_means = coverage(eye.logits, states, binary), coverage(eye.logits, means, dataset.test)
     copies = memorisation(states, dataset.train, binary)

@@ -104,15 +104,16 @@ def sentences(judged: dict[str, Any], family: Family) -> list[str]:
     lines = []
     for split in ("test", "train"):
         answer = judged["log_likelihood"][split]
+        what = "log-likelihood at least" if answer["kind"] == "lower_bound" else "log-likelihood"
         lines.append(
-            f"{split:5} log-likelihood {answer['mean']:.2f} nats an image "
+            f"{split:5} {what} {answer['mean']:.2f} nats an image "
             f"[{answer['low']:.2f}, {answer['high']:.2f}], {answer['estimator']}; "
             f"standard error over {judged['images'][split]} images {answer['image_se']:.2f}"
         )
     log_z = judged["log_z"]
     lines.append(f"log Z {log_z['mean']:.3f} [{log_z['low']:.3f}, {log_z['high']:.3f}]: {log_z['reason']}")
     if log_z["reverse"] is not None:
-        lines.append(both_sides(judged["log_likelihood"]["test"]["bracket"], log_z, log_z["reverse"]))
+        lines.append(both_sides(judged["log_likelihood"]["test"], log_z, log_z["reverse"]))
     if not log_z["trusted"]:
         lines.append("NOT TO BE TRUSTED: raise --temperatures, or read the number as a guess.")
     if judged.get("tightness"):
@@ -134,12 +135,14 @@ def sentences(judged: dict[str, Any], family: Family) -> list[str]:
     return lines
 
 
-def both_sides(ends: list[float], forward: dict[str, Any], reverse: dict[str, Any]) -> str:
+def both_sides(test: dict[str, Any], forward: dict[str, Any], reverse: dict[str, Any]) -> str:
     """The bracket in one sentence, which says it plainly where the two sides do not agree."""
     gap = reverse["mean"] - forward["mean"]
     apart = forward["high"] < reverse["low"] or reverse["high"] < forward["low"]
     verdict = "the two sides DISAGREE" if apart or not abs(gap) <= AGREE else "the two sides agree"
+    what = "bound of the test log-likelihood" if test["kind"] == "lower_bound" else "test log-likelihood"
     return (
-        f"bracket: test log-likelihood {ends[0]:.2f} to {ends[1]:.2f}; {verdict}: log Z by {reverse['estimator']}, "
-        f"{reverse['mean']:.3f} [{reverse['low']:.3f}, {reverse['high']:.3f}], is {gap:+.3f} from AIS"
+        f"bracket: {what} {test['bracket'][0]:.2f} to {test['bracket'][1]:.2f}; {verdict}: log Z by "
+        f"{reverse['estimator']}, {reverse['mean']:.3f} "
+        f"[{reverse['low']:.3f}, {reverse['high']:.3f}], is {gap:+.3f} from AIS"
     )

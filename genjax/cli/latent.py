@@ -37,6 +37,8 @@ class Options:
 
     run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """The run's folder."""
+    data_dir: str | None = None
+    """Where the images lie, if not where they lay at training."""
     images: int = 2000
     """Test images on the map of codes."""
     map: Literal["tsne", "pca"] = "tsne"
@@ -59,7 +61,7 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     """Run `genjax latent`."""
     options = parse(Options, arguments, "genjax latent")
     positive(options, "images")
-    run = load(Path(options.run))
+    run = load(Path(options.run), options.data_dir)
     if run.family.latent is None:
         raise UserError(f"A {run.model} has no latent space to picture.")
     chosen_label(run, None if options.label is None else str(options.label))
@@ -74,6 +76,8 @@ def draw(run: Run, options: Options) -> tuple[list[Path], dict[str, Any]]:
     train, test = fixed_batches(run)
     space = run.family.latent(run.state, Batch(train.x[:TRAINING], train.label[:TRAINING]))
     one = np.asarray(space.condition(jnp.full(1, options.label or 0)))
+    if space.encode is None and (options.out or options.axes):
+        raise UserError(f"--out and --axes are of codes, and a {run.model} has none; leave them out.")
     if space.encode is None:
         return draw_walks(run, space, one, options.seed), {"units": len(space.centre)}
     return draw_codes(run, space, Batch(test.x[: options.images], test.label[: options.images]), one, options)

@@ -36,7 +36,8 @@ def draw(run: Run) -> list[Path]:
         written.append(sample.draw_classes(run, TIMES[-1], 10, run.config.seed, target / "classes.png")[0])
     if run.family.reconstruct is not None:
         count = min(16, len(run.prepared.dataset.test))
-        removed = damage(parse_region(f"bottom:{shape[0] // 2}"), shape, count, run.config.seed)
+        where = f"bottom:{shape[0] // 2}" if shape[0] > 1 else "random:0.5"
+        removed = damage(parse_region(where), shape, count, run.config.seed)
         written.append(reconstruct(run, removed, 400, run.config.seed, target / "reconstructions.png")[1])
     if run.family.latent is not None:
         written += latent.draw(run, latent.Options(run=str(run.folder)))[0]

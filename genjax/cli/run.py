@@ -141,9 +141,10 @@ def load(folder: Path, data_dir: str | None = None) -> Run:
 
 def shipped(folder: Path, data_dir: str | None = None) -> Run:
     """A machine that comes with genjax, as a run whose own folder is under runs/pretrained, apart from trained ones."""
-    model, family, config = read_config(folder)
     saved = run_folder.read_config(folder)
-    about = saved["shipped"]
+    model, about = saved["model"], saved["shipped"]
+    family = FAMILIES[model]
+    config = restore(family.config, dataclasses.asdict(family.config()) | saved, folder)  # fields may be newer than it
     return Run(
         folder=Path("runs") / "pretrained" / folder.name,
         model=model,

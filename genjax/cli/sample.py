@@ -32,6 +32,8 @@ class Options:
     """Fresh starting points, or where training has left its persistent chains."""
     label: str | None = None
     """Draw this label of a model that has learned them, or each of them in turn: all."""
+    data_dir: str | None = None
+    """Where the images lie, if not where they lay at training."""
     seed: int = 0
     """Of the chains."""
     out: str | None = None
@@ -51,7 +53,7 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     """Run `genjax sample`."""
     options = parse(Options, arguments, "genjax sample")
     positive(options, "sweeps", "chains")
-    run = load(Path(options.run))
+    run = load(Path(options.run), options.data_dir)
     if run.family.sample is None and run.family.draw is None:
         raise UserError(f"A {run.model} does not sample.")
     if options.start == "persistent" and (options.label or persistent(run, 1) is None):

@@ -124,9 +124,8 @@ def check(config: Any) -> None:
     positive(config, *[name for name in counts if hasattr(config, name)])
     at_least(config, 2, "temperatures", "ais_chains", *[name for name in ("rungs", "levels") if hasattr(config, name)])
     at_least(config, 0, "checkpoint_seconds", "weight_decay")
-    at_least(
-        config, 0, *[name for name in ("pretraining", "tolerance", "penalty_weight", "clip") if hasattr(config, name)]
-    )
+    counts = ("pretraining", "tolerance", "penalty_weight", "clip", "upper_rate")
+    at_least(config, 0, *[name for name in counts if hasattr(config, name)])
     for name, low, high in (
         ("momentum", 0, 1),
         ("average", 0, 1),

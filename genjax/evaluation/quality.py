@@ -1,4 +1,4 @@
-"""What a judge says of samples in one table, each number beside that of real images which the model has not seen."""
+"""What a judge says of samples in one table, each number beside that of real images."""
 
 from typing import Any
 
@@ -34,9 +34,9 @@ def softmax(logits: Float[np.ndarray, "images classes"]) -> Float[np.ndarray, "i
 def judged(eye: Judge, samples: Rows, train: Rows, test: Rows) -> dict[str, Any]:
     """All that is said of samples; under "real" the same of real images.
 
-    Distances are to the test images, of samples and of as many training images. The classifier score of real images
-    and the share of `copies` among them are those of the test images, which nobody has learned from. Samples and images
-    are binarised alike, or not at all.
+    Distances are to the test images, of samples and of as many training images, on which the judge has learned: those
+    are a little further away than fresh images would be. The classifier score of real images and the share of `copies`
+    among them are those of the test images. Samples and images are binarised alike, or not at all.
     """
     count = min(len(samples), len(train))
     real = np.asarray(train)[np.random.default_rng(0).permutation(len(train))[:count]]

@@ -106,7 +106,7 @@ class Discriminator(nn.Module):
             if batch:
                 y = nn.BatchNorm(not train, momentum=0.9, axis_name=self.axis_name)(y)
             elif self.normalisation == "layer":
-                y = nn.LayerNorm()(y)
+                y = nn.LayerNorm(reduction_axes=tuple(range(1, y.ndim)))(y)  # of a whole image, as in WGAN-GP
             y = nn.leaky_relu(y, 0.2)
         y = y.reshape(packs, -1)
         score = self._apply(nn.Dense(1), y, train)[:, 0]
