@@ -68,7 +68,7 @@ def test_it_learns_labels_and_leaves_the_machine_alone():
     training = loop.TrainingSet(jnp.asarray(digits.train), jnp.asarray(digits.labels.train), held_out)
     plan = loop.plan(len(digits.train), 100, "none")
     config = DiscriminativeConfig(layers=(40, 30), learning_rate=0.02, dropout=0.0, input_dropout=0.0)
-    total = 60 * plan.steps_per_epoch
+    total = 120 * plan.steps_per_epoch
     static, hyper = split(config, total)
     algorithm = discriminative(static)
     state = loop.initial(jax.random.key(0), algorithm, training, plan, hyper)
