@@ -86,6 +86,10 @@ CASES = {
 }
 
 
+QUICK = ("pcd", "deep", "recommender", "vae", "autoencoder", "gan, wasserstein")
+EACH = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in CASES]  # compiled once more
+
+
 @pytest.fixture(params=CASES, name="case")
 def case_fixture(request):
     return CASES[request.param]
@@ -124,6 +128,7 @@ def test_the_state_keeps_its_shape_and_metrics_are_finite_scalars(case):
     assert not same(new, state)
 
 
+@pytest.mark.parametrize("case", EACH, indirect=True)
 def test_vmap_over_keys_is_each_alone(case):
     algorithm, data, plan, state = start(case)
     batch = loop.example(data, plan).batch
@@ -171,6 +176,7 @@ def test_another_key_is_another_run(case):
     assert not same(*runs)
 
 
+@pytest.mark.parametrize("case", EACH, indirect=True)
 def test_the_step_runs_over_devices_by_an_axis_name(case):
     """Two devices: averaged gradients keep one model, and each draws its own noise."""
     factory, config = case
