@@ -75,6 +75,21 @@ class Family(NamedTuple):
     examples: str = "images"  # what one row of its data is
 
 
+RBM = Family(
+    config=boltzmann.RBMRun,
+    algorithm=boltzmann.rbm_algorithm,
+    evaluate=boltzmann.rbm_evaluate,
+    sample=boltzmann.rbm_sample,
+    reconstruct=boltzmann.rbm_reconstruct,
+    arrays=boltzmann.rbm_arrays,
+    filters=boltzmann.rbm_filters,
+    panels=BOLTZMANN,
+    check=boltzmann.rbm_check,
+    persistent=boltzmann.rbm_persistent,
+    maxima=boltzmann.rbm_maxima,
+    features=boltzmann.rbm_features,
+    classes=boltzmann.rbm_classes,
+)
 VAE = Family(
     config=variational.VAERun,
     algorithm=variational.vae_algorithm,
@@ -107,36 +122,9 @@ AE = Family(
     latent=autoencoding.ae_space,
 )
 FAMILIES = {
-    "rbm": Family(
-        config=boltzmann.RBMRun,
-        algorithm=boltzmann.rbm_algorithm,
-        evaluate=boltzmann.rbm_evaluate,
-        sample=boltzmann.rbm_sample,
-        reconstruct=boltzmann.rbm_reconstruct,
-        arrays=boltzmann.rbm_arrays,
-        filters=boltzmann.rbm_filters,
-        panels=BOLTZMANN,
-        check=boltzmann.rbm_check,
-        persistent=boltzmann.rbm_persistent,
-        maxima=boltzmann.rbm_maxima,
-        features=boltzmann.rbm_features,
-        classes=boltzmann.rbm_classes,
-    ),
-    "dbm": Family(
-        config=boltzmann.DBMRun,
-        algorithm=None,
-        evaluate=boltzmann.rbm_evaluate,
-        sample=boltzmann.rbm_sample,
-        reconstruct=boltzmann.rbm_reconstruct,
-        arrays=boltzmann.rbm_arrays,
-        filters=boltzmann.rbm_filters,
-        panels=BOLTZMANN,
-        check=boltzmann.dbm_check,
-        stages=boltzmann.dbm_stages,
-        persistent=boltzmann.rbm_persistent,
-        maxima=boltzmann.rbm_maxima,
-        features=boltzmann.rbm_features,
-        classes=boltzmann.rbm_classes,
+    "rbm": RBM,
+    "dbm": RBM._replace(
+        config=boltzmann.DBMRun, algorithm=None, check=boltzmann.dbm_check, stages=boltzmann.dbm_stages
     ),
     "dbn": Family(
         config=belief.DBNRun,
