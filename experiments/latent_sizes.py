@@ -89,7 +89,7 @@ def main() -> None:
             row |= {"cross_entropy": float(nats.mean()), "squared": float(np.mean((pixels - np.asarray(test.x)) ** 2))}
             if model == "vae":
                 train = batch_of(found.train, 1)
-                row |= evaluate(jax.random.key(0), trained_model(state), train, test, scale.draws)
+                row = evaluate(jax.random.key(0), trained_model(state), train, test, scale.draws) | row
             append(path, row)
             rows.append(row)
             print(line(row), flush=True)

@@ -48,7 +48,7 @@ class Scale(NamedTuple):
 SCALES = {
     "full": Scale(SIZES, 5, 10, 40),
     "quick": Scale(SIZES[-1:], 1, 5, 20),
-    "smoke": Scale(((32, 16),), 2, 4, 6),
+    "smoke": Scale(((32, 16),), 2, 20, 30),
 }
 
 
