@@ -199,7 +199,7 @@ def test_stacked_autoencoder(tmp_path, monkeypatch, capsys):
     stacked_autoencoder.main()
     lines = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
     assert [line["seed"] for line in lines] == [0, 1]
-    assert all(0.5 < line["before"] < line["after"] <= 1 for line in lines)
+    assert all(0 < line["before"] < line["after"] <= 1 and line["after"] > 0.5 for line in lines)
     assert (tmp_path / "stacked_autoencoder.png").stat().st_size > 5000
     assert "32-16" in capsys.readouterr().out
 
