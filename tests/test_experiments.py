@@ -169,7 +169,7 @@ def test_features(tmp_path, monkeypatch, capsys):
 
 def test_fine_tuning(tmp_path, monkeypatch, capsys):
     """A second call learns nothing."""
-    names = ("dropout, grey", "dropout, grey, slow")  # one program
+    names = ("dropout", "dropout, slow")  # one program
     monkeypatch.setattr(fine_tuning, "SETTINGS", {name: fine_tuning.SETTINGS[name] for name in names})
     monkeypatch.setattr(sys, "argv", ["fine_tuning", "--smoke", "--out", str(tmp_path)])
     fine_tuning.main()

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, Key, PyTree
 
@@ -99,13 +100,26 @@ def begun(machine: Machine, config: DiscriminativeConfig, hyper: Hyper) -> Discr
 def inputs(
     machine: Machine, x: Float[Array, "batch pixels"], config: DiscriminativeConfig
 ) -> tuple[Array, tuple[Array, ...]]:
-    """What the network sees of images in [0, 1]: visible units, and the posterior's means from the second layer up."""
-    visible = machine.units[0].of_intensities(x)
+    """What the network sees of images in [0, 1]: visible units, and the posterior's means from the second layer up.
+
+    Those are found here, unless they stand behind the pixels already (`with_posterior`).
+    """
     if not config.posterior or machine.depth == 2:
-        return visible, ()
+        return machine.units[0].of_intensities(x), ()
+    first, *upper = np.cumsum([machine.sizes[0] // machine.units[0].width, *machine.sizes[2:]]).tolist()
+    visible = machine.units[0].of_intensities(x[:, :first])
+    if x.shape[-1] > first:
+        return visible, tuple(x[:, low:high] for low, high in zip([first, *upper], upper))
     data = (visible, *[None] * (machine.depth - 1))
     found = mean_field(machine, data, config.mean_field, config.tolerance)
     return visible, means(machine, data, found.fields)[2:]
+
+
+def with_posterior(
+    machine: Machine, x: Float[Array, "batch pixels"], config: DiscriminativeConfig
+) -> Float[Array, "batch inputs"]:
+    """Images with their posterior behind them: most of a step's work, where they are shown often and always alike."""
+    return jnp.concatenate([x, *inputs(machine, x, config)[1]], axis=-1)
 
 
 def logits(state: DiscriminativeState, x: Float[Array, "batch pixels"], config: DiscriminativeConfig) -> Array:

@@ -13,6 +13,7 @@ from genjax.algorithms.discriminative import (
     inputs,
     logits,
     trained_parameters,
+    with_posterior,
 )
 from genjax.algorithms.labels import without_label
 from genjax.boltzmann.mean_field import mean_field, means
@@ -78,3 +79,15 @@ def test_it_learns_labels_and_leaves_the_machine_alone():
     assert float(jnp.mean(told != held_out.label)) < 0.1
     assert jax.tree.all(jax.tree.map(np.array_equal, machine, state.machine))
     assert trained_parameters(state) is state.average
+
+
+def test_a_posterior_that_stands_behind_the_pixels_is_the_one_found_in_the_step():
+    machine = random_machine((6, 5, 4, 3), 1.0)
+    config = DiscriminativeConfig(layers=(5, 4, 3), classes=3)
+    x = jnp.asarray(np.random.default_rng(0).random((7, 6)), jnp.float32)
+    both = with_posterior(machine, x, config)
+    assert both.shape == (7, 6 + 4 + 3)
+    for found, wanted in zip(
+        jax.tree.leaves(inputs(machine, both, config)), jax.tree.leaves(inputs(machine, x, config))
+    ):
+        np.testing.assert_array_equal(found, wanted)
