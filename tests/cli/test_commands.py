@@ -81,9 +81,10 @@ def test_evaluate_prints_both_sides(genjax, trained, tmp_path, monkeypatch):
 
 def test_sides_that_disagree_are_said_to():
     judged = {"mean": 3.0, "low": 2.9, "high": 3.1, "estimator": "reverse AIS"}
-    assert "the two sides agree" in evaluate.both_sides([-1.0, 0.0], judged, judged | {"mean": 3.2, "high": 3.3})
+    test = {"kind": "estimate", "bracket": [-1.0, 0.0]}
+    assert "the two sides agree" in evaluate.both_sides(test, judged, judged | {"mean": 3.2, "high": 3.3})
     for other in ({"mean": 3.4, "low": 3.2, "high": 3.5}, {"mean": 3.6}, {"mean": float("nan")}):
-        assert "the two sides DISAGREE" in evaluate.both_sides([-1.0, 0.0], judged, judged | other)
+        assert "the two sides DISAGREE" in evaluate.both_sides(test, judged, judged | other)
 
 
 def test_export_does_not_overwrite_unasked(genjax, trained, tmp_path):
@@ -194,7 +195,7 @@ def test_damaged_and_foreign_run_folders_are_refused(genjax, trained, tmp_path):
     config = json.loads((copy / "config.json").read_text())
     for content, said in (
         ("{", "is damaged"),
-        (json.dumps(config | {"model": "gan"}), "holds a model 'gan'"),
+        (json.dumps(config | {"model": "flow"}), "holds a model 'flow'"),
         (json.dumps(config | {"format": 99}), "format 99"),
         (json.dumps({k: v for k, v in config.items() if k != "hidden"}), "lacks hidden"),
         (json.dumps(config | {"hidden": 13}), "another model"),
@@ -218,7 +219,7 @@ def test_a_handful_of_images_is_enough(genjax, tmp_path, monkeypatch):
     arguments = ("--epochs", 3, "--hidden", 3, "--dataset", "ten.npy", "--out", "run", "--json")
     status, answer, error = genjax("train", "rbm", *arguments)
     assert status == 0, error
-    assert len(answer["figures"]) == 4
+    assert len(answer["figures"]) == 5
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert genjax("evaluate", tmp_path / "run", "--json")[0] == 0
