@@ -9,8 +9,8 @@ once, with several seeds: from the machine, and as a plain network of the same s
 grey where they are judged. Published: 0.95 % wrong (Salakhutdinov and Hinton 2009), with dropout 0.79 % for
 500-500-2000 (Srivastava et al. 2014). --run is a folder of `genjax train` dbm, dbn or rbm, or dbm-mnist, which comes
 with genjax; without it a DBM 784-500-1000 is trained here. Writes fine_tuning.png, results.jsonl and the table.
-Networks that are done are not learned again. Full: 3 seeds, 40 minutes on one core once the machine is there; --quick:
-1 seed and a tenth of the passes. --smoke: digits.
+Networks that are done are not learned again. Full: 3 seeds, an hour and a half on one core once the machine is there;
+--quick: 1 seed and a tenth of the passes. --smoke: digits.
 """
 
 import time
@@ -64,7 +64,7 @@ class Scale(NamedTuple):
     epochs: int
 
 
-SCALES = {"full": Scale(3, 6, 25), "quick": Scale(1, 2, 5), "smoke": Scale(2, 2, 3)}
+SCALES = {"full": Scale(3, 25, 60), "quick": Scale(1, 2, 5), "smoke": Scale(2, 2, 3)}
 
 
 class Source(NamedTuple):
