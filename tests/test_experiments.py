@@ -3,6 +3,7 @@
 import json
 import sys
 
+import jax
 import numpy as np
 import pytest
 
@@ -31,6 +32,13 @@ from experiments import (
 )
 from genjax.errors import UserError
 from genjax.evaluation import classifier
+
+
+@pytest.fixture(autouse=True)
+def _forget():
+    """Experiments share no programs (see `conftest.forget_what_was_compiled`)."""
+    yield
+    jax.clear_caches()
 
 
 def test_negative_phases(tmp_path, monkeypatch):
