@@ -35,7 +35,7 @@ def by_class(pictures: Any, bars: Any, sampled: Sampled, shape: Shape) -> None:
     for number, (name, shares) in enumerate(sampled.shares.items()):
         bars.barh(np.arange(count) + (number + 0.5) * width - 0.4, 100 * shares, width, label=name)
     bars.set(yticks=range(count), ylim=(count - 0.5, -0.5), xlabel="share (%)", title="classes")
-    bars.legend(fontsize=7)
+    bars.legend(fontsize=7, loc="lower center", bbox_to_anchor=(0.5, 1.06), ncols=3)
 
 
 def coverage(
