@@ -91,9 +91,6 @@ class LayeredConfig(LearningConfig):
 
     layers: tuple[int, ...] = (128, 128)
     """Hidden units of each layer, lowest first."""
-    upper_rate: float = rate(0.1)
-    """Share of the learning rate at which weights above the lowest learn: a thousand binary units vary more than all
-    pixels of a digit do, and saturate where both have one rate. Adaptive optimisers undo it."""
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -110,6 +107,9 @@ class DeepConfig(LayeredConfig):
     the log-likelihood's bound along the way."""
     learning_rate: float = rate(0.3)
     """Learning rate at the start."""
+    upper_rate: float = rate(0.1)
+    """Share of the learning rate at which weights above the lowest learn: a thousand binary units vary more than all
+    pixels of a digit do, and saturate where both have one rate. Adaptive optimisers undo it."""
     mean_field: int = 10
     """Most rounds of mean field in the positive phase."""
     tolerance: float = 1e-2

@@ -61,12 +61,11 @@ def stages(config: DeepConfig, steps: int, pretraining_steps: int, pretraining_r
 def stack(
     config: LayeredConfig, layers: tuple[int, ...], copies: tuple[Copies, ...], steps: int, learning_rate: float
 ) -> tuple[Stage, ...]:
-    """A stage for each RBM of a stack with these hidden layers; all but the lowest learn at their share of the rate."""
+    """A stage for each RBM of a stack with these hidden layers."""
     answer = []
     below: tuple[tuple[ContrastiveConfig, Copies], ...] = ()
     for number, (size, parts) in enumerate(zip(layers, copies)):
-        share = config.upper_rate if number else 1.0
-        layer = layer_config(config, number == 0, parts[1] * size, share * learning_rate)
+        layer = layer_config(config, number == 0, parts[1] * size, learning_rate)
         still, rates = split(layer, steps)
         handover = next_layer(still, parts) if number else None
         answer.append(Stage(f"layer-{number + 1}", on_top(still, parts, below), rates, steps, handover))
