@@ -124,6 +124,8 @@ def error(machine: Machine, batch: Batch) -> float:
 
 @jax.jit
 def more_sweeps(key: Key[Array, ""], machine: Machine, state: Any, count: Array) -> Any:
+    """Chains `count` sweeps on; another count compiles nothing."""
+
     def one(i: Array, state: Any) -> Any:
         return sample(jax.random.fold_in(key, i), machine, state, 1)[0]
 
