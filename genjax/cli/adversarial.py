@@ -22,6 +22,8 @@ from genjax.data.binarisation import Binarisation
 from genjax.errors import UserError
 from genjax.evaluation import collapse, quality
 from genjax.evaluation.classifier import Judge, judge
+from genjax.evaluation.inception import inception as network_of
+from genjax.evaluation.inception import inception_distances
 from genjax.evaluation.latent import LatentSpace
 from genjax.plots import grids
 from genjax.plots.curves import Panel
@@ -170,18 +172,42 @@ def learned_judge(dataset: Dataset) -> Judge:
 
 
 def gan_evaluate(
-    key: Key[Array, ""], state: GANState, train: Batch, test: Batch, dataset: Dataset, **_: Any
+    key: Key[Array, ""],
+    state: GANState,
+    train: Batch,
+    test: Batch,
+    dataset: Dataset,
+    progress: Callable[[float], None],
+    inception: Path | None = None,
+    **_: Any,
 ) -> dict[str, Any]:
-    """What a judge says of as many samples as there are test images, beside what it says of real ones."""
-    if not labelled(dataset):
-        raise UserError(f"{dataset.name} has no labels, and samples are judged by a classifier of them.")
-    samples = gan_images(key, state, len(test.x))
-    return quality.judged(learned_judge(dataset), samples, np.asarray(train.x), np.asarray(test.x))
+    """What a judge says of as many samples as there are test images, beside what it says of real ones.
+
+    The judge is a classifier of the data's labels, where they have any, and the Inception network where the file of
+    its weights is named.
+    """
+    if not labelled(dataset) and inception is None:
+        raise UserError(f"{dataset.name} has no labels to judge samples by; give --inception WEIGHTS.")
+    network = None if inception is None else network_of(inception)
+    samples, real, held_out = gan_images(key, state, len(test.x)), np.asarray(train.x), np.asarray(test.x)
+    judged = quality.judged(learned_judge(dataset), samples, real, held_out) if labelled(dataset) else {}
+    if network is None:
+        return judged
+    return judged | {"inception": inception_distances(network, samples, real, held_out, dataset.shape, progress)}
 
 
 def gan_sentences(judged: dict[str, Any]) -> list[str]:
     """What a person reads; real images stand in brackets."""
-    made, real = judged["samples"], judged["real"]
+    found = [*(eye_sentences(judged["samples"], judged["real"]) if "samples" in judged else [])]
+    if "inception" in judged:
+        made, real = judged["inception"]["samples"], judged["inception"]["real"]
+        distances = f"FID {made['fid']:.2f} [{real['fid']:.2f}], KID {made['kid']:.5f} [{real['kid']:.5f}]"
+        found.append(f"{distances}, {made['images']} samples; [real images]")
+    return [*found, f"{judged['seconds']:.0f} s, {judged['peak_memory_mb']} MB"]
+
+
+def eye_sentences(made: dict[str, Any], real: dict[str, Any]) -> list[str]:
+    """What the judge of the data's own labels says."""
 
     def beside(name: str, digits: int = 3) -> str:
         return f"{made[name]:.{digits}f} [{real[name]:.{digits}f}]"
@@ -192,8 +218,7 @@ def gan_sentences(judged: dict[str, Any]) -> list[str]:
         f"class entropy {100 * made['class_entropy_ratio']:.1f} % of the data's; [real images]",
         f"on the judge's features: Frechet distance {beside('frechet_distance', 2)}, kernel distance "
         f"{beside('kernel_distance', 4)}",
-        f"{support}; copies {beside('copies', 3)}",
-        f"{made['images']} samples; {judged['seconds']:.0f} s, {judged['peak_memory_mb']} MB",
+        f"{support}; copies {beside('copies', 3)}, {made['images']} samples",
     ]
 
 

@@ -43,6 +43,8 @@ class Options:
     """Where the temperatures stand: denser near 1, or (adapted) where a pilot run finds that they are needed."""
     draws: int | None = None
     """Importance samples an image, of variational autoencoders (by default 5,000)."""
+    inception: Path | None = None
+    """A file with the Inception network's weights, for FID and KID of an adversarial network's samples."""
     seed: int = 0
     """Of the estimate."""
     json: bool = False
@@ -60,6 +62,10 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
         if not run.family.importance:
             raise UserError(f"--draws {options.draws}: a {run.model} is not judged by such; leave it out.")
         effort["draws"] = options.draws
+    if options.inception is not None:
+        if not run.family.judges_samples:
+            raise UserError(f"--inception: not samples of a {run.model} are judged but its likelihood; leave it out.")
+        effort["inception"] = options.inception
     if run.known_log_z is not None and options == Options(options.run, options.data_dir, json=options.json):
         effort = {"known": run.known_log_z}
     judged = judge(run, options.seed, **effort)
@@ -72,7 +78,7 @@ def judge(run: Run, seed: int, **options: Any) -> dict[str, Any]:
         raise UserError(f"A {run.model} has no likelihood to evaluate.")
     began = time.perf_counter()
     train, test = fixed_batches(run)
-    if run.family.sees_dataset:
+    if run.family.judges_samples:
         options["dataset"] = run.prepared.dataset
     with Bar("evaluating", 1.0) as bar:
         key = random.key(seed, run.config.rng)

@@ -45,7 +45,7 @@ class Family(NamedTuple):
     - `latent(state, train)`: the space of its latents, or codes.
     - `watch(config, dataset)`: gives what is called with each chunk, and answers with numbers and with alarms.
     - `figures(state, shape, name, folder)`: pictures of its own; the paths written.
-    - `sees_dataset`: whether `evaluate` is given the `dataset` too.
+    - `judges_samples`: whether `evaluate` judges samples: it is given the `dataset`, and may be `inception`, too.
     """
 
     config: type[RunConfig]
@@ -70,7 +70,7 @@ class Family(NamedTuple):
     latent: Callable[[Any, Batch], LatentSpace] | None = None
     watch: Callable[[Any, Dataset], Callable[[Chunk], tuple[dict[str, float], list[str]]]] | None = None
     figures: Callable[..., list[Path]] | None = None
-    sees_dataset: bool = False
+    judges_samples: bool = False
     importance: bool = False  # whether its likelihood is importance-sampled, with so many draws
     examples: str = "images"  # what one row of its data is
 
@@ -158,7 +158,7 @@ FAMILIES = {
         latent=adversarial.gan_space,
         watch=adversarial.gan_watch,
         figures=adversarial.gan_figures,
-        sees_dataset=True,
+        judges_samples=True,
     ),
     "recommender": Family(
         config=recommending.RecommenderRun,

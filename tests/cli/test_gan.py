@@ -55,6 +55,12 @@ def test_samples_of_a_class_and_walks_through_latents(run, genjax, tmp_path):
         assert "--label 10" in error
 
 
+def test_a_named_weights_file_must_be_there(run, genjax, tmp_path):
+    status, _, error = genjax("evaluate", run, "--inception", tmp_path / "none.pth")
+    assert status == 2
+    assert "none.pth" in error or "[fid]" in error
+
+
 @pytest.mark.parametrize(
     ("options", "named"),
     [
