@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from experiments import (
+    class_samples,
     course_figure,
     deep_mnist,
     early_stopping,
@@ -72,6 +73,18 @@ def test_deep_mnist(tmp_path, monkeypatch, capsys):
         assert [line["name"] for line in lines] == ["dbm", "dbn", "rbm"]
         assert all(-60 < line["test"]["mean"] < -15 and line["minutes"] > 0 for line in lines)
     assert (tmp_path / "deep_mnist.png").stat().st_size > 5000
+
+
+@pytest.mark.slow
+def test_class_samples(tmp_path, monkeypatch):
+    monkeypatch.setenv("GENJAX_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(sys, "argv", ["class_samples", "--smoke", "--out", str(tmp_path)])
+    class_samples.main()
+    rbm, dbm = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    assert np.mean(rbm["rightly"]) > 0.3
+    assert len(dbm["rightly"]) == 10
+    assert max(rbm["pixel_error"], dbm["pixel_error"]) < rbm["pixel_error_of_mean"]
+    assert (tmp_path / "class_samples.png").stat().st_size > 5000
 
 
 def test_early_stopping(tmp_path, monkeypatch, capsys):

@@ -115,31 +115,46 @@ def sentences(remove: str, measured: dict[str, Any]) -> list[str]:
     return lines
 
 
-def reconstruct(run: Run, removed: np.ndarray, sweeps: int, seed: int, path: Path) -> tuple[dict[str, Any], Path]:
-    """Fill in removed pixels of the first test images; errors, and the picture original | damaged | reconstruction.
+class Filled(NamedTuple):
+    """Test images as they are, with pixels that were removed, and with these filled in: `(images, pixels)`."""
+
+    truth: np.ndarray
+    damaged: np.ndarray
+    filled: np.ndarray
+
+
+def fill(run: Run, removed: np.ndarray, sweeps: int, seed: int) -> Filled:
+    """Removed pixels of the first test images at their expected values, given the others."""
+    assert run.family.reconstruct is not None
+    truth = fixed_splits(run)[1][: len(removed)]
+    filled = run.family.reconstruct(random.key(seed, run.config.rng), run.state, truth, removed, sweeps)
+    return Filled(truth, np.where(removed, np.nan, truth), filled)
+
+
+def errors(run: Run, found: Filled) -> dict[str, Any]:
+    """How far filled pixels are from the truth.
 
     `squared_error`: mean over the removed pixels. Of binary ones also `pixel_error`, the share of those whose expected
     value is on the wrong side of one half, and `nats_per_pixel`, the mean of -log p(true pixel) under the expected
     values, pixel by pixel. All beside those of the training images' mean, which knows nothing of the image.
     """
-    assert run.family.reconstruct is not None
-    train, test = fixed_splits(run)
-    truth = test[: len(removed)]
-    filled = run.family.reconstruct(random.key(seed, run.config.rng), run.state, truth, removed, sweeps)
-    known = np.broadcast_to(train.mean(0), truth.shape)
-    measured: dict[str, Any] = {"images": len(truth), "removed_pixels": int(removed.sum()), "sweeps": sweeps}
-    for suffix, guess in (("", filled), ("_of_mean", known)):
-        x, p = truth[removed], guess[removed].astype(np.float64)
+    removed, measured = np.isnan(found.damaged), {}
+    known = np.broadcast_to(fixed_splits(run)[0].mean(0), found.truth.shape)
+    for suffix, guess in (("", found.filled), ("_of_mean", known)):
+        x, p = found.truth[removed], guess[removed].astype(np.float64)
         measured["squared_error" + suffix] = float(np.mean((p - x) ** 2))
         if np.all((x == 0) | (x == 1)):
             p = np.clip(p, 1e-4, 1 - 1e-4)
             measured["pixel_error" + suffix] = float(np.mean((p > 0.5) != (x > 0.5)))
             measured["nats_per_pixel" + suffix] = float(-np.mean(np.where(x > 0.5, np.log(p), np.log1p(-p))))
-    shown = slice(0, 16)
-    columns = {
-        "original": truth[shown],
-        "damaged": np.where(removed, np.nan, truth)[shown],
-        "reconstruction": filled[shown],
-    }
+    return measured
+
+
+def reconstruct(run: Run, removed: np.ndarray, sweeps: int, seed: int, path: Path) -> tuple[dict[str, Any], Path]:
+    """Fill in removed pixels of the first test images; errors, and the picture original | damaged | reconstruction."""
+    found = fill(run, removed, sweeps, seed)
+    measured = {"images": len(removed), "removed_pixels": int(removed.sum()), "sweeps": sweeps} | errors(run, found)
+    names = ("original", "damaged", "reconstruction")
+    columns = {name: part[:16] for name, part in zip(names, found)}
     title = f"{run.folder.name}: removed pixels (red) filled in"
     return measured, images.side_by_side(columns, run.shape, title, path)
