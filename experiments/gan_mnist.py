@@ -23,6 +23,7 @@ from experiments.adversarial import learn, samples
 from experiments.common import append, images_alone, lines, mnist, options
 from genjax import data
 from genjax.algorithms.gan_game import GANConfig
+from genjax.errors import Diverged
 from genjax.evaluation.classifier import Judge, judge
 from genjax.evaluation.coverage import seen
 from genjax.evaluation.quality import classifier_score, judged
@@ -52,7 +53,11 @@ def run(name: str, seed: int, steps: int, found: data.Dataset, eye: Judge, out: 
         print(f"  {name}, seed {seed}: step {chunk.step}, {points[-1][1] / 60:.1f} min, score {score:.2f}", flush=True)
 
     training = images_alone(found.train)
-    state = learn(config, training, found.shape, steps, seed, 64, max(1, min(20, steps // 100)), [look])
+    about: dict[str, Any] = {"setting": name, "seed": seed, "curve": points}
+    try:
+        state = learn(config, training, found.shape, steps, seed, 64, max(1, min(20, steps // 100)), [look])
+    except Diverged:
+        return about | {"seconds": time.perf_counter() - began, "samples": None}
     seconds = time.perf_counter() - began
     x = samples(state, len(found.test), seed + 1)
     shown = {str(i + 1): x[10 * i : 10 * i + 10] for i in range(10)}
@@ -62,7 +67,7 @@ def run(name: str, seed: int, steps: int, found: data.Dataset, eye: Judge, out: 
     strip = {str(2**i): frames[i] for i in range(len(frames)) if 2**i <= int(state.step)}
     title = f"{name}: the same latents after so many steps"
     grids.rows_of_images(strip, found.shape, title, out / f"film-{slug}-{seed}.png")
-    about = {"setting": name, "seed": seed, "steps": int(state.step), "seconds": seconds, "curve": points}
+    about |= {"steps": int(state.step), "seconds": seconds}
     return about | judged(eye, jnp.asarray(x), found.train, found.test)
 
 
@@ -81,14 +86,18 @@ def main() -> None:
                 append(path, rows[-1])
     print(f"{'setting':20} {'seed':>4} {'minutes':>8} {'classes':>8} {'entropy':>8}", *(f"{n:>16}" for n in REAL))
     for row in rows:
-        made = row["samples"]
-        numbers = " ".join(f"{made[n]:16.3f}" for n in REAL)
-        ratio = f"{100 * made['class_entropy_ratio']:.1f} %"
-        about = f"{row['setting']:20} {row['seed']:>4} {row['seconds'] / 60:8.1f}"
-        print(f"{about} {made['classes']:>8} {ratio:>8} {numbers}")
-    numbers = " ".join(f"{rows[0]['real'][n]:16.3f}" for n in REAL)
-    print(f"{'real images':20} {'':>4} {'':>8} {rows[0]['real']['classes']:>8} {'':>8} {numbers}")
+        print(line(f"{row['setting']:20} {row['seed']:>4} {row['seconds'] / 60:8.1f}", row["samples"]))
+    real = next((row["real"] for row in rows if row["samples"]), None)
+    print(line(f"{'real images':34}", real))
     print(draw(rows, chosen.out / "curves.png"))
+
+
+def line(start: str, found: dict[str, Any] | None) -> str:
+    """A row of the table."""
+    if found is None:
+        return f"{start}  diverged"
+    numbers = " ".join(f"{found[name]:16.3f}" for name in REAL)
+    return f"{start} {found['classes']:>8} {100 * found['class_entropy_ratio']:6.1f} % {numbers}"
 
 
 def draw(rows: list[dict[str, Any]], path: Path) -> Path:
@@ -97,10 +106,11 @@ def draw(rows: list[dict[str, Any]], path: Path) -> Path:
     axes = figure.subplots()
     for row in rows:
         number = list(SETTINGS).index(row["setting"])
-        points = np.array(row["curve"])
+        points = np.array(row["curve"]).reshape(-1, 4)
         label = row["setting"] if row["seed"] == 0 else None
         axes.plot(points[:, 1] / 60, points[:, 2], color=f"C{number}", label=label)
-    axes.axhline(rows[0]["real"]["classifier_score"], color="grey", linestyle=":", label="real test images")
+    for real in [row["real"] for row in rows if row["samples"]][:1]:
+        axes.axhline(real["classifier_score"], color="grey", linestyle=":", label="real test images")
     axes.set(xlabel="minutes, judging included", ylabel="classifier score of 1,000 samples", title="GANs on MNIST")
     axes.grid(alpha=0.3)
     axes.legend()

@@ -74,9 +74,13 @@ def run(name: str, mixture: Mixture, seeds: int, steps: int) -> list[dict[str, A
     rows = []
     for seed, state in enumerate(states):
         points = samples(state, COUNT, seed) * scale
-        found = mixture.judge(points)._asdict() if finite(state) else {"caught": 0, "high_quality": 0.0}
-        shown = np.round(points[:500], 3).tolist() if seed == 0 else None
-        rows.append({"seed": seed, "seconds": seconds, "finite": finite(state), **found, "points": shown})
+        found: dict[str, Any] = {"finite": finite(state), "caught": 0, "high_quality": 0.0, "divergence": None}
+        if finite(state):
+            found |= mixture.judge(points)._asdict()
+        if not found["caught"]:
+            found["divergence"] = None  # infinite
+        shown = np.round(points[:500], 3).tolist() if seed == 0 and finite(state) else []
+        rows.append({"seed": seed, "seconds": seconds, **found, "points": shown})
     return rows
 
 
@@ -130,7 +134,7 @@ def scatter(rows: list[dict[str, Any]], path: Path) -> Path:
         for axes, name in zip(line, SETTINGS):
             axes.plot(*mixture.centres.T, "+", color="C1", markersize=8)
             for row in rows:
-                if (row["mixture"], row["setting"], row["seed"]) == (kind, name, 0):
+                if (row["mixture"], row["setting"], row["seed"]) == (kind, name, 0) and row["points"]:
                     axes.plot(*np.array(row["points"]).T, ".", color="C0", markersize=2)
             reach = 1.5 * np.abs(mixture.centres).max()
             axes.set(xlim=(-reach, reach), ylim=(-reach, reach), xticks=[], yticks=[], aspect="equal")

@@ -5,21 +5,23 @@
 Digits drawn at random and stacked as channels: 1000 modes with three channels (Metz et al. 2017), 100 with two, which
 is what two cores can do (the default). 26,000 samples, each channel told by a classifier of MNIST (trained first, and
 kept); the divergence is KL from equal shares, in nats. Published with three channels: DCGAN 99 modes and 3.40,
-PacDCGAN2 1000 and 0.06 (Lin et al. 2018), WGAN-GP 959 and 0.73. Writes results.jsonl, modes.png, samples and
-the table. Expect packing and WGAN-GP to catch all 100 modes of two channels. Full: 3 seeds, 10,000 steps of the
-generator; --quick: 1 seed, 1,000 steps. A run that is interrupted goes on.
+PacDCGAN2 1000 and 0.06 (Lin et al. 2018), WGAN-GP 959 and 0.73. Writes results.jsonl, modes-2.png or modes-3.png,
+samples and the table. Expect packing and WGAN-GP to catch all 100 modes of two channels. Full: 3 seeds, 10,000 steps
+of the generator; --quick: 1 seed, 1,000 steps. A run that is interrupted goes on.
 """
 
 import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.adversarial import learn, samples
 from experiments.common import append, images_alone, lines, mnist, options
 from genjax import data
 from genjax.algorithms.gan_game import GANConfig
+from genjax.errors import Diverged
 from genjax.evaluation.classifier import Judge, judge
 from genjax.evaluation.modes import stacked, stacked_modes
 from genjax.plots import grids
@@ -47,7 +49,11 @@ def run(name: str, seed: int, steps: int, count: int, found: data.Dataset, eye: 
         points.append((chunk.step, modes.caught, modes.divergence))
 
     training = images_alone(found.train)
-    state = learn(config, training, found.shape, steps, seed, 64, max(1, min(10, steps // 100)), [look])
+    about: dict[str, Any] = {"setting": name, "seed": seed, "curve": points, "modes": 0, "divergence": None}
+    try:
+        state = learn(config, training, found.shape, steps, seed, 64, max(1, min(10, steps // 100)), [look])
+    except Diverged:
+        return about | {"seconds": time.perf_counter() - began}
     x = samples(state, count, seed + 1)
     modes = stacked_modes(eye.logits, x, channels)
     rows = {
@@ -56,8 +62,8 @@ def run(name: str, seed: int, steps: int, count: int, found: data.Dataset, eye: 
     shape = (*found.shape[:2], 1)
     title = f"{name}, seed {seed}: samples, their channels below each other"
     grids.rows_of_images(rows, shape, title, out / f"samples-{channels}-{name}-{seed}.png")
-    about = {"setting": name, "seed": seed, "seconds": time.perf_counter() - began}
-    return about | {"modes": modes.caught, "divergence": modes.divergence, "curve": points}
+    about |= {"seconds": time.perf_counter() - began}
+    return about | {"modes": modes.caught, "divergence": modes.divergence}
 
 
 def main() -> None:
@@ -84,8 +90,8 @@ def main() -> None:
                 append(path, row)
                 rows.append(row)
             beside = "  published {}, {:.2f}".format(*PUBLISHED[name]) if channels == 3 else ""
-            minutes = row["seconds"] / 60
-            print(f"{name:16} {seed:>4} {minutes:8.1f} {row['modes']:>6} {row['divergence']:7.3f}{beside}", flush=True)
+            away = "diverged" if row["divergence"] is None else f"{row['divergence']:7.3f}"
+            print(f"{name:16} {seed:>4} {row['seconds'] / 60:8.1f} {row['modes']:>6} {away}{beside}", flush=True)
     print(draw(rows, channels, chosen.out / f"modes-{channels}.png"))
 
 
@@ -95,9 +101,10 @@ def draw(rows: list[dict[str, Any]], channels: int, path: Path) -> Path:
     labels = (f"modes of {10**channels}, in a tenth of the samples", "KL from equal shares (nats)")
     for place, (axes, label) in enumerate(zip(figure.subplots(1, 2), labels)):
         for row in rows:
-            points = [(point[0], point[1 + place]) for point in row["curve"]]
+            points = np.array(row["curve"]).reshape(-1, 3)
             named = row["setting"] if row["seed"] == 0 else None
-            axes.plot(*zip(*points), color=f"C{list(SETTINGS).index(row['setting'])}", label=named)
+            color = f"C{list(SETTINGS).index(row['setting'])}"
+            axes.plot(points[:, 0], points[:, 1 + place], color=color, label=named)
         axes.set(xlabel="steps of the generator", title=label)
         axes.grid(alpha=0.3)
         axes.legend()
