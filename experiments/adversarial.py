@@ -70,8 +70,9 @@ def finite(state: GANState) -> bool:
     return all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(state.parameters))
 
 
-def fate(score: float, classes: int, of: int) -> str:
-    """What became of a run that has not diverged, in a word: by its classifier score and the classes in its samples."""
-    if classes < 0.8 * of:
+def fate(score: float, classes: int, of: int, sure: float) -> str:
+    """What became of a run that has not diverged, in a word: by its classifier score, the classes in its samples, and
+    the share of samples of which the judge is sure (noise is often all of one class, and has not collapsed)."""
+    if sure > 0.5 and classes < 0.8 * of:
         return "collapsed"
     return "learned" if score > 0.7 * of else "poor"

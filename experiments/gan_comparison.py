@@ -38,10 +38,17 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "optimiser": "rmsprop",
         "discriminator_optimiser": "rmsprop",
         "momentum": 0.0,
+        "discriminator_momentum": 0.0,
         "learning_rate": 1e-4,
         "discriminator_learning_rate": 1e-4,
     },
-    "WGAN-GP": {"loss": "wasserstein", "penalty": "gradient", "discriminator_steps": 5, "second_moment": 0.9},
+    "WGAN-GP": {
+        "loss": "wasserstein",
+        "penalty": "gradient",
+        "discriminator_steps": 5,
+        "second_moment": 0.9,
+        "discriminator_second_moment": 0.9,
+    },
 }
 ALL = list(SETTINGS)
 SCALES = {"full": (5, ALL, 4800), "quick": (2, ALL, 960), "smoke": (2, ["GAN", "WGAN"], 20)}
@@ -64,6 +71,7 @@ def run(name: str, seed: int, steps: int, found: data.Dataset, eye: Judge) -> di
             "classifier_score": classifier_score(eye.logits, x),
             "class_entropy": classes.entropy,
             "classes": int(np.sum(classes.shares > 0.01)),
+            "sure": classes.sure,
             "frechet_distance": frechet_distance(eye.features(x), truth),
         }
         points.append(found_now | chunk.metrics)
@@ -71,7 +79,7 @@ def run(name: str, seed: int, steps: int, found: data.Dataset, eye: Judge) -> di
     training = images_alone(found.train)
     try:
         learn(config, training, found.shape, steps, seed, 50, max(1, steps // CHUNK), [look])
-        outcome = fate(points[-1]["classifier_score"], points[-1]["classes"], classes)
+        outcome = fate(points[-1]["classifier_score"], points[-1]["classes"], classes, points[-1]["sure"])
     except Diverged:
         outcome = "diverged"
     seconds = time.perf_counter() - began

@@ -31,7 +31,7 @@ from genjax.plots import grids
 from genjax.plots.images import save
 from genjax.training import loop
 
-COMMON: dict[str, Any] = {"penalty": "r1", "penalty_weight": 1.0, "momentum": 0.5, "schedule": "linear"}
+COMMON: dict[str, Any] = {"penalty": "r1", "penalty_weight": 1.0, "schedule": "linear"}
 SETTINGS: dict[str, dict[str, Any]] = {
     "convolutions 32-64": {"backbone": "conv", "channels": (32, 64)},
     "perceptron 256-512": {"backbone": "mlp", "layers": (256, 512)},
@@ -43,7 +43,8 @@ REAL = ("classifier_score", "frechet_distance", "kernel_distance", "precision", 
 
 def run(name: str, seed: int, steps: int, found: data.Dataset, eye: Judge, out: Path) -> dict[str, Any]:
     """One run, judged along the way on 1,000 samples and at the end on as many as there are test images."""
-    setting = SETTINGS[name] | ({"channels": (4, 8), "layers": (16,)} if steps < 100 else {})
+    small: dict[str, Any] = {"layers": (16,)} if steps < 100 else {}
+    setting = SETTINGS[name] | small
     config, points, began = GANConfig(**(COMMON | setting)), [], time.perf_counter()
 
     def look(chunk: loop.Chunk) -> None:
@@ -55,7 +56,7 @@ def run(name: str, seed: int, steps: int, found: data.Dataset, eye: Judge, out: 
     training = images_alone(found.train)
     about: dict[str, Any] = {"setting": name, "seed": seed, "curve": points}
     try:
-        state = learn(config, training, found.shape, steps, seed, 64, max(1, min(20, steps // 100)), [look])
+        state = learn(config, training, found.shape, steps, seed, 50, max(1, min(20, steps // 100)), [look])
     except Diverged:
         return about | {"seconds": time.perf_counter() - began, "samples": None}
     seconds = time.perf_counter() - began

@@ -26,7 +26,7 @@ from genjax.algorithms.gan_game import GANConfig
 from genjax.errors import Diverged
 from genjax.evaluation import collapse
 from genjax.evaluation.classifier import Judge, judge
-from genjax.evaluation.quality import classifier_score
+from genjax.evaluation.quality import classifier_score, some
 from genjax.plots.images import save
 from genjax.training import loop
 
@@ -78,7 +78,7 @@ def main() -> None:
     seeds, names, steps = SCALES[chosen.scale]
     found = mnist(chosen)
     eye = judge(found)
-    levels = collapse.learn_levels(found.train[:10_000], eye.logits)
+    levels = collapse.learn_levels(some(found.train, 10_000), eye.logits)
     path = chosen.out / "results.jsonl"
     rows = lines(path)
     for seed in range(seeds):

@@ -147,11 +147,13 @@ def improved_discriminator(
         return value, (real, fake, network)
 
     (value, (real, fake, network)), slope = jax.value_and_grad(objective, has_aux=True)(player.network.parameters)
-    learning_rate = state.hyper["discriminator_learning_rate"]
-    player, metrics = improved(config.discriminator_optimiser, player, network, slope, learning_rate, state)
+    own = {name: state.hyper[f"discriminator_{name}"] for name in ("learning_rate", "momentum", "second_moment")}
+    before = player.network.parameters
+    player, metrics = improved(config.discriminator_optimiser, player, network, slope, state.hyper | own, state)
     if config.penalty == "clipping":
         parameters = losses.clipped(player.network.parameters, state.hyper["clip"])
         player = player._replace(network=player.network._replace(parameters=parameters))
+        metrics["moved"] = optax.tree.norm(optax.tree.sub(parameters, before))
     boundary = losses.boundary(loss, real, fake)
     found = averaged(
         game,
@@ -183,8 +185,7 @@ def improved_generator(
         return LOSSES[game.config.loss].generator(scores), (scores, network)
 
     (value, (scores, network)), slope = jax.value_and_grad(objective, has_aux=True)(player.network.parameters)
-    learning_rate = state.hyper["learning_rate"]
-    player, metrics = improved(game.config.optimiser, player, network, slope, learning_rate, state)
+    player, metrics = improved(game.config.optimiser, player, network, slope, state.hyper, state)
     found = averaged(game, {"generator_loss": value, "fooled": jnp.mean(scores > boundary)})
     return player, found | {f"generator_{name}": value for name, value in metrics.items()}
 
@@ -194,12 +195,11 @@ def improved(
     player: Player,
     network: Network,
     slope: PyTree,
-    learning_rate: Float[Array, ""],
+    hyper: Hyper,
     state: GANState,
 ) -> tuple[Player, Metrics]:
-    """The player one step downhill, with the statistics of `network`; the norms of the slope and of the step."""
+    """The player one step downhill at its own rates, with the statistics of `network`; the norms of slope and step."""
     game, slope = state.game, averaged(state.game, slope)
-    hyper = state.hyper | {"learning_rate": learning_rate}
     rate = learning_rate_at(game.config.schedule, hyper, state.step)
     parameters = player.network.parameters
     change, memory = chain(optimiser, hyper, rate, parameters).update(slope, player.optimiser, parameters)

@@ -64,9 +64,13 @@ class GANConfig:
     discriminator_learning_rate: float = rate(2e-4)
     """Of the discriminator, at the start."""
     momentum: float = rate(0.5)
-    """Adam's first beta, or the decay of the velocity, for both."""
+    """Adam's first beta, or the decay of the velocity, of the generator."""
+    discriminator_momentum: float = rate(0.5)
+    """The same of the discriminator."""
     second_moment: float = rate(0.999)
-    """Adam's second beta, for both."""
+    """Adam's second beta, of the generator."""
+    discriminator_second_moment: float = rate(0.999)
+    """The same of the discriminator."""
     weight_decay: float = rate(0.0)
     """Decoupled decay of the kernels."""
     penalty_weight: float = rate(10.0)
@@ -173,9 +177,25 @@ def refuse_contradictions(config: GANConfig) -> None:
         raise UserError(
             f"--packing {config.packing} judges images of several labels at once; give --conditioning none."
         )
+    refuse_idle(config)
     sizes = config.layers if config.backbone == "mlp" else config.channels
     if not sizes or min(sizes) < 1:
         raise UserError(f"--{'layers' if config.backbone == 'mlp' else 'channels'}: give at least one size above 0.")
     for name in ("latent", "discriminator_steps", "packing"):
         if getattr(config, name) < 1:
             raise UserError(f"--{name.replace('_', '-')} {getattr(config, name)} is too small; give at least 1.")
+
+
+def refuse_idle(config: GANConfig) -> None:
+    """Raise `UserError` where an option was changed that has no effect beside the others."""
+    slow, none = ("adam", "adamw"), GANConfig()
+    for name, works, needed in (
+        ("layers", config.backbone == "mlp", "--backbone mlp"),
+        ("channels", config.backbone == "conv", "--backbone conv"),
+        ("penalty_weight", config.penalty in ("gradient", "r1"), "--penalty gradient or r1"),
+        ("clip", config.penalty == "clipping", "--penalty clipping"),
+        ("second_moment", config.optimiser in slow, "--optimiser adam"),
+        ("discriminator_second_moment", config.discriminator_optimiser in slow, "--discriminator-optimiser adam"),
+    ):
+        if not works and getattr(config, name) != getattr(none, name):
+            raise UserError(f"--{name.replace('_', '-')} has no effect without {needed}.")

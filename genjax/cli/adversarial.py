@@ -152,7 +152,7 @@ def gan_watch(config: GANRun, dataset: Dataset) -> Callable[[loop.Chunk], tuple[
     """What looks at samples after each chunk: numbers for the record, and the alarms that sound."""
     eye = learned_judge(dataset) if config.evaluate and labelled(dataset) else None
     logits = None if eye is None else eye.logits
-    levels = collapse.learn_levels(binarise_fixed(dataset.train[:10_000], config.binarisation, 0), logits)
+    levels = collapse.learn_levels(binarise_fixed(quality.some(dataset.train, 10_000), config.binarisation, 0), logits)
     harmless = LOSSES[config.loss].boundary is None
 
     def watch(chunk: loop.Chunk) -> tuple[dict[str, float], list[str]]:

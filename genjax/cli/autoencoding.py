@@ -45,9 +45,9 @@ def shape_of(config: Any, dataset: Dataset) -> dict[str, Any]:
 
 def shape_and_classes(config: Any, dataset: Dataset) -> dict[str, Any]:
     """What images and labels settle. Raises `UserError` where there are no labels."""
-    labels = dataset.labels.train
+    labels = np.concatenate(dataset.labels)
     if labels.min() < 0:
-        raise UserError(f"--dataset {config.dataset} has no labels; choose one that has, or train a vae or an ae.")
+        raise UserError(f"--dataset {config.dataset} has no labels, or not all; choose another, or a vae or an ae.")
     return {"shape": dataset.shape, "classes": int(labels.max()) + 1}
 
 
@@ -123,7 +123,9 @@ def ae_check(config: AERun, dataset: Dataset) -> None:
     sizes(config, "layers", "channels")
     if not config.layers:
         raise UserError("--layers is empty; give the units of at least one layer, the last being the code.")
-    most = np.inf if config.corruption == "gaussian" else 1.0
+    if config.corruption == "none" and config.corruption_level != AutoencoderConfig().corruption_level:
+        raise UserError("--corruption-level has no effect without --corruption.")
+    most = np.finfo(np.float32).max if config.corruption == "gaussian" else 1.0
     if not 0 <= config.corruption_level <= most:
         raise UserError(f"--corruption-level {config.corruption_level} is out of range for {config.corruption}.")
 
@@ -149,7 +151,7 @@ def ae_sentences(judged: dict[str, Any]) -> list[str]:
     lines = []
     if "error" in test:
         lines.append(f"labels told wrong: {100 * test['error']:.2f} % (test), {100 * train['error']:.2f} % (training)")
-    error = "mean squared error a pixel" + (" (by the decoder of the pretraining)" if "error" in test else "")
+    error = "mean squared error a pixel" + (" (by the decoder as it was before the labels)" if "error" in test else "")
     lines.append(f"{error} {test['reconstruction_error']:.5f} (test), {train['reconstruction_error']:.5f} (training)")
     if "cross_entropy" in test:
         lines.append(f"cross-entropy {test['cross_entropy']:.2f} nats an image (test), {train['cross_entropy']:.2f}")

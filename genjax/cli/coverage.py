@@ -18,6 +18,7 @@ from genjax import data, random
 from genjax.cli.options import parse, positive, say
 from genjax.cli.progress import Bar
 from genjax.cli.run import FIXED_DRAW, Run, load
+from genjax.cli.sample import drawing
 from genjax.data import Dataset
 from genjax.errors import UserError
 from genjax.evaluation.classifier import Judge, judge, length
@@ -69,9 +70,10 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
 
 def sampled(run: Run, count: int, sweeps: int, key: Key[Array, ""]) -> tuple[np.ndarray, np.ndarray]:
     """Expected pixels and states of fresh chains, or of draws at once (the same twice where they are not binary)."""
-    if run.family.draw is not None:
+    at_once = drawing(run)
+    if at_once is not None:
         say(f"{run.folder.name}: {count} draws")
-        arrays = run.family.draw(key, run.state, count)
+        arrays = at_once(key, count, None)
         return arrays.get("means", arrays["samples"]), arrays["samples"]
     if run.family.sample is None:
         raise UserError(f"A {run.model} does not sample.")

@@ -58,6 +58,9 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     positive(options, "precision", "draws")
     run = load(Path(options.run), options.data_dir)
     effort = {name: getattr(options, name) for name in EFFORT}
+    idle = [name for name in EFFORT if effort[name] != getattr(Options(""), name)]
+    if idle and run.family.sentences is not None:
+        raise UserError(f"--{idle[0]}: a {run.model} is not judged by annealed importance sampling; leave it out.")
     if options.draws is not None:
         if not run.family.importance:
             raise UserError(f"--draws {options.draws}: a {run.model} is not judged by such; leave it out.")

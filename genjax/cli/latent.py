@@ -13,7 +13,7 @@ from genjax.cli.blocks import in_blocks
 from genjax.cli.export import write_arrays
 from genjax.cli.options import parse, positive
 from genjax.cli.run import Run, fixed_batches, load
-from genjax.cli.sample import chosen_label
+from genjax.cli.sample import TRAINING, chosen_label
 from genjax.errors import UserError
 from genjax.evaluation import latent as walks
 from genjax.evaluation.latent import LatentSpace, spherical
@@ -21,7 +21,6 @@ from genjax.plots import grids, images, latent
 from genjax.typing import Batch
 
 SIDE, STEPS = 20, 9  # images along a side of the plane, and along a traversal
-TRAINING = 10_000  # images by which codes are measured
 WALKS = {
     "interpolation": (walks.interpolation, "from one latent to another"),
     "traversals": (walks.traversals, "one coordinate a row, from -3 to 3"),
@@ -123,20 +122,23 @@ def draw_codes(
 
 def picture_map(codes: np.ndarray, labels: np.ndarray, options: Options, name: str, path: Path) -> Path:
     """Codes of test images, as they are where they have two units."""
-    points, axis = codes[:, :2], "latent"
+    points, axes = codes[:, :2], ("latent 0", "latent 1")
+    spread = np.ptp(codes, 0).max() > 0 and len(codes) > 3  # otherwise there is no plane to be found
     if codes.shape[1] == 1:
         points = np.concatenate([codes, np.random.default_rng(0).normal(size=codes.shape)], 1)
-    elif codes.shape[1] > 2 and options.map == "pca":
+        axes = ("latent 0", "at random")
+    elif codes.shape[1] > 2 and spread and options.map == "pca":
         centred = codes - codes.mean(0)
-        points, axis = centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T, "principal component"
-    elif codes.shape[1] > 2 and len(codes) > 3:
+        points = centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T
+        axes = ("first principal component", "second")
+    elif codes.shape[1] > 2 and spread:
         from sklearn.manifold import TSNE  # slow to import
 
         perplexity = min(30.0, (len(codes) - 1) / 3)
         points = TSNE(2, perplexity=perplexity, init="pca", random_state=options.seed).fit_transform(codes)
-        axis = "t-SNE"
+        axes = ("t-SNE 1", "t-SNE 2")
     title = f"{name}: codes of {len(codes)} test images ({codes.shape[1]} units)"
-    return latent.code_map(np.asarray(points), labels, axis, title, path)
+    return latent.code_map(np.asarray(points), labels, axes, title, path)
 
 
 def picture_interpolations(

@@ -27,7 +27,7 @@ def draw(run: Run) -> list[Path]:
         written += run.family.figures(run.state, shape, name, target)
     if run.family.sample is not None:
         written.append(sample.draw(run, TIMES, 10, run.config.seed, target / "samples.png")[0])
-    if run.family.draw is not None:
+    if sample.drawing(run) is not None:
         written.append(sample.draw_at_once(run, 100, run.config.seed, target / "samples.png")[0])
     if sample.persistent(run, 1) is not None:
         path = target / "samples-persistent.png"

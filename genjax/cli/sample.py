@@ -1,20 +1,25 @@
 """`genjax sample RUN`: draw from a trained model, along chains if it has them, of one label if it learned them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import tyro
+from jaxtyping import Array, Key
 
 from genjax import random
+from genjax.cli.blocks import in_blocks
 from genjax.cli.export import write_arrays
 from genjax.cli.options import parse, positive
-from genjax.cli.run import Run, load
+from genjax.cli.run import Run, fixed_batches, load
 from genjax.errors import UserError
 from genjax.plots import grids, images
 
+TRAINING = 10_000  # images whose codes are looked at
 Start = Literal["fresh", "persistent"]
 
 
@@ -54,7 +59,8 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     options = parse(Options, arguments, "genjax sample")
     positive(options, "sweeps", "chains")
     run = load(Path(options.run), options.data_dir)
-    if run.family.sample is None and run.family.draw is None:
+    at_once = drawing(run)
+    if run.family.sample is None and at_once is None:
         raise UserError(f"A {run.model} does not sample.")
     if options.start == "persistent" and (options.label or persistent(run, 1) is None):
         why = "are not of one label" if options.label else f"of this {run.model} do not exist"
@@ -62,7 +68,6 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     label = chosen_label(run, options.label)
     name = "samples" + ("-persistent" if options.start == "persistent" else "")
     name += f"-label-{options.label}" if options.label else ""
-    at_once = run.family.draw is not None
     path = run.folder / "figures" / f"{name}-{options.chains if at_once else options.sweeps}.png"
     if label == "all":
         path, arrays = draw_classes(run, options.sweeps, options.chains, options.seed, path)
@@ -83,6 +88,34 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
 def classes(run: Run) -> int:
     """How many labels the model can be asked for."""
     return 0 if run.family.classes is None else run.family.classes(run.state)
+
+
+def drawing(run: Run) -> Callable[[Key[Array, ""], int, int | None], dict[str, np.ndarray]] | None:
+    """How a model without chains draws, `(key, images, label)` to arrays by name; None of other models.
+
+    An autoencoder, which has no prior, is given codes from a Gaussian with the mean and covariance of the training
+    images' codes (Ghosh, Sajjadi, Vergari, Black and Schoelkopf 2020).
+    """
+    draw, latent = run.family.draw, run.family.latent
+    if draw is not None:
+        return lambda key, count, label: draw(key, run.state, count, label)
+    if latent is None:
+        return None
+
+    def from_codes(key: Key[Array, ""], count: int, label: int | None) -> dict[str, np.ndarray]:
+        train = jax.tree.map(lambda leaf: leaf[:TRAINING], fixed_batches(run)[0])
+        space = latent(run.state, train)
+        assert space.encode is not None
+        codes = in_blocks(space.encode, train.x, space.condition(train.label))
+        covariance = np.atleast_2d(np.cov(codes, rowvar=False))
+        values, vectors = np.linalg.eigh(covariance)
+        root = vectors * np.sqrt(np.maximum(values, 0))
+        noise = np.asarray(random.normal(key, (count, codes.shape[1])))
+        new = (codes.mean(0) + noise @ root.T).astype(np.float32)
+        pixels = in_blocks(space.decode, new, np.asarray(space.condition(jnp.zeros(count, jnp.int32))))
+        return {"samples": np.clip(pixels, 0, 1)}
+
+    return from_codes
 
 
 def persistent(run: Run, chains: int) -> Any:
@@ -120,10 +153,13 @@ def draw_at_once(
     run: Run, count: int, seed: int, path: Path, label: int | None = None
 ) -> tuple[Path, dict[str, np.ndarray]]:
     """Independent images of a model without chains; the picture, and the arrays."""
-    assert run.family.draw is not None
-    arrays = run.family.draw(random.key(seed, run.config.rng), run.state, count, label)
+    made = drawing(run)
+    assert made is not None
+    arrays = made(random.key(seed, run.config.rng), count, label)
     shown = arrays.get("means", arrays["samples"])[:400]
     caption = "expected pixels" if "means" in arrays else "as the model makes them"
+    if run.family.draw is None:
+        caption = "codes drawn from a Gaussian with the mean and covariance of the training images'"
     title = f"{run.folder.name}: {len(shown)} draws" + ("" if label is None else f" of label {label}")
     return images.sheet(shown, run.shape, title, caption, path), arrays
 

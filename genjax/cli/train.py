@@ -131,6 +131,8 @@ def check(config: Any) -> None:
         ("average", 0, 1),
         ("damping", 0, 1),
         ("second_moment", 0, 1),
+        ("discriminator_momentum", 0, 1),
+        ("discriminator_second_moment", 0, 1),
         ("smoothing", 0, 1),
     ):
         value = getattr(config, name, 0)

@@ -80,7 +80,7 @@ def vae_check(config: VAERun, dataset: Dataset) -> None:
         raise UserError("--latents is empty; give the units of at least one stochastic layer.")
     if config.draws < 1:
         raise UserError(f"--draws {config.draws} is not positive; give at least 1.")
-    for name, most in (("beta", np.inf), ("warm_up", 1.0)):
+    for name, most in (("beta", np.finfo(np.float32).max), ("warm_up", 1.0)):
         if not 0 <= getattr(config, name) <= most:
             raise UserError(f"--{name.replace('_', '-')} {getattr(config, name)} is out of range; see --help.")
     if config.gradient == "doubly" and config.bound != "iwae":
@@ -101,17 +101,22 @@ def vae_evaluate(
     key: Key[Array, ""], state: VAEState, train: Batch, test: Batch, draws: int = latent.DRAWS, **options: Any
 ) -> dict[str, Any]:
     """Importance-sampled log-likelihoods, ELBOs, active units; of conditional models given the label."""
-    return latent.evaluate(key, trained_model(state), train, test, draws, options.get("progress"))
+    model = trained_model(state)
+    judged = latent.evaluate(key, model, train, test, draws, options.get("progress"))
+    return judged | {"pixels": model.of.pixels, "given_label": model.of.classes > 0}
 
 
 def vae_sentences(judged: dict[str, Any]) -> list[str]:
     """What a person reads of an evaluation; the first line stands at the foot of figures."""
 
+    what = "log-likelihood at least" if judged["pixels"] == "bernoulli" else "log-density at least"
+    what += ", given the label," if judged["given_label"] else ""
+
     def line(name: str) -> str:
         answer = judged["log_likelihood"][name]
         interval = f"[{answer['low']:.2f}, {answer['high']:.2f}]"
         count = f"{judged['judged'][name]} images, standard error over them {answer['image_se']:.2f}"
-        return f"{name:5} log-likelihood {answer['mean']:.2f} nats an image {interval}, {answer['estimator']}; {count}"
+        return f"{name:5} {what} {answer['mean']:.2f} nats an image {interval}, {answer['estimator']}; {count}"
 
     test = judged["log_likelihood"]["test"]
     active = ", ".join(f"{a} of {n}" for a, n in zip(judged["active_units"], judged["latents"]))

@@ -38,9 +38,10 @@ def kernel_distance(x: Features, y: Features) -> KernelDistance:
     """The squared maximum mean discrepancy with the kernel (x y / features + 1)^3 (Binkowski et al. 2018, section 4).
 
     Without bias: the mean of equal distributions is 0, and single values may be negative. Taken on blocks of 1000 rows
-    (or, of fewer, of all), each of which is used once.
+    (or, of fewer, of all) drawn at random, each row in one block at most: images may come class after class.
     """
-    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    rng = np.random.default_rng(0)
+    x, y = (np.asarray(z, np.float64)[rng.permutation(len(z))] for z in (x, y))
     size = min(BLOCK, len(x), len(y))
     count = min(len(x), len(y)) // size
     found = [_discrepancy(x[i : i + size], y[i : i + size]) for i in range(0, count * size, size)]

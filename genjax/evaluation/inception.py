@@ -15,6 +15,7 @@ from jaxtyping import Float
 
 from genjax.errors import UserError
 from genjax.evaluation.distances import frechet_distance, kernel_distance
+from genjax.evaluation.quality import some
 
 Images = Float[np.ndarray, "images pixels"]
 BLOCK = 50  # images resized to 299 x 299 at once
@@ -69,7 +70,7 @@ def inception_distances(
 ) -> dict[str, Any]:
     """FID (Heusel et al. 2017) and KID (Binkowski et al. 2018) to the test images, of samples and of as many training
     images. FID falls with the number of images: compare it at equal numbers only."""
-    real = train[np.random.default_rng(0).permutation(len(train))[: len(samples)]]
+    real = some(train, len(samples))
     features = []
     for done, x in enumerate((test, samples, real)):
         features.append(inception_features(network, x, shape, lambda share, done=done: progress((done + share) / 3)))

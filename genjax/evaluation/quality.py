@@ -31,6 +31,11 @@ def softmax(logits: Float[np.ndarray, "images classes"]) -> Float[np.ndarray, "i
     return odds / odds.sum(-1, keepdims=True)
 
 
+def some(rows: Rows, count: int) -> np.ndarray:
+    """That many of them at most, drawn at random from a fixed seed: images may come class after class."""
+    return np.asarray(rows)[np.random.default_rng(0).permutation(len(rows))[:count]]
+
+
 def judged(eye: Judge, samples: Rows, train: Rows, test: Rows) -> dict[str, Any]:
     """All that is said of samples; under "real" the same of real images.
 
@@ -38,8 +43,7 @@ def judged(eye: Judge, samples: Rows, train: Rows, test: Rows) -> dict[str, Any]
     are a little further away than fresh images would be. The classifier score of real images and the share of `copies`
     among them are those of the test images. Samples and images are binarised alike, or not at all.
     """
-    count = min(len(samples), len(train))
-    real = np.asarray(train)[np.random.default_rng(0).permutation(len(train))[:count]]
+    real = some(np.asarray(train), len(samples))
     truth = np.asarray(eye.features(test))
     copies = memorisation(samples, train, test)
     answers = {name: _one(eye, x, test, truth) for name, x in (("samples", samples), ("real", real))}
@@ -61,5 +65,5 @@ def _one(eye: Judge, x: Rows, test: Rows, truth: Float[np.ndarray, "images featu
         "frechet_distance": frechet_distance(features, truth),
         "kernel_distance": kernel.mean,
         "kernel_distance_error": None if np.isnan(kernel.standard_error) else kernel.standard_error,
-        **support(truth[:SUPPORTED], features[:SUPPORTED])._asdict(),
+        **support(some(truth, SUPPORTED), some(features, SUPPORTED))._asdict(),
     }

@@ -13,6 +13,8 @@ from genjax.likelihood.estimate import LogLikelihood
 
 LEAST_BIAS = 0.25
 """Nats by which an estimate may be too low, by its own account, and be trusted."""
+FEWEST = 100
+"""Draws from which that account, which knows only the weights that were drawn, says anything."""
 
 LogWeight = Callable[[Key[Array, ""], Any, Any], Array]
 """`(key, model, x) -> (batch,)`: log p(x, h) / q(h | x) in nats at one draw of h; x may be any pytree of arrays."""
@@ -24,12 +26,14 @@ class Importance(NamedTuple):
     - `bounds`: mean log weight, a lower bound of the log-likelihood in expectation (ELBO).
     - `estimates`: log of the mean weight (IWAE; Burda, Grosse and Salakhutdinov 2016): below the log-likelihood in
       expectation, and it tends to it.
-    - `standard_errors`: of `estimates`, by the delta method.
+    - `standard_errors`: of `estimates`, by the delta method; NaN of a single draw.
+    - `draws`: of each image.
     """
 
     bounds: np.ndarray
     estimates: np.ndarray
     standard_errors: np.ndarray
+    draws: int
 
 
 @partial(jax.jit, static_argnames=("log_weight", "draws", "at_once"))
@@ -60,7 +64,8 @@ def _block(
     with jax.default_matmul_precision("highest"):
         (total, peak, sums, squares), _ = jax.lax.scan(some, start, jnp.arange(0, draws, at_once))
     mean = sums / draws
-    spread = jnp.sqrt(jnp.maximum(squares / draws - mean**2, 0.0) / draws) / mean
+    variance = jnp.maximum(squares / draws - mean**2, 0.0) / (draws - 1)  # of the mean; of a single draw not known
+    spread = jnp.sqrt(variance) / mean
     return total / draws, peak + jnp.log(mean), spread
 
 
@@ -85,19 +90,21 @@ def importance(
         parts.append([np.asarray(values, np.float64) for values in found])
         if progress is not None:
             progress(min(1.0, (start + block) / images))
-    return Importance(*(np.concatenate(values) for values in zip(*parts)))
+    bounds, estimates, errors = (np.concatenate(values) for values in zip(*parts))
+    return Importance(bounds, estimates, errors, draws)
 
 
 def total(found: Importance) -> LogLikelihood:
     """The mean estimate over images with the interval of its estimator, to be trusted where little bias is left.
 
     The log of a mean is too low by about half the squared standard error of its argument's share (delta method), which
-    is the bias that `reason` names.
+    is the bias that `reason` names. Weights that were never drawn are not in it: it is itself too small where few
+    draws carry all the weight.
     """
     count = len(found.estimates)
     error = float(np.sqrt(np.sum(found.standard_errors**2))) / count
     bias = float(np.mean(0.5 * found.standard_errors**2))
-    mean, trusted = float(found.estimates.mean()), bias < LEAST_BIAS
+    mean, trusted = float(found.estimates.mean()), bias < LEAST_BIAS and found.draws >= FEWEST
     return LogLikelihood(
         mean=mean,
         low=mean - 1.96 * error,
@@ -106,5 +113,5 @@ def total(found: Importance) -> LogLikelihood:
         kind="lower_bound",
         estimator="importance sampling",
         trusted=trusted,
-        reason=f"too low by about {bias:.3f} nats" + ("" if trusted else ": more draws are needed"),
+        reason=f"too low by {bias:.3f} nats or more" + ("" if trusted else ": more draws are needed"),
     )

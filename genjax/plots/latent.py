@@ -73,7 +73,11 @@ def traversals(
 
 
 def code_map(
-    points: Float[np.ndarray, "images 2"], labels: Int[np.ndarray, " images"], axis: str, title: str, path: Path
+    points: Float[np.ndarray, "images 2"],
+    labels: Int[np.ndarray, " images"],
+    names: tuple[str, str],
+    title: str,
+    path: Path,
 ) -> Path:
     """Codes in the plane, coloured by class; grey where there are no labels."""
     figure = Figure(figsize=(6.5, 6), layout="constrained")
@@ -83,7 +87,7 @@ def code_map(
     for number, label in enumerate(classes):
         colour = "grey" if label < 0 else colours(number % colours.N)
         axes.scatter(*points[labels == label].T, s=6, color=colour, label=str(label), linewidths=0)
-    axes.set(xlabel=f"{axis} 1", ylabel=f"{axis} 2")
+    axes.set(xlabel=names[0], ylabel=names[1])
     axes.set_title(title, fontsize=9)
     if len(classes) > 1:
         axes.legend(title="class", markerscale=2, fontsize=8)

@@ -115,6 +115,65 @@ def test_a_step_moves_both_players_and_each_update_one_alone(name):
         assert not same(one.generator.network.parameters, state.generator.network.parameters)
 
 
+CHANGES = {
+    "loss": ({}, {"loss": "hinge"}),
+    "gradient penalty": ({}, {"penalty": "gradient"}),
+    "r1": ({}, {"penalty": "r1"}),
+    "weight of r1": ({"penalty": "r1"}, {"penalty": "r1", "penalty_weight": 1.0}),
+    "smoothing": ({}, {"smoothing": 0.3}),
+    "labels": ({}, {"conditioning": "projection"}),
+    "packs": ({}, {"packing": 2}),
+    "several updates": ({}, {"discriminator_steps": 2}),
+    "its own optimiser": ({}, {"discriminator_optimiser": "sgd"}),
+    "its own momentum": ({}, {"discriminator_momentum": 0.0}),
+    "its own rate": ({}, {"discriminator_learning_rate": 0.01}),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_what_is_configured_reaches_the_update(name):
+    """Two games that differ in one option, after the same two steps: their discriminators differ, each time."""
+    found = []
+    for options in CHANGES[name]:
+        algorithm, _, batch, state = start(GANConfig(layers=(7, 6), latent=3, **options))
+        step = jax.jit(algorithm.step)
+        for number in range(2):
+            state, _ = step(jax.random.key(number), state, batch)
+        leaves = jax.tree.leaves(state.discriminator.network.parameters)
+        found.append(np.concatenate([np.ravel(leaf) for leaf in leaves]))
+    one, other = found
+    assert len(one) != len(other) or np.abs(one - other).max() > 1e-5
+
+
+def test_updates_are_counted_clipped_and_each_on_images_of_its_own():
+    config = GANConfig(loss="wasserstein", penalty="clipping", clip=0.02, layers=(7,), discriminator_steps=3)
+    algorithm, _, batch, state = start(config)
+    step = jax.jit(algorithm.step)
+    new, _ = step(jax.random.key(1), state, batch)
+    assert max(np.abs(leaf).max() for leaf in jax.tree.leaves(new.discriminator.network.parameters)) <= 0.02 + 1e-7
+    counts = [int(leaf) for leaf in jax.tree.leaves(new.discriminator.optimiser) if leaf.dtype == jnp.int32]
+    assert counts == [3]
+    for part in range(3):
+        images = batch.x.at[8 * part].set(1 - batch.x[8 * part])
+        other, _ = step(jax.random.key(1), state, batch._replace(x=images))
+        assert not same(other.discriminator.network.parameters, new.discriminator.network.parameters)
+
+
+@pytest.mark.parametrize("conditioning", ["projection", "concatenation"])
+def test_the_class_that_is_asked_for_is_drawn(conditioning):
+    """Three classes of images, dark, grey and bright."""
+    config = GANConfig(layers=(32,), latent=2, conditioning=conditioning, penalty="r1", penalty_weight=0.1)
+    rates = {"learning_rate": 0.003, "discriminator_learning_rate": 0.003, "average": 0.95}
+    algorithm, _, batch, state = start(config, **rates)
+    label = jnp.arange(24, dtype=jnp.int32) % 3
+    batch = Batch(jnp.clip(0.2 + 0.3 * label[:, None] + 0.1 * (batch.x - 0.5), 0, 1), label)
+    step = jax.jit(algorithm.step)
+    for number in range(600):
+        state, _ = step(jax.random.key(number), state, batch)
+    seen = [generate(jax.random.key(1), state, jnp.full(50, label)).mean() for label in range(3)]
+    np.testing.assert_allclose(seen, [0.2, 0.5, 0.8], atol=0.12)
+
+
 @pytest.mark.parametrize("name", ["minimax", "least-squares", "hinge", "wasserstein"])
 def test_a_discriminator_learns_and_a_generator_fools_it(name):
     """Each player alone, against one that stands still, gains: the signs of both slopes are right."""
@@ -159,7 +218,7 @@ def test_spectral_normalisation_bounds_the_slope():
 
 
 def test_packs_are_judged_together():
-    config = GANConfig(packing=2, layers=(5,), backbone="conv", channels=(3,))
+    config = GANConfig(packing=2, backbone="conv", channels=(3,))
     _, game, batch, state = start(config)
     scores = game.score(state.discriminator.network, batch.x, batch.label)[0]
     assert scores.shape == (12,)
@@ -204,6 +263,9 @@ def test_the_average_follows_and_the_film_keeps_powers_of_two():
         (GANConfig(loss="hinge", smoothing=0.1), "--smoothing 0.1"),
         (GANConfig(packing=2, conditioning="projection"), "--packing 2"),
         (GANConfig(latent=0), "--latent 0"),
+        (GANConfig(channels=(8, 16)), "--backbone conv"),
+        (GANConfig(clip=0.1), "--penalty clipping"),
+        (GANConfig(optimiser="sgd", second_moment=0.9), "--optimiser adam"),
     ],
 )
 def test_contradictions_are_refused(config, named):

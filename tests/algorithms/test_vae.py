@@ -63,6 +63,61 @@ def test_with_another_encoder_many_draws_meet_the_likelihood():
     assert whole.trusted
 
 
+def two_layers() -> tuple[LatentModel, Batch, np.ndarray]:
+    """z2 standard, z1 = V z2 + c + noise, x = W z1 + b + noise; an encoder that is wide enough. The exact
+    log-likelihoods, which none of the terms may be left out of."""
+    rng = np.random.default_rng(1)
+    of = Architecture(shape=(1, 4, 1), latents=(3, 2), layers=(), between=(), pixels="gaussian")
+    down, c, columns, b = (rng.normal(size=size) for size in ((2, 3), 3, (3, 4), 4))
+    noise = 0.4 + 0.4 * rng.random(3)
+    model = latent_model(jax.random.key(0), of)
+
+    def dense(kernel, *bias):
+        return {"MLP_0": {"Dense_0": {"kernel": kernel} | ({"bias": bias[0]} if bias else {})}}
+
+    inverse = np.linalg.pinv(columns)
+    first = dense(np.concatenate([0.8 * inverse, np.zeros((4, 3))], 1), np.r_[-0.8 * b @ inverse, np.full(3, 0.3)])
+    back = np.linalg.pinv(down)
+    second = dense(np.concatenate([0.8 * back, np.zeros((3, 2))], 1), np.r_[-0.8 * c @ back, np.full(2, 0.3)])
+    recognition = {"params": {"lowest": first, "upper_0": second["MLP_0"]}}
+    lower = dense(np.concatenate([down, np.zeros((2, 3))], 1), np.r_[c, np.log(noise)])
+    image = dense(columns) | {"bias": b}
+    generation = {"params": {"image": image, "lower_0": lower["MLP_0"], "log_deviation": np.log(DEVIATION)}}
+    one = dataclasses.replace(model, recognition=recognition, generation=generation)
+    assert jax.tree.map(jnp.shape, one) == jax.tree.map(jnp.shape, model)
+    mean, covariance = c @ columns + b, columns.T @ (down.T @ down + np.diag(noise)) @ columns
+    covariance += DEVIATION**2 * np.eye(4)
+    x = rng.multivariate_normal(mean, covariance, 20)
+    batch = Batch(jnp.asarray(x, jnp.float32), jnp.zeros(20, jnp.int32))
+    one = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), one)
+    return one, batch, stats.multivariate_normal(mean, covariance).logpdf(x)
+
+
+def test_two_stochastic_layers_meet_the_likelihood():
+    model, batch, truth = two_layers()
+    found = importance(jax.random.key(0), model, batch, log_weight, 200_000, at_once=1000)
+    assert found.standard_errors.max() < 0.1
+    np.testing.assert_allclose(found.estimates, truth, atol=5.5 * found.standard_errors.max())
+    assert abs(found.estimates.mean() - truth.mean()) < 0.02
+    assert (found.bounds < truth).all()
+    seen = Seen(batch.x, jnp.zeros((20, 0)), 2000, jnp.ones(()))
+    assert float(iwae(jax.random.key(1), model, seen)[1]) == pytest.approx(truth.mean(), abs=0.1)
+    keys = jax.random.split(jax.random.key(2), 2000)
+    seen = Seen(batch.x, jnp.zeros((20, 0)), 1, jnp.ones(()))
+    values = np.asarray(jax.jit(jax.vmap(lambda key: elbo(key, model, seen)[1]))(keys), np.float64)
+    assert values.mean() == pytest.approx(found.bounds.mean(), abs=5.5 * values.std() / math.sqrt(len(values)) + 1e-3)
+
+
+def test_errors_are_those_of_repetitions_and_few_draws_are_not_trusted():
+    model, batch, _ = linear(astray=0.3)
+    repeated = [importance(jax.random.key(i), model, batch, log_weight, 200, at_once=100) for i in range(60)]
+    spread = np.std([found.estimates for found in repeated], 0, ddof=1)
+    said = np.mean([found.standard_errors for found in repeated], 0)
+    assert 0.85 < np.median(spread / said) < 1.15
+    for draws in (1, 2, 50):
+        assert not total(importance(jax.random.key(0), model, batch, log_weight, draws)).trusted
+
+
 def test_bounds_are_ordered():
     """ELBO, IWAE of 5 and of 25 draws, the likelihood: each apart from the next by more than its error."""
     model, batch, truth = linear(astray=0.5)
@@ -98,6 +153,21 @@ def test_both_gradients_of_the_bound_have_one_mean_and_the_doubly_reparameterise
     plain, doubly = (found[name][0].generation for name in ("reparameterised", "doubly"))
     for a, b in zip(jax.tree.leaves(plain), jax.tree.leaves(doubly)):
         np.testing.assert_allclose(a, b, atol=1e-3)
+
+
+def test_both_gradients_agree_with_two_layers():
+    model, batch, _ = two_layers()
+    seen = Seen(batch.x[:3], jnp.zeros((3, 0)), 20, jnp.ones(()))
+    flat = {}
+    for name in ("reparameterised", "doubly"):
+        config = VAEConfig(bound="iwae", draws=20, gradient=name, latents=(3, 2))
+        one = jax.jit(jax.vmap(lambda key, config=config: uphill(config, key, model, seen)[0].recognition))
+        slope = one(jax.random.split(jax.random.key(0), 5000))
+        flat[name] = np.concatenate([np.asarray(x, np.float64).reshape(5000, -1) for x in jax.tree.leaves(slope)], 1)
+    difference = flat["doubly"] - flat["reparameterised"]
+    error = difference.std(0) / math.sqrt(len(difference))
+    np.testing.assert_array_less(np.abs(difference.mean(0)), 5.5 * error + 1e-5)
+    assert (flat["doubly"].std(0) < flat["reparameterised"].std(0)).mean() > 0.6
 
 
 def test_learning_finds_the_likelihood_of_linear_data():
