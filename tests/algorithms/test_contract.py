@@ -194,6 +194,8 @@ def test_the_step_runs_over_devices_by_an_axis_name(case):
     new, metrics = both(jax.random.key(1), stacked, halves)
     for leaf in jax.tree.leaves(new.parameters if hasattr(new, "parameters") else new.machine):
         np.testing.assert_array_equal(leaf[0], leaf[1])
+    for leaf in jax.tree.leaves(getattr(new, "average", ())):  # of a GAN also the statistics of its batches
+        np.testing.assert_array_equal(leaf[0], leaf[1])
     if hasattr(state, "chains"):
         assert any(not np.array_equal(x[0], x[1]) for x in jax.tree.leaves(new.chains))
     assert np.isfinite(metrics["parameter_max"]).all()

@@ -1,12 +1,18 @@
 """`genjax train gan` and what follows: judged, drawn by class, walked through, resumed, and refused."""
 
+import dataclasses
 import json
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from genjax.cli.adversarial import gan_watch
 from genjax.cli.main import main
-from genjax.evaluation import classifier
+from genjax.cli.run import load
+from genjax.evaluation import classifier, collapse
+from genjax.training import loop
 
 SMALL = ["--epochs", "6", "--layers", "24", "--latent", "3", "--conditioning", "projection", "--batch-size", "50"]
 SMALL += ["--normalisation", "spectral"]
@@ -53,6 +59,25 @@ def test_samples_of_a_class_and_walks_through_latents(run, genjax, tmp_path):
         status, _, error = genjax(command, run, "--label", 10)
         assert status == 2
         assert "--label 10" in error
+
+
+def test_the_alarm_sounds_for_a_generator_that_has_collapsed(run):
+    opened = load(run)
+    watch = gan_watch(dataclasses.replace(opened.config, evaluate=False), opened.prepared.dataset)
+    state = opened.state
+    constant = jax.tree.map(jnp.zeros_like, state.average.parameters)
+    state = state._replace(average=state.average._replace(parameters=constant))
+    fair, saturated = ({"real_accuracy": 1.0, "fake_accuracy": share} for share in (0.7, 0.9999))
+    for metrics, heard in ((fair, ["samples alike"]), (saturated, ["samples alike", "discriminator saturated"])):
+        numbers, alarms = watch(loop.Chunk(10, 1.0, 1.0, metrics, state, {}))
+        assert alarms == heard
+        assert numbers["alarms"] == len(heard)
+
+
+def test_the_bar_shows_alarms(genjax, monkeypatch, tmp_path):
+    monkeypatch.setattr(collapse, "alarms", lambda *_: ["samples alike"])
+    options = ["--layers", "4", "--epochs", "1", "--no-evaluate", "--out", tmp_path / "run"]
+    assert "ALARM: samples alike" in genjax("train", "gan", *options)[2]
 
 
 def test_a_named_weights_file_must_be_there(run, genjax, tmp_path):
