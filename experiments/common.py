@@ -52,10 +52,13 @@ def mnist(chosen: argparse.Namespace) -> data.Dataset:
     return found.without_validation()
 
 
-def run_of(chosen: argparse.Namespace, model: str, folder: Path | None, smoke: dict[str, Any], **fields: Any) -> Run:
+def run_of(
+    chosen: argparse.Namespace, model: str, folder: Path | None, smoke: dict[str, Any], name: str = "", **fields: Any
+) -> Run:
     """The run in `folder`; without one, a run with these fields of its config, in a folder of the experiment's own.
 
-    One that was interrupted goes on. For a smoke test it is trained in memory, with the fields of `smoke`.
+    That folder has the `name`, or the model's. A run that was interrupted goes on. For a smoke test it is trained in
+    memory, with the fields of `smoke`.
     """
     if folder is None and chosen.scale == "smoke":
         family = FAMILIES[model]
@@ -63,12 +66,16 @@ def run_of(chosen: argparse.Namespace, model: str, folder: Path | None, smoke: d
         prepared = prepare(config, family)
         parts = stages_of(prepared, family, config)
         state = stages.train(jax.random.key(config.seed), parts, prepared.training, prepared.plan)
-        return Run(Path(model), model, family, config, state, parts[-1].steps, prepared)
+        return Run(Path(name or model), model, family, config, state, parts[-1].steps, prepared)
     if folder is None:
-        folder = Path(chosen.out) / model
+        folder = Path(chosen.out) / (name or model)
         options: list[str] = []
-        for name, value in fields.items():
-            options += [f"--{name.replace('_', '-')}", *map(str, value if isinstance(value, tuple) else (value,))]
+        for field, value in fields.items():
+            flag = field.replace("_", "-")
+            if isinstance(value, bool):
+                options.append(f"--{flag}" if value else f"--no-{flag}")
+            else:
+                options += [f"--{flag}", *map(str, value if isinstance(value, tuple) else (value,))]
         if chosen.data_dir is not None:
             options += ["--data-dir", str(chosen.data_dir)]
         options = ["--resume", str(folder)] if folder.exists() else ["--out", str(folder), "--no-evaluate", *options]

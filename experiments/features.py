@@ -49,7 +49,7 @@ def main() -> None:
     more = {"--run": {"type": Path, "help": "a Boltzmann machine's run, or rbm-mnist or dbm-mnist"}}
     chosen = options(__doc__, "features", "a smaller and shorter RBM", mnist=True, more=more)
     scale, path = SCALES[chosen.scale], chosen.out / "results.jsonl"
-    wanted = {"hidden": scale.hidden, "epochs": scale.epochs}
+    wanted: dict[str, Any] = {"hidden": scale.hidden, "epochs": scale.epochs}
     run = run_of(chosen, "rbm", chosen.run, wanted, dataset="mnist", **wanted)
     assert run.family.features is not None
     dataset = with_validation(run)

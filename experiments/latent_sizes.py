@@ -5,14 +5,15 @@
 The same network, 784-512-256-latents and back, rectified units, Bernoulli pixels, sampled binarisation, as a plain
 autoencoder and as a VAE. Of both, test images given back by their codes (cross-entropy in nats, squared error a
 pixel); of the VAE ELBO, importance-sampled likelihood and active units; of both samples: a VAE's from its prior, an
-autoencoder's from a Gaussian with the means and deviations of its codes, which is not what its codes are distributed
-like. Writes latent_sizes.png (curves), samples.png, reconstructions.png, results.jsonl and the table. Expect the
-autoencoder to give back images better the more latents it has, and its samples to get worse; the VAE to use some
-tens of its latents however many there are, and its likelihood to stay. `genjax latent` draws planes, traversals and
-maps of single runs. Full: 30 epochs each, about 30 minutes on two cores; --quick: 5 epochs of 3 and 100. --smoke:
-digits, seconds.
+autoencoder's from a Gaussian with the mean and covariance of its codes, which is not what its codes are distributed
+like. Writes latent_sizes.png (curves), samples.png, reconstructions.png, results.jsonl and the table; each model is a
+run of `genjax train` in a folder of its own, with its plane, traversals, interpolations and map of codes in figures/.
+Expect the autoencoder to give back images better the more latents it has, and its samples to get worse; the VAE to use
+some tens of its latents however many there are, and its likelihood to stay. Full: 30 epochs each, about 30 minutes on
+two cores; --quick: 5 epochs of 3 and 100. --smoke: digits, seconds, no folders. Runs that are there are not made again.
 """
 
+import argparse
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,20 +22,16 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.common import append, images_alone, learn, mnist, options
-from experiments.vae_likelihood import batch_of
-from genjax import data
-from genjax.algorithms import autoencoder
-from genjax.algorithms.autoencoder import AutoencoderConfig
-from genjax.algorithms.vae import VAEConfig, trained_model, vae
-from genjax.cli.autoencoding import ae_space
+from experiments.common import append, options, run_of
+from genjax.algorithms.vae import trained_model
 from genjax.cli.blocks import in_blocks
-from genjax.cli.variational import vae_space
-from genjax.evaluation.latent import LatentSpace
+from genjax.cli.run import Run, fixed_batches
+from genjax.cli.sample import drawing
 from genjax.likelihood.latent import evaluate
 from genjax.networks.pixels import log_probability
 from genjax.plots.grids import rows_of_images
 from genjax.plots.images import save
+from genjax.typing import Batch
 
 NAMES = {"ae": "autoencoder", "vae": "VAE"}
 
@@ -55,56 +52,56 @@ SCALES = {
 }
 
 
-def trained(model: str, size: int, found: data.Dataset, scale: Scale) -> tuple[LatentSpace, Any, float]:
-    """The latent space of one model, its state, and the seconds."""
-    training, seen = images_alone(found.train), batch_of(found.train[:10_000], 1)
+def trained(model: str, size: int, chosen: argparse.Namespace) -> Run:
+    """One model of so many latents."""
+    scale = SCALES[chosen.scale]
+    fields: dict[str, Any] = {"epochs": scale.epochs, "activation": "relu", "binarisation": "sampled"}
+    fields |= {"learning_rate": 1e-3, "validation": False}
     if model == "vae":
-        config: Any = VAEConfig(latents=(size,), layers=scale.layers, activation="relu", learning_rate=1e-3)
-        state, seconds = learn(config, training, scale.epochs, 0, factory=vae)
-        return vae_space(state, seen), state, seconds
-    config = AutoencoderConfig(layers=(*scale.layers, size), error="bernoulli")
-    state, seconds = learn(config, training, scale.epochs, 0, factory=autoencoder.autoencoder)
-    return ae_space(state, seen), state, seconds
+        fields |= {"latents": (size,), "layers": scale.layers}
+    else:
+        fields |= {"layers": (*scale.layers, size), "error": "bernoulli"}
+    return run_of(chosen, model, None, fields, f"{model}-{size}", dataset="mnist", **fields)
 
 
 def main() -> None:
     """All sizes of both; print the table, write results and figures."""
     chosen = options(__doc__, "latent-sizes", "5 epochs, 3 and 100 latents", mnist=True)
-    scale, found = SCALES[chosen.scale], mnist(chosen)
-    path = chosen.out / "results.jsonl"
+    scale, path = SCALES[chosen.scale], chosen.out / "results.jsonl"
     path.unlink(missing_ok=True)
-    test, rows = batch_of(found.test, 0), []
-    samples, again = {}, {"original": np.asarray(test.x[:12])}
-    print(
-        f"{'model':5} {'latents':>7} {'minutes':>8} {'cross-entropy':>14} {'squared':>9} {'ELBO':>9} {'NLL':>8}  active"
-    )
+    rows, samples, again, shape = [], {}, {}, (1, 1, 1)
+    print(f"{'model':5} {'latents':>7} {'cross-entropy':>14} {'squared':>9} {'ELBO':>9} {'NLL':>8}  active")
     for model in NAMES:
         for size in scale.sizes:
-            space, state, seconds = trained(model, size, found, scale)
+            run = trained(model, size, chosen)
+            train, test = fixed_batches(run)
+            assert run.family.latent is not None
+            space, shape = run.family.latent(run.state, Batch(train.x[:10_000], train.label[:10_000])), run.shape
             assert space.reconstruct is not None
+            again.setdefault("original", np.asarray(test.x[:12]))
             pixels = np.clip(in_blocks(space.reconstruct, test.x, space.condition(test.label)), 1e-6, 1 - 1e-6)
             logits = jnp.asarray(np.log(pixels) - np.log1p(-pixels))
             nats = -log_probability("bernoulli", logits, jnp.zeros(()), test.x)
-            row: dict[str, Any] = {"model": model, "latents": size, "seconds": seconds}
+            row: dict[str, Any] = {"model": model, "latents": size}
             row |= {"cross_entropy": float(nats.mean()), "squared": float(np.mean((pixels - np.asarray(test.x)) ** 2))}
             if model == "vae":
-                train = batch_of(found.train, 1)
-                row = evaluate(jax.random.key(0), trained_model(state), train, test, scale.draws) | row
+                row = evaluate(jax.random.key(0), trained_model(run.state), train, test, scale.draws) | row
             append(path, row)
             rows.append(row)
             print(line(row), flush=True)
-            noise = np.random.default_rng(0).normal(size=(12, size)) * space.spread + space.centre
-            no_label = space.condition(jnp.zeros(12, jnp.int32))
-            samples[f"{NAMES[model]}, {size}"] = np.asarray(space.decode(jnp.asarray(noise, jnp.float32), no_label))
+            made = drawing(run)
+            assert made is not None
+            drawn = made(jax.random.key(0), 12, None)
+            samples[f"{NAMES[model]}, {size}"] = drawn.get("means", drawn["samples"])
             again[f"{NAMES[model]}, {size}"] = pixels[:12]
     for sheet, title, name in ((samples, "samples", "samples.png"), (again, "given back", "reconstructions.png")):
-        rows_of_images(sheet, found.shape, f"{title}: model, latents", chosen.out / name)
+        rows_of_images(sheet, shape, f"{title}: model, latents", chosen.out / name)
     print(draw(rows, chosen.out / "latent_sizes.png"))
 
 
 def line(row: dict[str, Any]) -> str:
     """A row of the table."""
-    start = f"{row['model']:5} {row['latents']:>7} {row['seconds'] / 60:8.1f}"
+    start = f"{row['model']:5} {row['latents']:>7}"
     start += f" {row['cross_entropy']:14.2f} {row['squared']:9.5f}"
     if "elbo" not in row:
         return start
