@@ -43,6 +43,10 @@ def options(
     if chosen.out is None:
         chosen.out = Path("runs") / (out if chosen.scale == "full" else f"{out}-{chosen.scale}")
     chosen.out.mkdir(parents=True, exist_ok=True)
+    mark = chosen.out / "scale"
+    if mark.exists() and mark.read_text() != chosen.scale:
+        raise SystemExit(f"{chosen.out} holds results of a {mark.read_text()} run; choose another folder with --out.")
+    mark.write_text(chosen.scale)
     return chosen
 
 

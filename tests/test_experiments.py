@@ -219,8 +219,11 @@ def test_stacked_autoencoder(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["stacked_autoencoder", "--smoke", "--out", str(tmp_path)])
     stacked_autoencoder.main()
     lines = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
-    assert [line["seed"] for line in lines] == [0, 1]
-    assert all(0 < line["before"] < line["after"] <= 1 and line["after"] > 0.5 for line in lines)
+    wanted = [(task, seed) for task in stacked_autoencoder.TASKS for seed in (0, 1)]
+    assert [(line["task"], line["seed"]) for line in lines] == wanted
+    told, given_back = lines[:2], lines[2:]
+    assert all(0 < line["before"] < line["after"] <= 100 and line["after"] > 50 for line in told)
+    assert all(0 < line["after"] < line["before"] < 100 for line in given_back)
     assert (tmp_path / "stacked_autoencoder.png").stat().st_size > 5000
     assert "32-16" in capsys.readouterr().out
 

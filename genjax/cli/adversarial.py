@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float, Int, Key
 from tyro.conf import Fixed, Suppress
 
 from genjax.algorithms.gan import GANState, decode, gan, generate
@@ -60,7 +60,7 @@ class GANRun(GANConfig, RunConfig):
     batch_size: int = 64
     """Images for each update of the discriminator."""
     log_every: int | None = None
-    """Steps that one line of metrics.jsonl averages (1: every step; by default those of a chunk)."""
+    """Steps that one line of metrics.jsonl averages (1: every step; by default those of a chunk, and never more)."""
     evaluate: bool = True
     """Judge samples at the end, and their classes all along, by a classifier of the data (trained once, then kept)."""
     temperatures: Suppress[Fixed[int]] = 10_000
@@ -74,6 +74,11 @@ def gan_check(config: GANRun, dataset: Dataset) -> None:
     refuse_contradictions(config)
     if config.batch_size < config.packing:
         raise UserError(f"--batch-size {config.batch_size} is less than one pack of --packing {config.packing}.")
+    if len(dataset.train) < config.discriminator_steps * config.packing:
+        raise UserError(
+            f"{config.dataset} has {len(dataset.train)} training images, and a step takes a pack of "
+            f"{config.packing} for each of {config.discriminator_steps} updates of the discriminator."
+        )
     if config.conditioning != "none" and not labelled(dataset):
         raise UserError(f"--conditioning {config.conditioning}: {config.dataset} has no labels; give none.")
     if config.evaluate and not labelled(dataset):
@@ -127,19 +132,26 @@ def gan_classes(state: GANState) -> int:
     return 0 if state.game.config.conditioning == "none" else state.game.classes
 
 
+def labels_of(dataset: Dataset, count: int) -> Int[np.ndarray, " images"]:
+    """Labels as often as the training images have them, drawn from a fixed seed; zeros where there are none."""
+    labels = np.random.default_rng(0).choice(dataset.labels.train, count)
+    return np.maximum(labels, 0)
+
+
 def gan_images(
-    key: Key[Array, ""], state: GANState, count: int, label: int | None = None
+    key: Key[Array, ""], state: GANState, labels: Int[np.ndarray, " images"]
 ) -> Float[np.ndarray, "images pixels"]:
-    """New images; of all classes in turn where none is chosen."""
-    labels = np.arange(count) % max(state.game.classes, 1) if label is None else np.full(count, label)
+    """New images, of these labels where the network is conditional."""
+    count = len(labels)
     blocks = np.pad(labels, (0, -count % min(count, BLOCK))).reshape(-1, min(count, BLOCK))
     made = [_generate(jax.random.fold_in(key, i), state, jnp.asarray(row)) for i, row in enumerate(blocks)]
     return np.concatenate(made)[:count]
 
 
 def gan_draw(key: Key[Array, ""], state: GANState, count: int, label: int | None = None) -> dict[str, np.ndarray]:
-    """The same as arrays by name."""
-    return {"samples": gan_images(key, state, count, label)}
+    """New images as arrays by name; of all classes in turn where none is chosen."""
+    labels = np.arange(count) % max(state.game.classes, 1) if label is None else np.full(count, label)
+    return {"samples": gan_images(key, state, labels)}
 
 
 def gan_arrays(state: GANState) -> dict[str, np.ndarray]:
@@ -153,10 +165,11 @@ def gan_watch(config: GANRun, dataset: Dataset) -> Callable[[loop.Chunk], tuple[
     eye = learned_judge(dataset) if config.evaluate and labelled(dataset) else None
     logits = None if eye is None else eye.logits
     levels = collapse.learn_levels(binarise_fixed(quality.some(dataset.train, 10_000), config.binarisation, 0), logits)
+    labels = labels_of(dataset, collapse.SAMPLES)
     harmless = LOSSES[config.loss].boundary is None
 
     def watch(chunk: loop.Chunk) -> tuple[dict[str, float], list[str]]:
-        seen = collapse.look(gan_images(jax.random.key(0), chunk.state, collapse.SAMPLES), logits)
+        seen = collapse.look(gan_images(jax.random.key(0), chunk.state, labels), logits)
         lower = min(chunk.metrics["real_accuracy"], chunk.metrics["fake_accuracy"])
         found = collapse.alarms(seen, levels, None if harmless else lower)
         numbers = {"spread": seen.spread, "alarms": float(len(found))}
@@ -189,7 +202,11 @@ def gan_evaluate(
     if not labelled(dataset) and inception is None:
         raise UserError(f"{dataset.name} has no labels to judge samples by; give --inception WEIGHTS.")
     network = None if inception is None else network_of(inception)
-    samples, real, held_out = gan_images(key, state, len(test.x)), np.asarray(train.x), np.asarray(test.x)
+    samples, real, held_out = (
+        gan_images(key, state, labels_of(dataset, len(test.x))),
+        np.asarray(train.x),
+        np.asarray(test.x),
+    )
     judged = quality.judged(learned_judge(dataset), samples, real, held_out) if labelled(dataset) else {}
     if network is None:
         return judged
