@@ -12,6 +12,7 @@ from scipy import stats
 
 from genjax.algorithms.vae import Seen, VAEConfig, elbo, iwae, uphill, vae
 from genjax.likelihood.importance import importance, total
+from genjax.likelihood.latent import latent_activity
 from genjax.networks.latent import Architecture, LatentModel, latent_model, log_weight
 from genjax.training import loop
 from genjax.training.config import split
@@ -116,6 +117,22 @@ def test_errors_are_those_of_repetitions_and_few_draws_are_not_trusted():
     assert 0.85 < np.median(spread / said) < 1.15
     for draws in (1, 2, 50):
         assert not total(importance(jax.random.key(0), model, batch, log_weight, draws)).trusted
+
+
+def test_active_units_are_those_whose_means_vary():
+    """Of a linear encoder the variances are those of its products, over all blocks of images."""
+    model, batch, _ = linear()
+    dense = model.recognition["params"]["lowest"]["MLP_0"]["Dense_0"]
+    means = np.asarray(batch.x @ dense["kernel"] + dense["bias"])[:, :LATENTS]
+    (found,) = latent_activity(jax.random.key(0), model, batch, block=20)
+    np.testing.assert_allclose(found, means.var(0), rtol=1e-5)
+    model, batch, _ = two_layers()
+    upper = latent_activity(jax.random.key(0), model, batch, draws=2000)[1]
+    params = model.recognition["params"]
+    first, second = params["lowest"]["MLP_0"]["Dense_0"], params["upper_0"]["Dense_0"]
+    below = np.asarray(batch.x @ first["kernel"] + first["bias"])[:, :3]
+    exact = (below @ np.asarray(second["kernel"]) + np.asarray(second["bias"]))[:, :2].var(0)
+    np.testing.assert_allclose(upper, exact, rtol=0.05)
 
 
 def test_bounds_are_ordered():
