@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Bool, Float, Int, Key, PyTree
+from jaxtyping import Array, Float, Int, Key, PyTree
 
 from genjax import random
 from genjax.boltzmann.dbm import dbm
@@ -57,8 +57,6 @@ class DiscriminativeConfig:
     """Share of the hidden units that is left out of a step."""
     label_smoothing: float = rate(0.0)
     """Share of each label that is spread over all of them."""
-    softmax_alone: float = rate(0.0)
-    """Share of the run, at its start, in which only the softmax learns: what lies below is not yet led astray by it."""
     average: float = 0.2
     """Share of the run, at its end, over which the parameters are averaged (0: none)."""
 
@@ -170,9 +168,8 @@ def discriminative(config: DiscriminativeConfig, axis_name: str | None = None) -
             slope, metrics = jax.lax.pmean((slope, metrics), axis_name)
         learning_rate = learning_rate_at(config.schedule, hyper, state.step)
         chain = transformation(config.optimiser, hyper, learning_rate, kernels(state.parameters))
-        all_learn = state.step >= hyper["softmax_alone"] * hyper["total_steps"]
-        change, optimiser = chain.update(of_softmax(slope, all_learn), state.optimiser, state.parameters)
-        parameters = optax.apply_updates(state.parameters, of_softmax(change, all_learn))
+        change, optimiser = chain.update(slope, state.optimiser, state.parameters)
+        parameters = optax.apply_updates(state.parameters, change)
         average = tail_average(config.average, state.average, parameters, state.step, hyper)
         new = DiscriminativeState(parameters, state.machine, optimiser, average, state.step + 1, hyper)
         largest = jnp.max(jnp.stack([jnp.max(jnp.abs(leaf)) for leaf in jax.tree.leaves(parameters)]))
@@ -188,11 +185,6 @@ def discriminative(config: DiscriminativeConfig, axis_name: str | None = None) -
         return found
 
     return Algorithm(init, step, observe)
-
-
-def of_softmax(tree: PyTree, all_learn: Bool[Array, ""]) -> PyTree:
-    """What of a change concerns the softmax layer, zero elsewhere, unless all layers learn."""
-    return jax.tree.map_with_path(lambda path, x: x if path[1].key == "out" else jnp.where(all_learn, x, 0.0), tree)
 
 
 def scores(

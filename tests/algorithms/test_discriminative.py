@@ -91,18 +91,3 @@ def test_a_posterior_that_stands_behind_the_pixels_is_the_one_found_in_the_step(
         jax.tree.leaves(inputs(machine, both, config)), jax.tree.leaves(inputs(machine, x, config))
     ):
         np.testing.assert_array_equal(found, wanted)
-
-
-def test_at_first_the_softmax_learns_alone():
-    machine, rng = random_machine((6, 5, 3)), np.random.default_rng(0)
-    config = DiscriminativeConfig(layers=(5, 3), classes=3, posterior=False, softmax_alone=0.5, weight_decay=0.1)
-    static, hyper = split(config, 4)
-    state, step = begun(machine, static, hyper), jax.jit(discriminative(static).step)
-    batch = Batch(jnp.asarray(rng.random((8, 6)), jnp.float32), jnp.arange(8, dtype=jnp.int32) % 3)
-    moved = []
-    for number in range(3):
-        new = step(jax.random.key(number), state, batch)[0]
-        pairs = {name: (state.parameters["params"][name], new.parameters["params"][name]) for name in ("up_0", "out")}
-        moved.append([not np.array_equal(a["kernel"], b["kernel"]) for a, b in pairs.values()])
-        state = new
-    assert moved == [[False, True], [False, True], [True, True]]
