@@ -8,8 +8,9 @@ Samples of each class: its label clamped, fresh chains that start from the biase
 MNIST, trained first and kept) says how many are of the class that was asked for, and how varied they are, as the mean
 squared distance of two samples of a class over that of two test images of it. Reconstructions: the middle rows of test
 images removed, the rest clamped; beside them what the training images' mean would cost. Writes class_samples.png,
-results.jsonl and the table. Expect both to answer with the class that was asked for nearly always. Full: a quarter of
-an hour on two cores, most of it for the DBM; --quick: a tenth of it. --smoke: digits, seconds.
+results.jsonl and the table. Expect eight or nine of ten samples to be of the class that was asked for, and
+the DBM to fill in a little better. Full: 25 minutes on two cores, most of it for the DBM; --quick: a tenth of it.
+--smoke: digits, seconds.
 """
 
 import json
