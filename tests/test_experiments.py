@@ -158,6 +158,9 @@ def test_mode_coverage(tmp_path, monkeypatch, capsys):
         monkeypatch.delattr(mode_coverage, "cover", raising=False)
     assert (tmp_path / "mode_coverage.png").stat().st_size > 5000
     monkeypatch.setattr(sys, "argv", ["mode_coverage", "--quick", "--out", str(tmp_path)])
+    with pytest.raises(SystemExit, match="results of a smoke run"):
+        mode_coverage.main()
+    monkeypatch.setattr(sys, "argv", ["mode_coverage", "--quick", "--out", str(tmp_path / "quick")])
     with pytest.raises(UserError, match="--rbm is missing"):
         mode_coverage.main()
 
@@ -190,7 +193,7 @@ def test_features(tmp_path, monkeypatch, capsys):
 
 def test_fine_tuning(tmp_path, monkeypatch, capsys):
     """A second call learns nothing."""
-    names = ("dropout", "dropout, slow")  # one program
+    names = ("light dropout", "dropout")  # one program
     monkeypatch.setattr(fine_tuning, "SETTINGS", {name: fine_tuning.SETTINGS[name] for name in names})
     monkeypatch.setattr(sys, "argv", ["fine_tuning", "--smoke", "--out", str(tmp_path)])
     fine_tuning.main()
