@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +16,14 @@ from genjax.training import grid, loop
 from genjax.training.config import split
 
 BLOCK = 500  # samples made at once
+WGAN_GP: dict[str, Any] = {
+    "loss": "wasserstein",
+    "penalty": "gradient",
+    "discriminator_steps": 5,
+    "second_moment": 0.9,
+    "discriminator_second_moment": 0.9,
+}
+"""With the rates' decays and the critic's steps as published (Gulrajani et al. 2017), but for the first beta."""
 
 
 def plan_of(config: GANConfig, images: int, steps: int, batch_size: int, looks: int) -> loop.Plan:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.adversarial import fate, learn, samples
+from experiments.adversarial import WGAN_GP, fate, learn, samples
 from experiments.common import append, images_alone, interval, lines, mnist, options
 from genjax import data
 from genjax.algorithms.gan_game import GANConfig
@@ -42,13 +42,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "learning_rate": 1e-4,
         "discriminator_learning_rate": 1e-4,
     },
-    "WGAN-GP": {
-        "loss": "wasserstein",
-        "penalty": "gradient",
-        "discriminator_steps": 5,
-        "second_moment": 0.9,
-        "discriminator_second_moment": 0.9,
-    },
+    "WGAN-GP": WGAN_GP,
 }
 ALL = list(SETTINGS)
 SCALES = {"full": (5, ALL, 4800), "quick": (2, ALL, 960), "smoke": (2, ["GAN", "WGAN"], 20)}

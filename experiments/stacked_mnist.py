@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.adversarial import learn, samples
+from experiments.adversarial import WGAN_GP, learn, samples
 from experiments.common import append, images_alone, lines, mnist, options
 from genjax import data
 from genjax.algorithms.gan_game import GANConfig
@@ -31,13 +31,7 @@ from genjax.training import loop
 SETTINGS: dict[str, dict[str, Any]] = {
     "non-saturating": {},
     "PacGAN2": {"packing": 2},
-    "WGAN-GP": {
-        "loss": "wasserstein",
-        "penalty": "gradient",
-        "discriminator_steps": 5,
-        "second_moment": 0.9,
-        "discriminator_second_moment": 0.9,
-    },
+    "WGAN-GP": WGAN_GP,
 }
 PUBLISHED = {"non-saturating": (99, 3.40), "PacGAN2": (1000, 0.06), "WGAN-GP": (959, 0.73)}  # three channels
 ALL = list(SETTINGS)
