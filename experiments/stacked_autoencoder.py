@@ -47,7 +47,7 @@ class Scale(NamedTuple):
 
 
 SCALES = {
-    "full": Scale(SIZES, 5, 10, 40),
+    "full": Scale(SIZES, 5, 5, 20),
     "quick": Scale(SIZES[-1:], 1, 5, 20),
     "smoke": Scale(((32, 16),), 2, 20, 30),
 }
