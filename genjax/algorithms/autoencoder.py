@@ -123,12 +123,19 @@ def whole_loss(key: Key[Array, ""], model: StackModel, lesson: Lesson) -> Float[
     return jnp.mean(jnp.sum(pixel_errors(model.of.pixels, model.decode(code), lesson.batch.x), axis=-1))
 
 
-def label_loss(key: Key[Array, ""], model: StackModel, lesson: Lesson, frozen: bool) -> Float[Array, ""]:
-    """-log p(label), nats; where the pairs are frozen of the clean images, and the softmax layer alone learns."""
-    x = lesson.batch.x
-    code = model.encode(x if frozen else corrupted(key, x, lesson.how, lesson.level))
-    logits = model.logits(jax.lax.stop_gradient(code) if frozen else code)
+def label_loss(key: Key[Array, ""], model: StackModel, lesson: Lesson) -> Float[Array, ""]:
+    """-log p(label), nats, of the code as it is: the softmax layer alone learns."""
+    logits = model.logits(jax.lax.stop_gradient(model.encode(lesson.batch.x)))
     return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(logits, lesson.batch.label))
+
+
+def classifier_loss(key: Key[Array, ""], model: StackModel, lesson: Lesson) -> Float[Array, ""]:
+    """-log p(label), nats, by which encoder and softmax layer learn; and the error of the decoder, which follows the
+    code without bearing on it: so codes of a classifier can be pictured too."""
+    code = model.encode(corrupted(key, lesson.batch.x, lesson.how, lesson.level))
+    told = optax.softmax_cross_entropy_with_integer_labels(model.logits(code), lesson.batch.label)
+    again = model.decode(jax.lax.stop_gradient(code))
+    return jnp.mean(told + jnp.sum(pixel_errors(model.of.pixels, again, lesson.batch.x), axis=-1))
 
 
 @cache
@@ -147,11 +154,9 @@ def autoencoder(
     """
 
     def objective(key: Key[Array, ""], model: StackModel, lesson: Lesson) -> Float[Array, ""]:
-        if pair is not None and pair < model.of.depth:
-            return pair_loss(key, model, lesson, pair)
-        if classes:
-            return label_loss(key, model, lesson, pair is not None)
-        return whole_loss(key, model, lesson)
+        if pair is None:
+            return (classifier_loss if classes else whole_loss)(key, model, lesson)
+        return pair_loss(key, model, lesson, pair) if pair < model.of.depth else label_loss(key, model, lesson)
 
     def init(key: Key[Array, ""], example: Example, hyper: Hyper) -> AutoencoderState:
         of = Stack(
@@ -206,8 +211,7 @@ def learning(of: Stack, pair: int | None) -> set[str]:
     """Names of the layers that learn: the others must not decay either."""
     if pair is not None:
         return {f"up_{pair}", f"down_{pair}"} if pair < of.depth else {"head"}
-    up = {f"up_{number}" for number in range(of.depth)}
-    return up | ({"head"} if of.classes else {f"down_{number}" for number in range(of.depth)})
+    return {"head"} | {f"{way}_{number}" for way in ("up", "down") for number in range(of.depth)}
 
 
 def decayed(model: StackModel, pair: int | None) -> Any:

@@ -151,8 +151,8 @@ def ae_sentences(judged: dict[str, Any]) -> list[str]:
     lines = []
     if "error" in test:
         lines.append(f"labels told wrong: {100 * test['error']:.2f} % (test), {100 * train['error']:.2f} % (training)")
-    error = "mean squared error a pixel" + (" (by the decoder as it was before the labels)" if "error" in test else "")
-    lines.append(f"{error} {test['reconstruction_error']:.5f} (test), {train['reconstruction_error']:.5f} (training)")
+    errors = [part["reconstruction_error"] for part in (test, train)]
+    lines.append("mean squared error a pixel {:.5f} (test), {:.5f} (training)".format(*errors))
     if "cross_entropy" in test:
         lines.append(f"cross-entropy {test['cross_entropy']:.2f} nats an image (test), {train['cross_entropy']:.2f}")
     lines.append(f"binarisation {judged['binarisation']}; {judged['seconds']:.0f} s, {judged['peak_memory_mb']} MB")

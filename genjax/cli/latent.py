@@ -111,6 +111,9 @@ def draw_codes(
     found.append(picture_map(codes, np.asarray(test.label), options, name, folder / "latent-map.png"))
     found.append(picture_interpolations(space, test, codes, shape, name, folder / "latent-interpolations.png"))
     found.append(picture_traversals(space, one, shape, name, folder / "latent-traversals.png"))
+    for number, lower in enumerate(space.below):
+        path = folder / f"latent-traversals-{number + 1}.png"
+        found.append(picture_traversals(lower, one, shape, f"{name}, layer {number + 1}", path))
     if len(space.centre) > 1:
         found.append(picture_plane(space, one, options, shape, name, folder / "latent-plane.png"))
     result: dict[str, Any] = {"units": len(space.centre), "activity": [float(a) for a in space.activity]}

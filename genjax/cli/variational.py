@@ -20,7 +20,7 @@ from genjax.errors import UserError
 from genjax.evaluation.latent import LatentSpace
 from genjax.likelihood import latent
 from genjax.networks import pixels
-from genjax.networks.latent import LatentModel, codes, condition, decoded, downward, reconstructed
+from genjax.networks.latent import LatentModel, at_rest, codes, condition, decoded, downward, reconstructed
 from genjax.plots.curves import Panel
 from genjax.random import normal, subkey
 from genjax.sampling.imputation import impute
@@ -166,19 +166,23 @@ def vae_arrays(state: VAEState) -> dict[str, np.ndarray]:
 
 
 def vae_space(state: VAEState, train: Batch) -> LatentSpace:
-    """Of the top layer."""
+    """Of the top layer, and of those below it."""
     model = trained_model(state)
-    units = model.of.latents[-1]
-    encode = partial(jax.jit(lambda model, x, given: codes(model, x, given)[-1]), model)
-    decode = partial(jax.jit(decoded), model)
     given = condition(model, train.label)
-    activity = in_blocks(encode, train.x, given).var(0)
-    return LatentSpace(
-        encode=encode,
-        decode=decode,
-        reconstruct=partial(jax.jit(reconstructed), model),
-        condition=partial(condition, model),
-        centre=np.zeros(units),
-        spread=np.ones(units),
-        activity=activity,
-    )
+
+    def space(layer: int) -> LatentSpace:
+        encode = partial(jax.jit(lambda model, x, given: codes(model, x, given)[layer]), model)
+        prior = at_rest(model, layer, given)
+        spread = np.exp(prior.log_deviation).mean(0)
+        return LatentSpace(
+            encode=encode,
+            decode=partial(jax.jit(decoded, static_argnames="layer"), model, layer=layer),
+            reconstruct=partial(jax.jit(reconstructed), model),
+            condition=partial(condition, model),
+            centre=np.asarray(prior.mean).mean(0),
+            spread=spread,
+            activity=(in_blocks(encode, train.x, given) / spread).var(0),
+        )
+
+    *below, top = (space(layer) for layer in range(len(model.of.latents)))
+    return top._replace(below=tuple(below))

@@ -20,8 +20,10 @@ class LatentSpace(NamedTuple):
     `encode(x, given)` gives posterior means (of a VAE: of its top layer) and `decode(codes, given)` expected pixels,
     `reconstruct(x, given)` those of an image itself (of a VAE: by its lowest layer);
     `condition(label)` is what a conditional model is given, of width 0 in others. `centre` and `spread` `(units,)`
-    are those of the prior, or of the codes where there is none; `activity` is the codes' variance over images. A
-    generator neither encodes nor reconstructs, and its latents are all as active.
+    are those of the prior, or of the codes where there is none; `activity` is the codes' variance over images, in
+    units of the spread squared where it is a prior's. A generator neither encodes nor reconstructs, and its latents are
+    all as active. `below` are the layers under that one, the one next to the image first, their prior that at the
+    centre of the layers above.
     """
 
     encode: Callable[[Array, Array], Array] | None
@@ -31,6 +33,7 @@ class LatentSpace(NamedTuple):
     centre: Float[np.ndarray, " units"]
     spread: Float[np.ndarray, " units"]
     activity: Float[np.ndarray, " units"]
+    below: tuple["LatentSpace", ...] = ()
 
 
 def spherical(a: np.ndarray, b: np.ndarray, share: np.ndarray | float) -> np.ndarray:

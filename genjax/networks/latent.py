@@ -199,11 +199,11 @@ def codes(model: LatentModel, x: Float[Array, "batch pixels"], given: Array) -> 
 
 
 def downward(
-    model: LatentModel, top: Float[Array, "batch units"], given: Array, key: Key[Array, ""] | None = None
+    model: LatentModel, z: Float[Array, "batch units"], given: Array, key: Key[Array, ""] | None = None, layer: int = -1
 ) -> Float[Array, "batch pixels"]:
-    """The pixels' outputs at latents of the top layer; those below are drawn where there is a key, else means."""
-    module, here = Generation(model.of), top
-    for number in reversed(range(len(model.of.latents) - 1)):
+    """The pixels' outputs at latents of a layer (the top one); those below are means, or drawn where there is a key."""
+    module, here = Generation(model.of), z
+    for number in reversed(range(layer % len(model.of.latents))):
         p: Any = module.apply(model.generation, number, here, given, method="layer")
         noise = 0.0 if key is None else random.normal(jax.random.fold_in(key, number), p.mean.shape)
         here = p.mean + jnp.exp(p.log_deviation) * noise
@@ -212,10 +212,20 @@ def downward(
 
 
 def decoded(
-    model: LatentModel, top: Float[Array, "batch units"], given: Array, key: Key[Array, ""] | None = None
+    model: LatentModel, z: Float[Array, "batch units"], given: Array, layer: int = -1
 ) -> Float[Array, "batch pixels"]:
-    """Expected pixels at latents of the top layer (see `downward`)."""
-    return pixels.mean(model.of.pixels, downward(model, top, given, key))
+    """Expected pixels at latents of a layer (the top one), those below it at their means."""
+    return pixels.mean(model.of.pixels, downward(model, z, given, None, layer))
+
+
+def at_rest(model: LatentModel, layer: int, given: Float[Array, "batch classes"]) -> Gaussian:
+    """p(z_layer | z above), from 0, with all latents above at their means, those of the top layer at 0."""
+    module, top = Generation(model.of), len(model.of.latents) - 1
+    here = Gaussian(*jnp.zeros((2, len(given), model.of.latents[top])))
+    for number in reversed(range(layer, top)):
+        below: Any = module.apply(model.generation, number, here.mean, given, method="layer")
+        here = below
+    return here
 
 
 def reconstructed(model: LatentModel, x: Float[Array, "batch pixels"], given: Array) -> Float[Array, "batch pixels"]:

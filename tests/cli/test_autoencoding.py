@@ -32,7 +32,7 @@ PICTURES = {"curves", "reconstructions", *(f"latent-{n}" for n in ("map", "trave
 @pytest.mark.parametrize("model", MODELS)
 def test_a_run_has_its_pictures(runs, model):
     found = {path.stem for path in (runs / model / "figures").glob("*.png") if path.stat().st_size > 2000}
-    assert found >= PICTURES | {"samples"}
+    assert found >= PICTURES | {"samples"} | ({"latent-traversals-1"} if model == "vae" else set())
 
 
 def test_evaluate_gives_the_likelihood_between_elbo_and_nothing(genjax, runs):
@@ -64,7 +64,7 @@ def test_samples_reconstructions_codes_and_parameters(genjax, runs, tmp_path):
     assert set(np.unique(drawn["samples"])) == {0.0, 1.0}
     zeros, ones = drawn["means"][::10], drawn["means"][1::10]  # classes come in turn
     assert np.abs(zeros.mean(0) - ones.mean(0)).max() > 0.3
-    for model in ("vae", "cvae"):  # the decoder of a classifier stays as its pretraining left it
+    for model in ("vae", "cvae"):
         status, answer, error = genjax("reconstruct", runs / model, "--remove", "rows:2-3", "--sweeps", 40, "--json")
         assert status == 0, error
         assert answer["squared_error"] < answer["squared_error_of_mean"]
