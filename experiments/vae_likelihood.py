@@ -48,7 +48,7 @@ class Scale(NamedTuple):
 
 
 FULL = (Length("vae", 20, 5), Length("vae", 60, 1), Length("vae", 200, 1), Length("vae", 600, 1))
-FULL += (Length("iwae", 20, 5), Length("iwae", 60, 1))
+FULL += (Length("iwae", 20, 5),)
 SCALES = {
     "full": Scale(FULL, 5000),
     "quick": Scale((Length("vae", 8, 1), Length("iwae", 8, 1)), 500),
