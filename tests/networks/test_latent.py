@@ -22,6 +22,14 @@ def q(seed: int = 0) -> Gaussian:
     return Gaussian(mean, 0.5 * log_deviation)
 
 
+def test_the_normaliser_of_binary_pixels_and_its_slope():
+    outputs = np.concatenate([np.linspace(-95, 95, 2001), [-1e-6, -0.0, 0.0, 1e-6]]).astype(np.float32)
+    wanted = np.logaddexp(0, outputs.astype(np.float64))
+    np.testing.assert_allclose(pixels.softplus(jnp.asarray(outputs)), wanted, rtol=2e-7, atol=2e-7)
+    slopes = jax.vmap(jax.grad(pixels.softplus))(jnp.asarray(outputs))
+    np.testing.assert_allclose(slopes, 1 / (1 + np.exp(-outputs.astype(np.float64))), atol=2e-7)
+
+
 def test_the_divergence_is_that_of_monte_carlo():
     one = q()
     z = gaussian.drawn(one, jax.random.normal(jax.random.key(0), (200_000, 3, 4)))
