@@ -36,10 +36,13 @@ def log_probability(
     return jnp.sum(outputs * x - normaliser, axis=-1)
 
 
+@jax.custom_jvp
 def softplus(outputs: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     """log(1 + exp(output)) to 6e-8, not to its last digit: log1p takes longer than the product that gave the output."""
-    size = jnp.abs(outputs)  # its derivative at 0 is taken as 0, which is right here and not with a maximum
-    return 0.5 * (outputs + size) + jnp.log(1.0 + jnp.exp(-size))
+    return jnp.maximum(outputs, 0.0) + jnp.log(1.0 + jnp.exp(-jnp.abs(outputs)))
+
+
+softplus.defjvps(lambda tangent, _, outputs: jax.nn.sigmoid(outputs) * tangent)
 
 
 def continuous_normaliser(outputs: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
