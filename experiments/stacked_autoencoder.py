@@ -8,8 +8,9 @@ network from scratch for the epochs of the fine-tuning ("alone"). All 60,000 tra
 along a cosine. The students of the course had 94.2 +- 0.9 % with 64-16 units; published are 98.6 % (stacked
 autoencoder) to 98.7 % (denoising), with layers of 1,000 (Vincent et al. 2010). Writes stacked_autoencoder.png,
 results.jsonl and the tables (mean over seeds with its 95 % interval): test accuracy, and squared error a pixel. Expect
-512-256-64 at 98.4 % or better, and pretraining to help narrow codes to give images back, not classifiers. Full: 5 seeds,
-about an hour on two cores; --quick: one seed of 512-256-64. --smoke: digits, seconds. A run that is interrupted goes on.
+512-256-64 at 98.4 % or better, and pretraining to help narrow codes to give images back, not classifiers. Full: five
+seeds, about an hour on two cores; --quick: one seed of 512-256-64. --smoke: digits, seconds. A run that is interrupted
+goes on.
 """
 
 import dataclasses
