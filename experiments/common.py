@@ -19,14 +19,15 @@ from genjax.cli.main import main
 from genjax.cli.run import Run, load, prepare, stages_of
 from genjax.training import loop, stages
 from genjax.training.config import split
+from genjax.training.folder import environment, write_json
 from genjax.typing import Algorithm
 
 
 def options(
     doc: str | None, out: str, quick: str, mnist: bool = False, more: dict[str, dict[str, Any]] | None = None
 ) -> argparse.Namespace:
-    """`scale` (full, quick or smoke), `out` (a folder, made if it is not there, of each scale its own), and `data_dir`
-    where MNIST is read.
+    """`scale` (full, quick or smoke), `out` (a folder, made if it is not there, of each scale its own, with an
+    environment.json of where it was begun), and `data_dir` where MNIST is read.
 
     `more` names further options, each with what `add_argument` takes.
     """
@@ -46,7 +47,9 @@ def options(
     mark = chosen.out / "scale"
     if mark.exists() and mark.read_text() != chosen.scale:
         raise SystemExit(f"{chosen.out} holds results of a {mark.read_text()} run; choose another folder with --out.")
-    mark.write_text(chosen.scale)
+    if not mark.exists():
+        mark.write_text(chosen.scale)
+        write_json(chosen.out / "environment.json", environment("of the data, as genjax data lists it"))
     return chosen
 
 

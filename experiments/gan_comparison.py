@@ -101,7 +101,7 @@ def main() -> None:
     for name, scores in final.items():
         mine = [row for row in rows if row["setting"] == name]
         low, high = interval(final["GAN"] - scores)
-        distance = np.mean([last(row).get("frechet_distance", np.nan) for row in mine])
+        distance = np.mean([last(row)["frechet_distance"] for row in mine if "frechet_distance" in last(row)] or np.nan)
         minutes = np.mean([row["seconds"] for row in mine]) / 60
         ahead = f"{low:+.2f} to {high:+.2f}"
         fates = ", ".join(row["fate"] for row in mine)
@@ -133,11 +133,14 @@ def draw(rows: list[dict[str, Any]], path: Path) -> Path:
             curves = [row["curve"] for row in rows if row["setting"] == name and row["curve"]]
             if not curves:
                 continue
-            length = min(len(curve) for curve in curves)
-            values = np.array([[point[metric] for point in curve[:length]] for curve in curves])
-            steps = [point["step"] for point in curves[0][:length]]
-            axes.plot(steps, values.mean(0), color=f"C{number}", label=name)
-            axes.fill_between(steps, values.min(0), values.max(0), color=f"C{number}", alpha=0.2, linewidth=0)
+            longest = max(curves, key=len)
+            values = np.full((len(curves), len(longest)), np.nan)  # where a run has diverged, the others go on
+            for row, curve in zip(values, curves):
+                row[: len(curve)] = [point[metric] for point in curve]
+            steps = [point["step"] for point in longest]
+            axes.plot(steps, np.nanmean(values, 0), color=f"C{number}", label=f"{name}, {len(curves)} seeds")
+            band = np.nanmin(values, 0), np.nanmax(values, 0)
+            axes.fill_between(steps, *band, color=f"C{number}", alpha=0.2, linewidth=0)
         axes.set(xlabel="steps of the generator", title=label)
         axes.grid(alpha=0.3)
         if metric in ("frechet_distance", "score_difference", "generator_gradient"):

@@ -39,6 +39,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 ALL = list(SETTINGS)
 SCALES = {"full": (2, ALL, 30_000), "quick": (1, ALL, 3000), "smoke": (1, ["perceptron 256-512"], 30)}
 REAL = ("classifier_score", "frechet_distance", "kernel_distance", "precision", "recall", "density", "coverage")
+REAL += ("copies",)
 
 
 def run(name: str, seed: int, steps: int, found: data.Dataset, eye: Judge, out: Path) -> dict[str, Any]:

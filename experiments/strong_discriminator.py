@@ -11,7 +11,6 @@ discriminator's loss near 0 is the sign of trouble, not of success. Full: 3 seed
 steps. A run that is interrupted goes on.
 """
 
-import contextlib
 import time
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from matplotlib.figure import Figure
 from experiments.adversarial import learn, samples
 from experiments.common import append, images_alone, lines, mnist, options
 from genjax import data
+from genjax.algorithms.gan import newest
 from genjax.algorithms.gan_game import GANConfig
 from genjax.errors import Diverged
 from genjax.evaluation import collapse
@@ -61,15 +61,19 @@ def run(name: str, seed: int, steps: int, found: data.Dataset, eye: Judge, level
 
     def look(chunk: loop.Chunk) -> None:
         x = samples(chunk.state, 1000)
-        seen = collapse.look(x[: collapse.SAMPLES], eye.logits)
+        seen = collapse.look(samples(newest(chunk.state), collapse.SAMPLES), eye.logits)
         rightly = min(chunk.metrics["real_accuracy"], chunk.metrics["fake_accuracy"])
         alarms = collapse.alarms(seen, levels, rightly)
         judged = {"classifier_score": classifier_score(eye.logits, x), "class_entropy": seen.entropy}
         points.append({"step": chunk.step, **judged, **chunk.metrics, "alarms": alarms})
 
-    with contextlib.suppress(Diverged):  # the curve ends there
+    finished = True
+    try:
         learn(config, images_alone(found.train), found.shape, steps, seed, 50, max(1, steps // CHUNK), [look])
-    return {"setting": name, "seed": seed, "seconds": time.perf_counter() - began, "curve": points}
+    except Diverged:  # the curve ends there
+        finished = False
+    seconds = time.perf_counter() - began
+    return {"setting": name, "seed": seed, "seconds": seconds, "finished": finished, "curve": points}
 
 
 def main() -> None:
@@ -86,14 +90,23 @@ def main() -> None:
             if not any((row["setting"], row["seed"]) == (name, seed) for row in rows):
                 rows.append(run(name, seed, steps, found, eye, levels))
                 append(path, rows[-1])
-    print(f"{'game':28}", *(f"{key:>18}" for key in SHOWN), " alarms in the last quarter (share of looks)")
+    print(f"{'game':28} finished", *(f"{key:>18}" for key in SHOWN), " alarms in the last quarter (share of looks)")
     for name in names:
-        tails = [point for row in rows if row["setting"] == name for point in row["curve"][-len(row["curve"]) // 4 :]]
-        numbers = " ".join(f"{np.mean([point[key] for point in tails]):18.3g}" for key in SHOWN)
-        kinds = sorted({alarm for point in tails for alarm in point["alarms"]})
-        shares = {kind: np.mean([kind in point["alarms"] for point in tails]) for kind in kinds}
-        print(f"{name:28} {numbers}  {', '.join(f'{kind} {share:.1f}' for kind, share in shares.items()) or 'none'}")
+        print(line(name, [row for row in rows if row["setting"] == name]))
     print(draw(rows, chosen.out / "curves.png"))
+
+
+def line(name: str, rows: list[dict[str, Any]]) -> str:
+    """A row of the table: means over the last quarter of the runs that did not diverge."""
+    curves = [row["curve"] for row in rows if row["finished"]]
+    start = f"{name:28} {f'{len(curves)} of {len(rows)}':>8}"
+    if not curves:
+        return start
+    tails = [point for curve in curves for point in curve[-len(curve) // 4 :]]
+    numbers = " ".join(f"{np.mean([point[key] for point in tails]):18.3g}" for key in SHOWN)
+    kinds = sorted({alarm for point in tails for alarm in point["alarms"]})
+    shares = {kind: np.mean([kind in point["alarms"] for point in tails]) for kind in kinds}
+    return f"{start} {numbers}  {', '.join(f'{kind} {share:.1f}' for kind, share in shares.items()) or 'none'}"
 
 
 def draw(rows: list[dict[str, Any]], path: Path) -> Path:

@@ -90,7 +90,8 @@ def gan(
         parts = divided(batch, config.discriminator_steps, config.packing)
         steps, each = parts.label.shape
         z = latents(subkey(key, "latents"), game, (steps + 1) * each).reshape(steps + 1, each, -1)
-        mix = random.uniform(random.bits(subkey(key, "mix"), (steps, each)))[..., None]
+        mix = random.uniform(random.bits(subkey(key, "mix"), (steps, each // config.packing)))
+        mix = jnp.repeat(mix, config.packing, axis=1)[..., None]
 
         def once(player: Player, given: tuple[Batch, Array, Array]) -> tuple[Player, Metrics]:
             return improved_discriminator(state._replace(discriminator=player), *given)
@@ -124,7 +125,7 @@ def improved_discriminator(
 ) -> tuple[Player, Metrics]:
     """The discriminator after one update on real images and on the fakes that the generator makes of z.
 
-    `mix`, in [0, 1], says where between the two the gradient penalty looks.
+    `mix`, in [0, 1] and the same within a pack, says where between the two the gradient penalty looks.
     """
     game, config, player = state.game, state.game.config, state.discriminator
     loss = LOSSES[config.loss]
@@ -244,6 +245,11 @@ def latents(key: Key[Array, ""], game: Game, count: int) -> Float[Array, "count 
 def generate(key: Key[Array, ""], state: GANState, label: Int[Array, " images"]) -> Float[Array, "images pixels"]:
     """New images by the averaged generator, one for each label; labels count where the game is conditional."""
     return decode(state, latents(key, state.game, len(label)), label)
+
+
+def newest(state: GANState) -> GANState:
+    """The state with the generator as it is now in the place of its average, which remembers what it was."""
+    return state._replace(average=state.generator.network)
 
 
 def decode(

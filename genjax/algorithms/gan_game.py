@@ -74,7 +74,8 @@ class GANConfig:
     weight_decay: float = rate(0.0)
     """Decoupled decay of the kernels."""
     penalty_weight: float = rate(10.0)
-    """What the penalty is multiplied by (gradient, r1)."""
+    """What the penalty is multiplied by (gradient, r1). Slopes are by intensities in [0, 1]; published weights are
+    mostly for images in [-1, 1], of which the slopes are half as steep."""
     clip: float = rate(0.01)
     """Largest magnitude of the discriminator's parameters (clipping)."""
     smoothing: float = rate(0.0)

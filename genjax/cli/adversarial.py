@@ -12,7 +12,7 @@ from flax.traverse_util import flatten_dict
 from jaxtyping import Array, Float, Int, Key
 from tyro.conf import Fixed, Suppress
 
-from genjax.algorithms.gan import GANState, decode, gan, generate
+from genjax.algorithms.gan import GANState, decode, gan, generate, newest
 from genjax.algorithms.gan_game import GANConfig, refuse_contradictions
 from genjax.algorithms.gan_losses import LOSSES
 from genjax.cli.options import RunConfig
@@ -21,7 +21,8 @@ from genjax.data import Dataset, binarise_fixed
 from genjax.data.binarisation import Binarisation
 from genjax.errors import UserError
 from genjax.evaluation import collapse, quality
-from genjax.evaluation.classifier import Judge, judge
+from genjax.evaluation.classifier import Judge, judge, length
+from genjax.evaluation.density import NEIGHBOURS
 from genjax.evaluation.inception import inception as network_of
 from genjax.evaluation.inception import inception_distances
 from genjax.evaluation.latent import LatentSpace
@@ -32,6 +33,7 @@ from genjax.training.config import part, split
 from genjax.typing import Algorithm, Batch, Hyper
 
 BLOCK = 1000  # images made at once
+ALARMS = {name: "alarm_" + name.replace(" ", "_") for name in collapse.ALARMS}  # as metrics.jsonl names them
 
 PANELS = (
     Panel("loss", {"discriminator_loss": "discriminator", "generator_loss": "generator"}),
@@ -39,7 +41,7 @@ PANELS = (
         "told rightly by the discriminator (share)",
         {"real_accuracy": "real", "fake_accuracy": "fake", "fooled": "fakes that fool it afterwards"},
     ),
-    Panel("score of real - score of fake (Wasserstein estimate)", {"score_difference": "training"}),
+    Panel("score of real - score of fake (wasserstein, gradient: the distance)", {"score_difference": "training"}),
     Panel("mean score", {"score_training": "training", "score_held_out": "validation", "score_samples": "samples"}),
     Panel("norm of the gradient", {"discriminator_gradient": "discriminator", "generator_gradient": "generator"}),
     Panel(
@@ -47,7 +49,7 @@ PANELS = (
     ),
     Panel("class entropy of samples (nats)", {"class_entropy": "samples"}),
     Panel("mean squared distance of two samples (a pixel)", {"spread": "samples"}),
-    Panel("collapse alarms", {"alarms": "how many sound"}),
+    Panel("collapse alarms (1: it sounds)", {key: name for name, key in ALARMS.items()}),
 )
 
 
@@ -83,6 +85,11 @@ def gan_check(config: GANRun, dataset: Dataset) -> None:
         raise UserError(f"--conditioning {config.conditioning}: {config.dataset} has no labels; give none.")
     if config.evaluate and not labelled(dataset):
         raise UserError(f"{config.dataset} has no labels, and a classifier judges samples; give --no-evaluate.")
+    if config.evaluate and len(dataset.test) <= NEIGHBOURS:
+        raise UserError(
+            f"{config.dataset} has {len(dataset.test)} test images, and samples are judged beside more than "
+            f"{NEIGHBOURS}; give --no-evaluate."
+        )
 
 
 def labelled(dataset: Dataset) -> bool:
@@ -149,9 +156,10 @@ def gan_images(
 
 
 def gan_draw(key: Key[Array, ""], state: GANState, count: int, label: int | None = None) -> dict[str, np.ndarray]:
-    """New images as arrays by name; of all classes in turn where none is chosen."""
-    labels = np.arange(count) % max(state.game.classes, 1) if label is None else np.full(count, label)
-    return {"samples": gan_images(key, state, labels)}
+    """New images as arrays by name; of all classes in turn, with their labels, where none is chosen."""
+    labels = np.arange(count) % max(gan_classes(state), 1) if label is None else np.full(count, label)
+    named = {"labels": labels} if gan_classes(state) and label is None else {}
+    return {"samples": gan_images(key, state, labels), **named}
 
 
 def gan_arrays(state: GANState) -> dict[str, np.ndarray]:
@@ -169,19 +177,20 @@ def gan_watch(config: GANRun, dataset: Dataset) -> Callable[[loop.Chunk], tuple[
     harmless = LOSSES[config.loss].boundary is None
 
     def watch(chunk: loop.Chunk) -> tuple[dict[str, float], list[str]]:
-        seen = collapse.look(gan_images(jax.random.key(0), chunk.state, labels), logits)
+        seen = collapse.look(gan_images(jax.random.key(0), newest(chunk.state), labels), logits)
         lower = min(chunk.metrics["real_accuracy"], chunk.metrics["fake_accuracy"])
         found = collapse.alarms(seen, levels, None if harmless else lower)
-        numbers = {"spread": seen.spread, "alarms": float(len(found))}
+        numbers = {"spread": seen.spread} | {key: float(name in found) for name, key in ALARMS.items()}
         return numbers | ({} if seen.entropy is None else {"class_entropy": seen.entropy}), found
 
     return watch
 
 
 def learned_judge(dataset: Dataset) -> Judge:
-    """The judge of these data, with a bar while it learns."""
-    with Bar("training the judge", 1.0) as bar:
-        return judge(dataset, progress=lambda chunk: bar.update(min(1.0, chunk.epoch / 10)))
+    """The judge of these data, with a bar while it learns, unless the cache has it."""
+    _, steps = length(len(dataset.train) + len(dataset.validation))
+    with Bar("training the judge, once", steps) as bar:
+        return judge(dataset, progress=lambda chunk: bar.update(chunk.step))
 
 
 def gan_evaluate(

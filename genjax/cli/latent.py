@@ -23,9 +23,9 @@ from genjax.typing import Batch
 SIDE, STEPS = 20, 9  # images along a side of the plane, and along a traversal
 WALKS = {
     "interpolation": (walks.interpolation, "from one latent to another"),
-    "traversals": (walks.traversals, "one coordinate a row, from -3 to 3"),
-    "plane": (walks.plane, "a plane of equal probability"),
-    "neighbourhoods": (walks.neighbourhoods, "ever further from one latent"),
+    "traversals": (walks.traversals, "one coordinate a row (from 0), from -3 to 3"),
+    "plane": (walks.plane, "a plane of equal probability, both ways at these quantiles"),
+    "neighbourhoods": (walks.neighbourhoods, "ever further from one latent, by this share of noise"),
 }
 
 
@@ -86,10 +86,10 @@ def draw_walks(run: Run, space: LatentSpace, one: np.ndarray, seed: int) -> list
     """Pictures of a space from which images are only made."""
     units, written = len(space.centre), []
     for name, (walk, title) in WALKS.items():
-        z = walk(np.random.default_rng(seed), units)
+        z, names = walk(np.random.default_rng(seed), units)
         flat = z.reshape(-1, units)
         pixels = in_blocks(space.decode, flat, np.repeat(one, len(flat), 0)).reshape(*z.shape[:2], -1)
-        rows = {str(number + 1): row for number, row in enumerate(pixels)}
+        rows = dict(zip(names, pixels))
         path = run.folder / "figures" / f"latent-{name}.png"
         written.append(grids.rows_of_images(rows, run.shape, f"{run.folder.name}: {title}", path))
     return written

@@ -277,9 +277,10 @@ def run(
                 checkpoints.save(chunk.step, chunk.state)
                 kept = now
             speed = (chunk.step - first_step) / chunk.seconds
-            notes = [f"{name} {chunk.metrics[name]:.4g}" for name in SHOWN if name in chunk.metrics]
-            notes += [f"ALARM: {', '.join(alarms)}"] if alarms else []
-            bar.update(chunk.step, f"epoch {chunk.epoch:.0f}  {speed:.0f} steps/s  " + "  ".join(notes))
+            notes = [f"ALARM: {', '.join(alarms)}"] if alarms else []  # first: a narrow terminal cuts off the end
+            notes += [f"epoch {chunk.epoch:.0f}", f"{speed:.0f} steps/s"]
+            notes += [f"{name} {chunk.metrics[name]:.4g}" for name in SHOWN if name in chunk.metrics]
+            bar.update(chunk.step, "  ".join(notes))
             if signals.number:
                 raise Interrupted(signals.number)
             if stop:

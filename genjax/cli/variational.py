@@ -136,11 +136,12 @@ def _from_prior(key: Key[Array, ""], model: LatentModel, label: Array) -> tuple[
 
 
 def vae_draw(key: Key[Array, ""], state: VAEState, count: int, label: int | None = None) -> dict[str, np.ndarray]:
-    """Independent draws; of conditional models all of one class, or the classes in turn."""
+    """Independent draws; of conditional models all of one class, or the classes in turn, with their labels."""
     model = trained_model(state)
     labels = jnp.arange(count) % max(1, model.of.classes) if label is None else jnp.full(count, label)
     means, drawn = _from_prior(key, model, labels)
-    return {"samples": np.asarray(drawn, np.float32), "means": np.asarray(means)}
+    named = {"labels": np.asarray(labels)} if model.of.classes and label is None else {}
+    return {"samples": np.asarray(drawn, np.float32), "means": np.asarray(means), **named}
 
 
 def vae_classes(state: VAEState) -> int:

@@ -16,6 +16,7 @@ from genjax.evaluation.coverage import seen as seen_in
 SAMPLES = 256  # that one look takes
 DRAWS = 1000  # of as many real images, from which the levels come
 LEAST_ENTROPY, LEAST_SPREAD = 0.8, 0.5  # shares of the data's below which samples are called collapsed
+ALARMS = ("classes missing", "samples alike", "discriminator saturated")
 SATURATED = 0.995  # share of real and of fake images told rightly, above which nothing is left to learn from
 
 
@@ -38,31 +39,27 @@ def learn_levels(images: Rows, logits: Logits | None = None, seed: int = 0) -> L
     They are the shares of the data's own values named above, or less where real draws scatter: as far below the lowest
     draw as that is below the middle one.
     """
-    x, rng = np.asarray(images), np.random.default_rng(seed)
+    x, rng = np.asarray(images, np.float32), np.random.default_rng(seed)
     size = min(SAMPLES, len(x))
-    rows = [rng.integers(0, len(x), size) for _ in range(DRAWS)]
-    spreads = np.array([_spread(np.asarray(x[row], np.float64)) for row in rows])
+    shares = rng.multinomial(size, np.full(len(x), 1 / len(x)), DRAWS) / size  # of each image in each draw
+    means, squares = shares.astype(np.float32) @ x, shares @ np.mean(x.astype(np.float64) ** 2, 1)
+    spreads = 2 * size / max(size - 1, 1) * (squares - np.mean(means.astype(np.float64) ** 2, 1))
     if logits is None:
         return Look(None, _level(spreads, LEAST_SPREAD))
     found = np.asarray(logits(x))
-    classes = found.argmax(-1)
-    counts = [np.bincount(classes[row], minlength=found.shape[-1]) / size for row in rows]
-    return Look(_level(np.array([entropy(c) for c in counts]), LEAST_ENTROPY), _level(spreads, LEAST_SPREAD))
+    told = np.eye(found.shape[-1])[found.argmax(-1)]
+    entropies = np.array([entropy(draw) for draw in shares @ told])
+    return Look(_level(entropies, LEAST_ENTROPY), _level(spreads, LEAST_SPREAD))
 
 
 def alarms(seen: Look, levels: Look, accuracy: float | None = None) -> list[str]:
-    """What is wrong, in a word or two each; `accuracy` is the discriminator's, the lower of real and fake.
+    """Those of `ALARMS` that sound; `accuracy` is the discriminator's, the lower of real and fake.
 
     It is None where a perfect discriminator is no harm: a Wasserstein critic should be one.
     """
-    found = []
-    if seen.entropy is not None and levels.entropy is not None and seen.entropy < levels.entropy:
-        found.append("classes missing")
-    if seen.spread < levels.spread:
-        found.append("samples alike")
-    if accuracy is not None and accuracy >= SATURATED:
-        found.append("discriminator saturated")
-    return found
+    missing = seen.entropy is not None and levels.entropy is not None and seen.entropy < levels.entropy
+    sounds = (missing, seen.spread < levels.spread, accuracy is not None and accuracy >= SATURATED)
+    return [name for name, here in zip(ALARMS, sounds) if here]
 
 
 def _spread(x: np.ndarray) -> float:

@@ -11,7 +11,12 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy.special import ndtri
 
-Latents = Float[np.ndarray, "rows columns latent"]
+
+class Walk(NamedTuple):
+    """Latents in rows, and what each row is called."""
+
+    z: Float[np.ndarray, "rows columns latent"]
+    names: tuple[str, ...]
 
 
 class LatentSpace(NamedTuple):
@@ -47,44 +52,46 @@ def spherical(a: np.ndarray, b: np.ndarray, share: np.ndarray | float) -> np.nda
     return np.where(straight, (1 - share) * a + share * b, circle)
 
 
-def interpolation(rng: np.random.Generator, latent: int, rows: int = 8, columns: int = 10) -> Latents:
+def interpolation(rng: np.random.Generator, latent: int, rows: int = 8, columns: int = 10) -> Walk:
     """From one point to another in each row, along the great circle."""
     start, end = rng.normal(size=(2, rows, 1, latent))
-    return spherical(start, end, np.linspace(0, 1, columns)[:, None])
+    return Walk(spherical(start, end, np.linspace(0, 1, columns)[:, None]), tuple(map(str, range(1, rows + 1))))
 
 
-def traversals(rng: np.random.Generator, latent: int, columns: int = 10, most: int = 10) -> Latents:
-    """One point, and in each row one of its coordinates going from -3 to 3: all of them, or `most` drawn at random."""
+def traversals(rng: np.random.Generator, latent: int, columns: int = 10, most: int = 10) -> Walk:
+    """One point, and in each row one of its coordinates, from 0, going from -3 to 3: all of them, or `most` drawn at
+    random."""
     axes = np.sort(rng.permutation(latent)[:most])
     z = np.broadcast_to(rng.normal(size=latent), (len(axes), columns, latent)).copy()
     z[np.arange(len(axes)), :, axes] = np.linspace(-3, 3, columns)
-    return z
+    return Walk(z, tuple(map(str, axes)))
 
 
-def plane(rng: np.random.Generator, latent: int, side: int = 10) -> Latents:
+def plane(rng: np.random.Generator, latent: int, side: int = 10) -> Walk:
     """A square of equal probability on two directions at right angles; one row where there is one dimension.
 
     In more than two dimensions the directions are drawn, and a third one, at right angles to both, keeps every point
     on the sphere where the latents lie (or as near as it can).
     """
     places = ndtri((np.arange(side) + 0.5) / side)
+    names = tuple(f"{place:.2g}" for place in places)
     if latent == 1:
-        return places[None, :, None]
+        return Walk(places[None, :, None], ("",))
     across, down = np.meshgrid(places, places)
     directions = np.linalg.qr(rng.normal(size=(latent, min(3, latent))))[0].T
     z = across[..., None] * directions[0] + down[..., None] * directions[1]
     if latent > 2:
         z = z + np.sqrt(np.maximum(latent - across**2 - down**2, 0))[..., None] * directions[2]
-    return z
+    return Walk(z, names)
 
 
 def neighbourhoods(
     rng: np.random.Generator, latent: int, radii: tuple[float, ...] = (0.0, 0.1, 0.2, 0.4, 0.7, 1.0), columns: int = 10
-) -> Latents:
+) -> Walk:
     """Around one point a row for each radius: sqrt(1 - r^2) z + r noise, normal again; at 1 nothing is left of z."""
     z, noise, r = (
         rng.normal(size=latent),
         rng.normal(size=(len(radii), columns, latent)),
         np.array(radii)[:, None, None],
     )
-    return np.sqrt(1 - r**2) * z + r * noise
+    return Walk(np.sqrt(1 - r**2) * z + r * noise, tuple(f"{radius:g}" for radius in radii))

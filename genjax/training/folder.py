@@ -67,7 +67,7 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def environment(licence: str) -> dict[str, Any]:
-    """Versions, device, commit and the data's licence."""
+    """Versions, device, cores of the host that may be used, commit and the data's licence."""
     packages = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "genjax-models")
     versions = {}
     for name in packages:
@@ -81,6 +81,7 @@ def environment(licence: str) -> dict[str, Any]:
         "versions": versions,
         "device": f"{device.platform}: {device.device_kind}",
         "devices": jax.device_count(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "machine": platform.machine(),
         "commit": commit(),
         "data_licence": licence,

@@ -2,13 +2,17 @@
 
 import dataclasses
 import json
+import sys
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from rich.console import Console
 
-from genjax.cli.adversarial import gan_watch
+from genjax.cli import progress
+from genjax.cli.adversarial import ALARMS, gan_watch
 from genjax.cli.main import main
 from genjax.cli.run import load
 from genjax.evaluation import classifier, collapse
@@ -35,7 +39,7 @@ def test_a_run_is_watched_judged_and_pictured(run):
     assert steps[:3] == [5, 10, 15]
     assert all(np.isfinite(list(entry.values())).all() for entry in entries)
     assert {"discriminator_loss", "fooled", "generator_gradient", "score_difference"} <= set(entries[0])
-    assert {"class_entropy", "spread", "alarms", "score_gap"} <= set(entries[-1])
+    assert {"class_entropy", "spread", "alarm_samples_alike", "score_gap"} <= set(entries[-1])
     judged = json.loads((run / "evaluation.json").read_text())
     assert judged["real"]["classifier_score"] > judged["samples"]["classifier_score"] >= 1
     assert judged["real"]["frechet_distance"] < judged["samples"]["frechet_distance"]
@@ -50,7 +54,11 @@ def test_samples_of_a_class_and_walks_through_latents(run, genjax, tmp_path):
     assert answer["images"] == 12
     with np.load(out) as stored:
         assert stored["samples"].shape == (12, 64)
+        assert "labels" not in stored
         assert 0 <= stored["samples"].min() <= stored["samples"].max() <= 1
+    assert genjax("sample", run, "--chains", 12, "--out", out, "--overwrite")[0] == 0
+    with np.load(out) as stored:
+        assert stored["labels"].tolist() == [*range(10), 0, 1]
     status, answer, _ = genjax("latent", run, "--label", 7, "--json")
     assert status == 0
     assert answer["units"] == 3
@@ -65,19 +73,29 @@ def test_the_alarm_sounds_for_a_generator_that_has_collapsed(run):
     opened = load(run)
     watch = gan_watch(dataclasses.replace(opened.config, evaluate=False), opened.prepared.dataset)
     state = opened.state
-    constant = jax.tree.map(jnp.zeros_like, state.average.parameters)
-    state = state._replace(average=state.average._replace(parameters=constant))
+    network = state.generator.network  # its average may look well for long
+    constant = network._replace(parameters=jax.tree.map(jnp.zeros_like, network.parameters))
+    state = state._replace(generator=state.generator._replace(network=constant))
     fair, saturated = ({"real_accuracy": 1.0, "fake_accuracy": share} for share in (0.7, 0.9999))
     for metrics, heard in ((fair, ["samples alike"]), (saturated, ["samples alike", "discriminator saturated"])):
         numbers, alarms = watch(loop.Chunk(10, 1.0, 1.0, metrics, state, {}))
         assert alarms == heard
-        assert numbers["alarms"] == len(heard)
+        assert [name for name, key in ALARMS.items() if numbers[key]] == heard
 
 
 def test_the_bar_shows_alarms(genjax, monkeypatch, tmp_path):
     monkeypatch.setattr(collapse, "alarms", lambda *_: ["samples alike"])
     options = ["--layers", "4", "--epochs", "1", "--no-evaluate", "--out", tmp_path / "run"]
     assert "ALARM: samples alike" in genjax("train", "gan", *options)[2]
+
+
+def test_a_narrow_terminal_shows_alarms(monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(progress, "Console", partial(Console, force_terminal=True))
+    with progress.Bar("training", 10) as bar:
+        bar.update(5, "ALARM: classes missing, samples alike  epoch 3  145 steps/s  discriminator_loss 1.234")
+    assert "ALARM: classes missing" in capsys.readouterr().err
 
 
 def test_a_named_weights_file_must_be_there(run, genjax, tmp_path):
