@@ -104,6 +104,30 @@ def test_a_named_weights_file_must_be_there(run, genjax, tmp_path):
     assert "none.pth" in error or "[fid]" in error
 
 
+def test_a_run_is_resumed(run, genjax):
+    before = [json.loads(line)["step"] for line in (run / "metrics.jsonl").read_text().splitlines()]
+    options = ["--resume", run, "--epochs", 7, "--no-evaluate", "--json"]
+    status, answer, error = genjax("train", "gan", *options)
+    assert status == 0, error
+    assert answer["steps"] == before[-1] * 7 // 6
+    after = [json.loads(line)["step"] for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert after[: len(before)] == before
+    assert after[-1] == answer["steps"]
+
+
+def test_coloured_images_without_labels_by_convolutions(genjax, tmp_path):
+    images = np.random.default_rng(0).random((60, 6, 5, 3)).astype(np.float32)
+    np.savez(tmp_path / "noise.npz", x_train=images[:48], x_test=images[48:])
+    options = ["--backbone", "conv", "--channels", 4, "--latent", 1, "--batch-size", 12, "--epochs", 2]
+    options += ["--dataset", tmp_path / "noise.npz", "--out", tmp_path / "run", "--no-evaluate"]
+    status, _, error = genjax("train", "gan", *options)
+    assert status == 0, error
+    assert (tmp_path / "run" / "figures" / "film.png").stat().st_size > 1000
+    status, answer, error = genjax("latent", tmp_path / "run", "--json")
+    assert status == 0, error
+    assert answer["units"] == 1
+
+
 @pytest.mark.parametrize(
     ("options", "named"),
     [
