@@ -42,6 +42,11 @@ class Architecture:
     classes: int = 0  # of the label that everything is conditional on
 
 
+NARROW = -1.0
+"""What is added to q's logarithmic deviations where units are rectified: they begin near it. From deviations of 1, the
+noise of a hundred latents kills such units of the decoder before these have said anything, and nothing revives them."""
+
+
 class Recognition(nn.Module):
     """q: a Gaussian for each stochastic layer, given what lies below it."""
 
@@ -55,9 +60,9 @@ class Recognition(nn.Module):
 
     def layer(self, number: int, below: Array, given: Array) -> Gaussian:
         """q(z_number | below), from 0, `below` being the image or the latents of the layer under it."""
-        if number == 0:
-            return gaussian.from_outputs(self.lowest(below, given))
-        return gaussian.from_outputs(self.upper[number - 1](beside(below, given)))
+        outputs = self.lowest(below, given) if number == 0 else self.upper[number - 1](beside(below, given))
+        q = gaussian.from_outputs(outputs)
+        return q._replace(log_deviation=q.log_deviation + NARROW) if self.of.activation == "relu" else q
 
     def __call__(self, x: Array, z: Latents, given: Array) -> tuple[Gaussian, ...]:
         """All layers at these latents."""
