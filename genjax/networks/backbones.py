@@ -38,6 +38,7 @@ class Encoder(nn.Module):
     sizes: tuple[int, ...]
     channels: tuple[int, ...] = ()
     activation: Callable[[Array], Array] = nn.relu
+    last_bias_init: nn.initializers.Initializer = nn.initializers.zeros
 
     @nn.compact
     def __call__(
@@ -46,7 +47,8 @@ class Encoder(nn.Module):
         y = x.reshape(-1, *self.shape) if self.channels else x
         for channels in self.channels:
             y = self.activation(Conv(channels, stride=2)(y))
-        return MLP(self.sizes, self.activation)(beside(y.reshape(*x.shape[:-1], -1), given))
+        dense = MLP(self.sizes, self.activation, last_bias_init=self.last_bias_init)
+        return dense(beside(y.reshape(*x.shape[:-1], -1), given))
 
 
 class Decoder(nn.Module):

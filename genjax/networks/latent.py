@@ -42,9 +42,14 @@ class Architecture:
     classes: int = 0  # of the label that everything is conditional on
 
 
-NARROW = -1.0
-"""What is added to q's logarithmic deviations where units are rectified: they begin near it. From deviations of 1, the
-noise of a hundred latents kills such units of the decoder before these have said anything, and nothing revives them."""
+NARROW = math.exp(-1)
+"""About the deviation with which q begins where units are rectified. From deviations of 1, the noise of a hundred
+latents kills such units of the decoder before these have said anything, and nothing revives them."""
+
+
+def narrow(key: Key[Array, ""], shape: tuple[int, ...], dtype: Any = jnp.float32) -> Float[Array, " twice"]:
+    """Biases of a Gaussian's outputs (see `gaussian.from_outputs`), for means at 0 and that deviation."""
+    return jnp.repeat(jnp.array([0.0, 2 * math.log(NARROW)], dtype), shape[0] // 2)
 
 
 class Recognition(nn.Module):
@@ -54,15 +59,16 @@ class Recognition(nn.Module):
 
     def setup(self) -> None:
         a, act = self.of, activation(self.of.activation)
+        bias = narrow if a.activation == "relu" else nn.initializers.zeros
         first, *others = a.latents
-        self.lowest = Encoder(a.shape, (*a.layers, 2 * first), a.channels, act)
-        self.upper = [MLP((*a.between, 2 * size), act) for size in others]
+        self.lowest = Encoder(a.shape, (*a.layers, 2 * first), a.channels, act, bias)
+        self.upper = [MLP((*a.between, 2 * size), act, last_bias_init=bias) for size in others]
 
     def layer(self, number: int, below: Array, given: Array) -> Gaussian:
         """q(z_number | below), from 0, `below` being the image or the latents of the layer under it."""
-        outputs = self.lowest(below, given) if number == 0 else self.upper[number - 1](beside(below, given))
-        q = gaussian.from_outputs(outputs)
-        return q._replace(log_deviation=q.log_deviation + NARROW) if self.of.activation == "relu" else q
+        if number == 0:
+            return gaussian.from_outputs(self.lowest(below, given))
+        return gaussian.from_outputs(self.upper[number - 1](beside(below, given)))
 
     def __call__(self, x: Array, z: Latents, given: Array) -> tuple[Gaussian, ...]:
         """All layers at these latents."""

@@ -8,18 +8,20 @@ from jaxtyping import Array, Float, PyTree
 
 
 class MLP(nn.Module):
-    """Dense layers of these sizes, the activation between them and not after the last, which may have no bias."""
+    """Dense layers of these sizes, the activation between them and not after the last, which may have no bias, or one
+    that begins somewhere else than at zero."""
 
     sizes: tuple[int, ...]
     activation: Callable[[Array], Array] = nn.relu
     last_bias: bool = True
+    last_bias_init: nn.initializers.Initializer = nn.initializers.zeros
 
     @nn.compact
     def __call__(self, x: Float[Array, "*batch inputs"]) -> Float[Array, "*batch outputs"]:
         *inner, last = self.sizes
         for size in inner:
             x = self.activation(nn.Dense(size)(x))
-        return nn.Dense(last, use_bias=self.last_bias)(x)
+        return nn.Dense(last, use_bias=self.last_bias, bias_init=self.last_bias_init)(x)
 
 
 def parameter_count(parameters: PyTree) -> int:

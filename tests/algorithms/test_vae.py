@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from genjax import data
 from genjax.algorithms.vae import Seen, VAEConfig, elbo, iwae, uphill, vae
 from genjax.likelihood.importance import importance, total
 from genjax.likelihood.latent import latent_activity
@@ -205,3 +206,16 @@ def test_learning_finds_the_likelihood_of_linear_data():
     loop.train(jax.random.key(0), algorithm, data, plan, state, 3000, 0, [lambda chunk: seen.append(chunk.metrics)])
     assert seen[-1]["bound"] == pytest.approx(best, abs=0.05)
     assert seen[0]["beta"] < seen[-1]["beta"] == 1
+
+
+def test_many_latents_do_not_kill_rectified_units():
+    """On digits: with q as wide as its prior from the first step on, nothing was ever learned by 300 latents."""
+    found = data.load("digits")
+    training = loop.TrainingSet(jnp.asarray(found.train), jnp.asarray(found.labels.train), None)
+    plan, steps = loop.plan(len(found.train), 50, "sampled"), 200
+    static, hyper = split(VAEConfig(latents=(300,), layers=(64, 64), activation="relu", learning_rate=3e-3), steps)
+    key, algorithm, seen = jax.random.key(0), vae(static), []
+    state = loop.initial(key, algorithm, training, plan, hyper)
+    steps = -(-steps // plan.part) * plan.part
+    loop.train(key, algorithm, training, plan, state, steps, 0, [lambda chunk: seen.append(chunk.metrics)])
+    assert seen[-1]["divergence"] > 2
