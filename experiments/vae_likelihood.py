@@ -134,9 +134,11 @@ def draw(rows: list[dict[str, Any]], path: Path) -> Path:
         for (text, value), style in zip(PUBLISHED.items(), (":", "--")):
             axes.axhline(value, color="grey", linestyle=style, linewidth=1, label=f"{text}: {value}")
         axes.set(xlabel="minutes of training" if scale > 1 else "epochs", xscale="log")
+        for which in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+            which(lambda value, _: f"{value:g}")
         axes.grid(alpha=0.3)
-        axes.legend()
-        axes.set_ylabel("test NLL (nats an image)")
+    figure.axes[1].legend()
+    figure.axes[0].set_ylabel("test NLL (nats an image)")
     figure.suptitle("50 latents, 200-200 tanh units, sampled binarisation")
     return save(figure, path)
 
