@@ -9,8 +9,8 @@ autoencoder's from a Gaussian with the mean and covariance of its codes, which i
 like. Writes latent_sizes.png (curves), samples.png, reconstructions.png, results.jsonl and the table; each model is a
 run of `genjax train` in a folder of its own, with its plane, traversals, interpolations and map of codes in figures/.
 Expect the autoencoder to give back images better the more latents it has, and its samples to get worse; the VAE to use
-some tens of its latents however many there are, and its likelihood to stay. Full: 30 epochs each, about 30 minutes on
-two cores; --quick: 5 epochs of 3 and 100. --smoke: digits, seconds, no folders. Runs that are there are not made again.
+some tens of its first hundred latents, and to learn more slowly with 1,000. Full: 30 epochs each, about an hour on one
+core; --quick: 5 epochs of 3 and 100. --smoke: digits, seconds, no folders. Runs that are there are not made again.
 """
 
 import argparse
