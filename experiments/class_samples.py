@@ -26,7 +26,7 @@ from matplotlib.figure import Figure
 
 from experiments.common import options, run_of
 from genjax import data
-from genjax.cli.coverage import judge_of
+from genjax.cli.adversarial import learned_judge
 from genjax.cli.reconstruct import Filled, damage, errors, fill, parse_region
 from genjax.cli.run import FIXED_DRAW, Run
 from genjax.cli.sample import classes
@@ -110,7 +110,7 @@ def main() -> None:
     )
     for name, run in runs.items():
         row = {"machine": name, "sweeps": scale.sweeps}
-        rows.append(row | numbers(run, given[name], judge_of(run.prepared.dataset)))
+        rows.append(row | numbers(run, given[name], learned_judge(run.prepared.dataset)))
         row = rows[-1]
         print(
             f"{name:8} {100 * np.mean(row['rightly']):22.1f} % {100 * min(row['rightly']):10.1f} % "

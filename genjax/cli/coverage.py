@@ -15,13 +15,11 @@ import tyro
 from jaxtyping import Array, Key
 
 from genjax import data, random
+from genjax.cli.adversarial import learned_judge
 from genjax.cli.options import parse, positive, say
-from genjax.cli.progress import Bar
 from genjax.cli.run import FIXED_DRAW, Run, load
 from genjax.cli.sample import drawing
-from genjax.data import Dataset
 from genjax.errors import UserError
-from genjax.evaluation.classifier import Judge, judge, length
 from genjax.evaluation.coverage import Coverage, coverage, memorisation
 from genjax.plots import coverage as plots
 from genjax.training.folder import write_json
@@ -85,7 +83,7 @@ def sampled(run: Run, count: int, sweeps: int, key: Key[Array, ""]) -> tuple[np.
 def cover(run: Run, chains: int, sweeps: int, seed: int) -> Covered:
     """Samples of a run judged. Raises `UserError` where it does not sample, or its images have no labels."""
     dataset = run.prepared.dataset
-    eye = judge_of(dataset)
+    eye = learned_judge(dataset)
     means, states = sampled(run, chains, sweeps, random.key(seed, run.config.rng))
     binary = data.binarise_fixed(dataset.test, run.config.binarisation, FIXED_DRAW)
     of_states, of_means = coverage(eye.logits, states, binary), coverage(eye.logits, means, dataset.test)
@@ -119,14 +117,6 @@ def cover(run: Run, chains: int, sweeps: int, seed: int) -> Covered:
         (states[closest], dataset.train[copies.row[closest]]),
         {name: values.tolist() for name, values in each.items()},
     )
-
-
-def judge_of(dataset: Dataset) -> Judge:
-    """The judge of these images, trained now (with a bar) unless the cache has it."""
-    images = len(dataset.train) + len(dataset.validation)
-    _, steps = length(images)
-    with Bar("training the judge, once", steps) as bar:
-        return judge(dataset, progress=lambda chunk: bar.update(chunk.step))
 
 
 def summary(found: Coverage) -> dict[str, Any]:
