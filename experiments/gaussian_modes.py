@@ -29,10 +29,10 @@ MIXTURES = {"ring": ring(), "grid": grid()}
 COUNT = 2500  # samples that are judged
 COMMON: dict[str, Any] = {
     "layers": (128, 128, 128),
-    "latent": 8,
+    "latent": 2,
     "batch_norm": False,
-    "learning_rate": 5e-4,
-    "discriminator_learning_rate": 5e-4,
+    "learning_rate": 1e-3,
+    "discriminator_learning_rate": 1e-3,
     "schedule": "linear",
     "second_moment": 0.9,
     "discriminator_second_moment": 0.9,
@@ -50,14 +50,16 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "discriminator_steps": 5,
         "optimiser": "rmsprop",
         "discriminator_optimiser": "rmsprop",
+        "learning_rate": 5e-4,
+        "discriminator_learning_rate": 5e-4,
         "momentum": 0.0,
         "discriminator_momentum": 0.0,
         "second_moment": 0.999,
         "discriminator_second_moment": 0.999,
     },
     "WGAN-GP": {"loss": "wasserstein", "penalty": "gradient", "penalty_weight": 0.1, "discriminator_steps": 5},
-    "R1": {"penalty": "r1", "penalty_weight": 0.1},
-    "spectral norm": {"loss": "hinge", "normalisation": "spectral", "discriminator_steps": 2},
+    "R1": {"penalty": "r1", "penalty_weight": 0.01},
+    "spectral norm": {"normalisation": "spectral", "discriminator_steps": 5, "learning_rate": 3e-4},
 }
 ALL = list(SETTINGS)
 SCALES = {"full": (10, ALL, 10_000), "quick": (3, ALL, 4000), "smoke": (2, ["R1"], 40)}

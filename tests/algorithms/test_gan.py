@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from genjax.algorithms import gan_losses as losses
-from genjax.algorithms.gan import divided, gan, generate
+from genjax.algorithms.gan import divided, gan, generate, improved_discriminator, improved_generator
 from genjax.algorithms.gan_game import Game, GANConfig, refuse_contradictions
 from genjax.errors import UserError
 from genjax.training.config import split
@@ -147,6 +147,27 @@ def test_what_is_configured_reaches_the_update(without, option):
         for options in (without, without | option)
     )
     assert len(one) != len(other) or np.abs(one - other).max() > 1e-5
+
+
+@pytest.mark.parametrize("options", [{"penalty": "r1", "normalisation": "layer"}, {"normalisation": "batch"}])
+def test_two_devices_with_half_a_batch_each_take_the_step_of_the_whole(options):
+    """On the same latents, and with the statistics of BatchNorm too: means over the devices, and not sums."""
+    sgd = {"optimiser": "sgd", "discriminator_optimiser": "sgd", "learning_rate": 0.1}
+    config = GANConfig(layers=(7, 6), latent=3, **sgd, discriminator_learning_rate=0.1, **options)
+    _, game, batch, state = start(config)
+    z, mix = jax.random.normal(jax.random.key(1), (24, 3)), jnp.zeros((24, 1))
+
+    def step(state, batch, z, mix):
+        discriminator, found = improved_discriminator(state, batch, z, mix)
+        generator, more = improved_generator(state, batch.label, z, jnp.zeros(()))
+        return discriminator.network, generator.network, found, more
+
+    whole = jax.jit(step)(state, batch, z, mix)
+    spread = state._replace(game=dataclasses.replace(game, axis_name="devices"))
+    halves = jax.tree.map(lambda x: x.reshape(2, 12, *x.shape[1:]), (batch, z, mix))
+    both = jax.jit(jax.vmap(step, (None, 0, 0, 0), axis_name="devices"))(spread, *halves)
+    for one, two in zip(jax.tree.leaves(whole), jax.tree.leaves(both), strict=True):
+        np.testing.assert_allclose(two, jnp.stack([one, one]), rtol=1e-4, atol=1e-6)
 
 
 def test_updates_are_counted_clipped_and_each_on_images_of_its_own():
