@@ -31,13 +31,23 @@ from genjax.plots import grids
 from genjax.plots.images import save
 from genjax.training import loop
 
-COMMON: dict[str, Any] = {"penalty": "r1", "penalty_weight": 1.0, "schedule": "linear"}
+COMMON: dict[str, Any] = {
+    "penalty": "r1",
+    "penalty_weight": 0.5,
+    "schedule": "linear",
+    "learning_rate": 1e-3,
+    "discriminator_learning_rate": 1e-3,
+    "momentum": 0.0,
+    "discriminator_momentum": 0.0,
+    "second_moment": 0.99,
+    "discriminator_second_moment": 0.99,
+}
 SETTINGS: dict[str, dict[str, Any]] = {
     "convolutions 32-64": {"backbone": "conv", "channels": (32, 64)},
     "perceptron 256-512": {"backbone": "mlp", "layers": (256, 512)},
 }
 ALL = list(SETTINGS)
-SCALES = {"full": (2, ALL, 30_000), "quick": (1, ALL, 3000), "smoke": (1, ["perceptron 256-512"], 30)}
+SCALES = {"full": (2, ALL, 36_000), "quick": (1, ALL, 3000), "smoke": (1, ["perceptron 256-512"], 30)}
 REAL = ("classifier_score", "frechet_distance", "kernel_distance", "precision", "recall", "density", "coverage")
 REAL += ("copies",)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from experiments import (
+    adversarial,
     class_samples,
     course_figure,
     deep_mnist,
@@ -290,3 +291,12 @@ def test_gans(experiment, figure, said, tmp_path, monkeypatch, capsys, hasty_jud
     assert all(row["seconds"] > 0 and row["curve"] for row in rows)
     assert (tmp_path / figure).stat().st_size > 5000
     assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("score", "classes", "sure", "word"),
+    [(9.5, 10, 0.99, "learned"), (3.0, 3, 0.95, "collapsed"), (1.1, 1, 0.1, "poor"), (4.0, 10, 0.7, "poor")],
+)
+def test_what_became_of_a_gan(score, classes, sure, word):
+    """Ten classes; noise that the judge takes for one class, unsure, has not collapsed."""
+    assert adversarial.fate(score, classes, 10, sure) == word
