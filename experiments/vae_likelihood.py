@@ -8,7 +8,8 @@ linearly to 0, the parameters averaged over the last fifth; each length is a run
 images. Published: VAE 86.76, IWAE 84.78 nats, after 3,280 epochs of batch 20 (Burda, Grosse and Salakhutdinov 2016).
 Writes vae_likelihood.png, results.jsonl and the table. Expect the VAE at 88.5 nats or better after its longest run, and
 the IWAE ahead of it by 1.5 nats or more. Full: 2 hours on two cores; where there is a GPU, also 600 and 3,000 epochs
-of the VAE and 600 of the IWAE. --quick: 8 epochs, 500 draws. --smoke: digits, seconds. A run that is interrupted goes on.
+of the VAE and 600 of the IWAE. --quick: 8 epochs, 500 draws. --smoke: digits, seconds. A run that is interrupted goes
+on.
 """
 
 from pathlib import Path

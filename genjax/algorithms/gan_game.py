@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -12,7 +12,6 @@ from jaxtyping import Array, Float, Int, Key, PyTree
 from genjax.algorithms.gan_losses import LOSSES, LossName, Penalty
 from genjax.errors import UserError
 from genjax.networks.adversarial import (
-    Backbone,
     Conditioning,
     Discriminator,
     Generator,
@@ -23,6 +22,8 @@ from genjax.networks.adversarial import (
 from genjax.random import subkey
 from genjax.training.config import rate
 from genjax.training.optimiser import Optimiser, Schedule
+
+Backbone = Literal["mlp", "conv"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +45,8 @@ class GANConfig:
     """Dense layers of the generator; the discriminator has them in reverse order (mlp)."""
     channels: tuple[int, ...] = (32, 64)
     """Channels from the image inwards, each at half the size of the one before, in both networks (conv)."""
+    dense: tuple[int, ...] = ()
+    """Dense layers of the generator before its channels, of the discriminator in reverse order after them (conv)."""
     latent: int = 64
     """Normal latents that go into the generator."""
     conditioning: Conditioning = "none"
@@ -132,15 +135,18 @@ class Game:
     @property
     def _generator(self) -> Generator:
         c = self.config
-        sizes = c.layers if c.backbone == "mlp" else c.channels
-        return Generator(self.shape, c.backbone, sizes, c.batch_norm, self.bounded, self.axis_name)
+        return Generator(self.shape, *self._sizes, c.batch_norm, self.bounded, self.axis_name)
 
     @property
     def _discriminator(self) -> Discriminator:
         c = self.config
-        sizes = c.layers[::-1] if c.backbone == "mlp" else c.channels
         kind = (c.normalisation, c.conditioning, c.packing, self.bounded, self.axis_name)
-        return Discriminator(self.shape, c.backbone, sizes, *kind)
+        return Discriminator(self.shape, *self._sizes, *kind)
+
+    @property
+    def _sizes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        c = self.config
+        return (c.layers, ()) if c.backbone == "mlp" else (c.dense, c.channels)
 
     def _run(
         self, module: nn.Module, network: Network, x: Array, label: Array, train: bool
@@ -182,6 +188,8 @@ def refuse_contradictions(config: GANConfig) -> None:
     sizes = config.layers if config.backbone == "mlp" else config.channels
     if not sizes or min(sizes) < 1:
         raise UserError(f"--{'layers' if config.backbone == 'mlp' else 'channels'}: give at least one size above 0.")
+    if min(config.dense, default=1) < 1:
+        raise UserError("--dense: give sizes above 0.")
     for name in ("latent", "discriminator_steps", "packing"):
         if getattr(config, name) < 1:
             raise UserError(f"--{name.replace('_', '-')} {getattr(config, name)} is too small; give at least 1.")
@@ -193,6 +201,7 @@ def refuse_idle(config: GANConfig) -> None:
     for name, works, needed in (
         ("layers", config.backbone == "mlp", "--backbone mlp"),
         ("channels", config.backbone == "conv", "--backbone conv"),
+        ("dense", config.backbone == "conv", "--backbone conv"),
         ("penalty_weight", config.penalty in ("gradient", "r1"), "--penalty gradient or r1"),
         ("clip", config.penalty == "clipping", "--penalty clipping"),
         ("second_moment", config.optimiser in slow, "--optimiser adam"),

@@ -14,7 +14,6 @@ from jaxtyping import Array, Float
 
 from genjax.networks.conv import Conv, ConvTranspose
 
-Backbone = Literal["mlp", "conv"]
 Conditioning = Literal["none", "projection", "concatenation"]
 Normalisation = Literal["none", "batch", "layer", "spectral"]
 Shape = tuple[int, int, int]  # height, width, channels
@@ -23,15 +22,16 @@ KERNEL = 4  # even, so that every pixel is met equally often at stride 2
 
 
 class Generator(nn.Module):
-    """Latents to images, through dense layers or transposed convolutions of stride 2, each with BatchNorm and ReLU.
+    """Latents to images, through dense layers and then transposed convolutions of stride 2, each with BatchNorm and
+    ReLU.
 
-    `sizes` are the dense layers from the latents on, or the channels from the image inwards. Labels, one-hot, are
-    joined to the latents.
+    `layers` are the dense ones from the latents on, `channels` those from the image inwards; there may be none of
+    either. Labels, one-hot, are joined to the latents.
     """
 
     shape: Shape
-    backbone: Backbone
-    sizes: tuple[int, ...]
+    layers: tuple[int, ...]
+    channels: tuple[int, ...] = ()
     batch_norm: bool = True
     bounded: bool = True
     axis_name: str | None = None
@@ -46,18 +46,15 @@ class Generator(nn.Module):
             return nn.relu(y)
 
         y, bias = jnp.concatenate([z, label], -1), not self.batch_norm
-        if self.backbone == "mlp":
-            for size in self.sizes:
-                y = activated(nn.Dense(size, use_bias=bias)(y))
-            y = nn.Dense(math.prod(self.shape))(y)
-        else:
-            y = self._image(y, activated, bias)
+        for size in self.layers:
+            y = activated(nn.Dense(size, use_bias=bias)(y))
+        y = self._image(y, activated, bias) if self.channels else nn.Dense(math.prod(self.shape))(y)
         return nn.sigmoid(y) if self.bounded else y
 
     def _image(self, y: Array, activated: Callable[[Array], Array], bias: bool) -> Array:
         height, width, channels = self.shape
-        *outer, inner = self.sizes
-        factor = 2 ** len(self.sizes)
+        *outer, inner = self.channels
+        factor = 2 ** len(self.channels)
         rows, columns = -(-height // factor), -(-width // factor)
         y = activated(nn.Dense(rows * columns * inner, use_bias=bias)(y).reshape(-1, rows, columns, inner))
         for size in reversed(outer):
@@ -67,14 +64,15 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Images, `pack` of them at a time, to one score; leaky ReLU after dense layers or convolutions of stride 2.
+    """Images, `pack` of them at a time, to one score, through convolutions of stride 2 and then dense layers, each with
+    a leaky ReLU: the generator's sizes the other way round.
 
     Labels are joined to what goes in, or give the last layer's features a direction (Miyato and Koyama 2018).
     """
 
     shape: Shape
-    backbone: Backbone
-    sizes: tuple[int, ...]
+    layers: tuple[int, ...]
+    channels: tuple[int, ...] = ()
     normalisation: Normalisation = "none"
     conditioning: Conditioning = "none"
     pack: int = 1
@@ -88,21 +86,19 @@ class Discriminator(nn.Module):
         packs = x.shape[0] // self.pack
         x = 2 * x - 1 if self.bounded else x
         joined = label if self.conditioning == "concatenation" else jnp.zeros((packs, 0))
-        if self.backbone == "mlp":
-            y = jnp.concatenate([x.reshape(packs, -1), joined], -1)
-        else:
+        if self.channels:
             y = x.reshape(packs, self.pack, *self.shape)
             y = jnp.moveaxis(y, 1, 3).reshape(packs, *self.shape[:2], -1)  # images of a pack side by side as channels
             maps = jnp.broadcast_to(joined[:, None, None], (*y.shape[:3], joined.shape[-1]))
             y = jnp.concatenate([y, maps], -1)
-        for number, size in enumerate(self.sizes):
+        else:
+            y = jnp.concatenate([x.reshape(packs, -1), joined], -1)
+        for number, size in enumerate((*self.channels, *reversed(self.layers))):
+            convolve = number < len(self.channels)
             batch = self.normalisation == "batch" and number > 0  # the first layer sees the images as they are
-            layer = (
-                nn.Dense(size, use_bias=not batch)
-                if self.backbone == "mlp"
-                else Conv(size, KERNEL, 2, use_bias=not batch)
-            )
-            y = self._apply(layer, y, train)
+            bias = not batch
+            layer = Conv(size, KERNEL, 2, use_bias=bias) if convolve else nn.Dense(size, use_bias=bias)
+            y = self._apply(layer, y if convolve else y.reshape(packs, -1), train)
             if batch:
                 y = nn.BatchNorm(not train, momentum=0.9, axis_name=self.axis_name)(y)
             elif self.normalisation == "layer":
