@@ -7,7 +7,7 @@ times its learning rate; with the minimax loss, the non-saturating loss, and the
 a classifier of MNIST (trained first, and kept). Writes results.jsonl, curves.png and a table of the last quarter of
 each run. Expect the strong discriminator to tell all images rightly; the minimax generator's gradient to vanish and
 its samples to stay noise; the non-saturating one's to stay large and to lead nowhere much; R1 to mend the latter. The
-discriminator's loss near 0 is the sign of trouble, not of success. Full: 3 seeds, 3,600 steps; --quick: 1 seed, 720
+discriminator's loss near 0 is the sign of trouble, not of success. Full: 3 seeds, 2,400 steps; --quick: 1 seed, 720
 steps. A run that is interrupted goes on.
 """
 
@@ -43,7 +43,7 @@ SETTINGS = {
 }
 ALL = list(SETTINGS)
 CHUNK = 240  # steps
-SCALES = {"full": (3, ALL, 3600), "quick": (1, ALL, 720), "smoke": (1, ["minimax, strong"], 20)}
+SCALES = {"full": (3, ALL, 2400), "quick": (1, ALL, 720), "smoke": (1, ["minimax, strong"], 20)}
 SHOWN = {
     "classifier_score": "classifier score",
     "discriminator_loss": "discriminator's loss",
@@ -78,7 +78,7 @@ def run(name: str, seed: int, steps: int, found: data.Dataset, eye: Judge, level
 
 def main() -> None:
     """All games for all seeds; print the table, write results and figure."""
-    chosen = options(__doc__, "strong-discriminator", "one seed, a fifth of the steps", mnist=True)
+    chosen = options(__doc__, "strong-discriminator", "one seed, a third of the steps", mnist=True)
     seeds, names, steps = SCALES[chosen.scale]
     found = mnist(chosen)
     eye = judge(found)
