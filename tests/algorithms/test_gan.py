@@ -19,7 +19,13 @@ SHAPE = (5, 4, 1)
 CONFIGS = {
     "plain": GANConfig(layers=(7, 6), latent=3, average=0.9),
     "spectral hinge": GANConfig(
-        loss="hinge", normalisation="spectral", backbone="conv", channels=(3, 4), conditioning="projection", latent=2
+        loss="hinge",
+        normalisation="spectral",
+        backbone="conv",
+        channels=(3, 4),
+        dense=(5,),
+        conditioning="projection",
+        latent=2,
     ),
     "wgan-gp, packed": GANConfig(
         loss="wasserstein", penalty="gradient", layers=(7, 6), packing=2, discriminator_steps=3, latent=2
@@ -289,6 +295,8 @@ def test_the_average_follows_and_the_film_keeps_powers_of_two():
         (GANConfig(packing=2, conditioning="projection"), "--packing 2"),
         (GANConfig(latent=0), "--latent 0"),
         (GANConfig(channels=(8, 16)), "--backbone conv"),
+        (GANConfig(dense=(8,)), "--backbone conv"),
+        (GANConfig(backbone="conv", dense=(8, 0)), "--dense"),
         (GANConfig(clip=0.1), "--penalty clipping"),
         (GANConfig(optimiser="sgd", second_moment=0.9), "--optimiser adam"),
     ],
