@@ -2,8 +2,8 @@
 
     python -m experiments.gan_comparison --data-dir DIR [--quick | --smoke] [--out DIR]
 
-MNIST, convolutions with 16 and 32 channels and a dense layer of 128, the same seeds for all; the critics of WGAN have
-five steps for each of the generator, as published, and so see five times as many images. Samples are judged by a
+MNIST, convolutions with 16 and 32 channels, the same seeds for all; the critics of WGAN have five steps for each of the
+generator, as published, and so see five times as many images. Samples are judged by a
 classifier of MNIST (trained first, and kept). Writes results.jsonl, curves.png (means over the seeds, with bands from
 the lowest to the highest) and a table with the paired differences and what became of each seed. Expect the
 non-saturating GAN to learn fastest, WGAN-GP to lose no seed, and clipping to be slowest. Full: 5 seeds, 2,400 steps of
@@ -54,7 +54,7 @@ def run(name: str, seed: int, steps: int, found: data.Dataset, eye: Judge) -> di
     """One seed: its curve, and what became of it."""
     channels = (16, 32) if steps > 100 else (4, 8)
     config, points, began = (
-        GANConfig(backbone="conv", channels=channels, dense=(128,), **SETTINGS[name]),
+        GANConfig(backbone="conv", channels=channels, **SETTINGS[name]),
         [],
         time.perf_counter(),
     )

@@ -43,7 +43,7 @@ def run(name: str, seed: int, steps: int, count: int, found: data.Dataset, eye: 
     """One run, its modes counted along the way on a tenth of the samples."""
     channels, began, points = found.shape[2], time.perf_counter(), []
     sizes = (16, 32) if steps > 100 else (4, 8)
-    config = GANConfig(backbone="conv", channels=sizes, dense=(128,), latent=100, **SETTINGS[name])
+    config = GANConfig(backbone="conv", channels=sizes, latent=100, **SETTINGS[name])
 
     def look(chunk: loop.Chunk) -> None:
         modes = stacked_modes(eye.logits, samples(chunk.state, count // 10), channels)
