@@ -3,11 +3,10 @@
     python -m experiments.gan_comparison --data-dir DIR [--quick | --smoke] [--out DIR]
 
 MNIST, convolutions with 16 and 32 channels, the same seeds for all; the critics of WGAN have five steps for each of the
-generator, as published, and so see five times as many images. Samples are judged by a
-classifier of MNIST (trained first, and kept). Writes results.jsonl, curves.png (means over the seeds, with bands from
-the lowest to the highest) and a table with the paired differences and what became of each seed. Expect the
-non-saturating GAN to learn fastest, WGAN-GP to lose no seed, and clipping to be slowest. Full: 5 seeds, 2,400 steps of
-the generator, XX on one core; --quick: 2 seeds, 480 steps. A run that is interrupted goes on.
+generator, as published, and so see five times as many images. Samples are judged by a classifier of MNIST (trained
+first, and kept). Writes results.jsonl, curves.png (means over the seeds, with bands from the lowest to the highest) and
+a table with the paired differences and what became of each seed. XX Full: 5 seeds, 2,400 steps of the generator, YY on
+one core; --quick: 2 seeds, 480 steps. A run that is interrupted goes on.
 """
 
 import time
@@ -53,11 +52,7 @@ CHUNK = 240  # steps: what an epoch has of batches of 5 x 50 images
 def run(name: str, seed: int, steps: int, found: data.Dataset, eye: Judge) -> dict[str, Any]:
     """One seed: its curve, and what became of it."""
     channels = (16, 32) if steps > 100 else (4, 8)
-    config, points, began = (
-        GANConfig(backbone="conv", channels=channels, **SETTINGS[name]),
-        [],
-        time.perf_counter(),
-    )
+    config, points, began = GANConfig(backbone="conv", channels=channels, **SETTINGS[name]), [], time.perf_counter()
     truth = np.asarray(eye.features(found.test))
     classes = int(found.labels.train.max()) + 1
 
@@ -108,7 +103,7 @@ def main() -> None:
         distance = np.mean([last(row)["frechet_distance"] for row in mine if "frechet_distance" in last(row)] or np.nan)
         minutes = np.mean([row["seconds"] for row in mine]) / 60
         ahead = f"{low:+.2f} to {high:+.2f}"
-        fates = ", ".join(row["fate"] for row in mine)
+        fates = ", ".join(f"{row['fate']} {score:.1f}" for row, score in zip(mine, scores))
         print(f"{name:8} {minutes:8.1f} {scores.mean():7.2f} {distance:8.2f} {ahead:>18}  {fates}")
     print(f"real test images: score {classifier_score(eye.logits, found.test):.2f}")
     print(draw(rows, chosen.out / "curves.png"))
