@@ -9,7 +9,8 @@ generator; those of the discriminator for each of them are in the table. All see
 the same points in the same order, and samples are of the moving average of the generator. Writes results.jsonl,
 modes.png, samples.png and the table. Expect WGAN-GP, R1 and spectral normalisation to catch every mode of every seed,
 and clipping to spread its samples between them. Full: 10 seeds, 5,000 steps of the generator on the ring
-and 10,000 on the grid, XX on two cores; --quick: 3 seeds, two fifths of the steps. A run that is interrupted goes on.
+and 10,000 on the grid, 80 minutes on one core; --quick: 3 seeds, two fifths of the steps. A run that is interrupted
+goes on.
 """
 
 import time
