@@ -49,7 +49,8 @@ def learning_curves(
         for name, legend in panel.metrics.items():
             points = [(entry["epoch"], entry[name]) for entry in entries if name in entry]
             if points:
-                axes.plot(*zip(*points), label=legend, linewidth=1)
+                marker = "." if len(points) < 3 else None  # of one point there is no line
+                axes.plot(*zip(*points), marker=marker, label=legend, linewidth=1)
         axes.set(xlabel="epoch", title=panel.label)
         axes.title.set_fontsize(9)
         axes.grid(alpha=0.3)
