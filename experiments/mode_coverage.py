@@ -67,7 +67,7 @@ def sampled(row: dict[str, Any], pixels: np.ndarray, classes: np.ndarray) -> Sam
     shares = {"states": states["shares"], "p(v | h)": row["expected_pixels"]["shares"]}
     shares |= {"test images": states["data_shares"]}
     name = f"{row['model'].upper()} ({Path(row['run']).name})"
-    return Sampled(name, pixels, classes, {name: np.asarray(share) for name, share in shares.items()})
+    return Sampled(name, "p(v | h)", pixels, classes, {name: np.asarray(share) for name, share in shares.items()})
 
 
 def main() -> None:

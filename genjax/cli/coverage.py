@@ -70,12 +70,10 @@ def sampled(run: Run, count: int, sweeps: int, key: Key[Array, ""]) -> tuple[np.
     """Expected pixels and states of fresh chains, or of draws at once (the same twice where they are not binary)."""
     at_once = drawing(run)
     if at_once is not None:
-        say(f"{run.folder.name}: {count} draws")
         arrays = at_once(key, count, None)
         return arrays.get("means", arrays["samples"]), arrays["samples"]
     if run.family.sample is None:
         raise UserError(f"A {run.model} does not sample.")
-    say(f"{run.folder.name}: {count} fresh chains, {sweeps} sweeps")
     pixels, states = run.family.sample(key, run.state, count, [sweeps])
     return pixels[:, -1], states
 
@@ -83,7 +81,8 @@ def sampled(run: Run, count: int, sweeps: int, key: Key[Array, ""]) -> tuple[np.
 def cover(run: Run, chains: int, sweeps: int, seed: int) -> Covered:
     """Samples of a run judged. Raises `UserError` where it does not sample, or its images have no labels."""
     dataset = run.prepared.dataset
-    eye = learned_judge(dataset)
+    eye, chained = learned_judge(dataset), drawing(run) is None
+    say(f"{run.folder.name}: " + (f"{chains} fresh chains, {sweeps} sweeps" if chained else f"{chains} draws"))
     means, states = sampled(run, chains, sweeps, random.key(seed, run.config.rng))
     binary = data.binarise_fixed(dataset.test, run.config.binarisation, FIXED_DRAW)
     of_states, of_means = coverage(eye.logits, states, binary), coverage(eye.logits, means, dataset.test)
@@ -92,8 +91,8 @@ def cover(run: Run, chains: int, sweeps: int, seed: int) -> Covered:
     numbers = {
         "model": run.model,
         "chains": chains,
-        "sweeps": sweeps,
-        "start": "fresh: every unit drawn from its bias alone",
+        "sweeps": sweeps if chained else None,
+        "start": "fresh: every unit drawn from its bias alone" if chained else None,
         "judge_accuracy": {
             "binarised": eye.accuracy(binary, dataset.labels.test),
             "grey": eye.accuracy(dataset.test, dataset.labels.test),
@@ -109,11 +108,13 @@ def cover(run: Run, chains: int, sweeps: int, seed: int) -> Covered:
     }
     each = {"class": of_states.samples.classes, "nearest_row": copies.row, "nearest_distance": copies.distance}
     each |= {"copied": copies.copied}
-    shares = {"states": of_states.samples.shares, "p(v | h)": of_means.samples.shares}
+    of = {"states": of_states, "expected_pixels": of_means}
+    shares = {text: of[name].samples.shares for name, text in kinds(numbers).items()}
     shares |= {"test images": of_states.data.shares}
+    shown = kinds(numbers)["expected_pixels"]
     return Covered(
         numbers,
-        plots.Sampled(run.folder.name, means, of_means.samples.classes, shares),
+        plots.Sampled(run.folder.name, shown, means, of_means.samples.classes, shares),
         (states[closest], dataset.train[copies.row[closest]]),
         {name: values.tolist() for name, values in each.items()},
     )
@@ -133,10 +134,16 @@ def summary(found: Coverage) -> dict[str, Any]:
     }
 
 
+def kinds(numbers: dict[str, Any]) -> dict[str, str]:
+    """What the two kinds of samples are: those of chains, or of a model that draws at once."""
+    texts = ("states", "p(v | h)") if numbers["sweeps"] else ("samples", "expected pixels")
+    return dict(zip(("states", "expected_pixels"), texts))
+
+
 def sentences(numbers: dict[str, Any]) -> list[str]:
     """What a person reads."""
-    lines = [f"{numbers['chains']} samples of fresh chains after {numbers['sweeps']} sweeps"]
-    for name, text in (("states", "binary states"), ("expected_pixels", "p(v | h)")):
+    lines = [of_samples(numbers)]
+    for name, text in kinds(numbers).items():
         seen = numbers[name]
         shares = f"shares {100 * min(seen['shares']):.1f} to {100 * max(seen['shares']):.1f} %"
         sure = f"{100 * seen['sure']:.1f} % (of test images {100 * seen['data_sure']:.1f} %)"
@@ -155,5 +162,13 @@ def copied(numbers: dict[str, Any]) -> str:
 
 def foot(numbers: dict[str, Any]) -> str:
     """One line below a figure."""
-    ratio = f"class entropy of the states {100 * numbers['states']['ratio']:.1f} % of the test images'"
-    return f"{numbers['chains']} fresh chains, {numbers['sweeps']} sweeps; {ratio}; {copied(numbers)}"
+    ratio = (
+        f"class entropy of the {kinds(numbers)['states']} {100 * numbers['states']['ratio']:.1f} % of the test images'"
+    )
+    return f"{of_samples(numbers)}; {ratio}; {copied(numbers)}"
+
+
+def of_samples(numbers: dict[str, Any]) -> str:
+    """How many samples there are, and where they are from."""
+    chains = f" samples of fresh chains after {numbers['sweeps']} sweeps"
+    return f"{numbers['chains']}" + (chains if numbers["sweeps"] else " draws")

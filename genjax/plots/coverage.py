@@ -17,6 +17,8 @@ class Sampled(NamedTuple):
     """Samples of one model as they are shown, each one's class, and the shares `(classes,)` of the classes by name."""
 
     name: str
+    shown: str
+    """What the pixels are, such as p(v | h)."""
     pixels: Float[np.ndarray, "samples pixels"]
     classes: Int[np.ndarray, " samples"]
     shares: dict[str, Float[np.ndarray, " classes"]]
@@ -30,7 +32,7 @@ def by_class(pictures: Any, bars: Any, sampled: Sampled, shape: Shape) -> None:
     filled = [np.concatenate([row, np.repeat(blank, COLUMNS - len(row), 0)]) for row in rows]
     pictures.imshow(tile(np.concatenate(filled), shape, COLUMNS), cmap="gray", vmin=0, vmax=1)
     pictures.set_yticks((np.arange(count) + 0.5) * (shape[0] + 1), [str(label) for label in range(count)])
-    pictures.set(xticks=[], ylabel="class", title=f"{sampled.name}: p(v | h), the first of each class")
+    pictures.set(xticks=[], ylabel="class", title=f"{sampled.name}: {sampled.shown}, the first of each class")
     width = 0.8 / len(sampled.shares)
     for number, (name, shares) in enumerate(sampled.shares.items()):
         bars.barh(np.arange(count) + (number + 0.5) * width - 0.4, 100 * shares, width, label=name)
