@@ -6,8 +6,8 @@ Digits drawn at random and stacked as channels: 1000 modes with three channels (
 is what two cores can do (the default). 26,000 samples, each channel told by a classifier of MNIST (trained first, and
 kept); the divergence is KL from equal shares, in nats. Published with three channels: DCGAN 99 modes and 3.40,
 PacDCGAN2 1000 and 0.06 (Lin et al. 2018), WGAN-GP 959 and 0.73. Writes results.jsonl, modes-2.png or modes-3.png,
-samples and the table. Expect all to catch the 100 modes of two channels, and WGAN-GP to share them out best: look at the
-samples too, for the classifier names any blob. Full: 3 seeds, 2,400 steps of the generator, 24 minutes on one core;
+samples and the table. Expect all to catch the 100 modes of two channels, and WGAN-GP to share them out best: look at
+the samples too, for the classifier names any blob. Full: 3 seeds, 2,400 steps of the generator, 24 minutes on one core;
 --quick: 1 seed, 600 steps. A run that is interrupted goes on.
 """
 
