@@ -69,6 +69,18 @@ def test_samples_of_a_class_and_walks_through_latents(run, genjax, tmp_path):
         assert "--label 10" in error
 
 
+def test_coverage_is_of_draws_and_not_of_chains(run, genjax, monkeypatch):
+    monkeypatch.setenv("GENJAX_CACHE", str(run.parent / "cache"))
+    monkeypatch.setattr(classifier, "EPOCHS", 1)
+    monkeypatch.setattr(classifier, "LEAST_STEPS", 60)
+    status, text, error = genjax("coverage", run, "--chains", 30)
+    assert status == 0, error
+    assert "30 draws" in text
+    assert "chains" not in text
+    assert "sweeps" not in text
+    assert json.loads((run / "coverage.json").read_text())["sweeps"] is None
+
+
 def test_the_alarm_sounds_for_a_generator_that_has_collapsed(run):
     opened = load(run)
     watch = gan_watch(dataclasses.replace(opened.config, evaluate=False), opened.prepared.dataset)
