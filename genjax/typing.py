@@ -30,6 +30,10 @@ class Example(NamedTuple):
     variance: Float[Array, " pixels"]
 
 
+def accept(batch: Batch) -> None:
+    """Take any examples."""
+
+
 class Algorithm(NamedTuple):
     """A learner, as an optax `GradientTransformation` is an optimiser.
 
@@ -37,6 +41,7 @@ class Algorithm(NamedTuple):
     - `step(key, state, batch) -> (state, metrics)`; metrics include `parameter_max`, the largest magnitude
       among the parameters, by which the loop knows a run that has exploded.
     - `observe(key, state, train_batch, held_out) -> metrics`, once a chunk; `held_out` may be None.
+    - `check(batch)`, on the host before any work: raises `UserError` where these examples are none that it can learn.
 
     Factories take an `axis_name`, with which `step` averages over devices: under `jax.pmap`, or `jax.shard_map` with
     `check_vma=False` (otherwise JAX has summed the gradients of replicated parameters before `step` averages them).
@@ -45,3 +50,4 @@ class Algorithm(NamedTuple):
     init: Callable[[Key[Array, ""], Example, Hyper], Any]
     step: Callable[[Key[Array, ""], Any, Batch], tuple[Any, Metrics]]
     observe: Callable[[Key[Array, ""], Any, Batch, Batch | None], Metrics]
+    check: Callable[[Batch], None] = accept
