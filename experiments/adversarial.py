@@ -42,13 +42,12 @@ def learn(
     looks: int,
     on_chunk: Sequence[Callable[[loop.Chunk], None]] = (),
 ) -> GANState:
-    """One run of `steps` updates of the generator, rounded up to whole chunks. Raises `Diverged`."""
+    """One run of `steps` updates of the generator. Raises `Diverged`."""
     plan = plan_of(config, len(training.images), steps, batch_size, looks)
-    total = -(-steps // plan.part) * plan.part
-    static, hyper = split(config, total)
+    static, hyper = split(config, steps)
     algorithm, key = gan(static, shape), jax.random.key(seed)
     state = loop.initial(key, algorithm, training, plan, hyper)
-    return loop.train(key, algorithm, training, plan, state, total, 0, on_chunk)
+    return loop.train(key, algorithm, training, plan, state, steps, 0, on_chunk)
 
 
 def learn_points(
@@ -56,12 +55,12 @@ def learn_points(
 ) -> list[GANState]:
     """Runs on points without bounds, all seeds in one program; one that diverges goes on as NaN."""
     plan = plan_of(config, len(training.images), steps, batch_size, 4)
-    total = -(-steps // plan.part) * plan.part
-    static, hyper = split(config, total)
-    algorithm, key = gan(static, (1, 1, training.images.shape[-1]), bounded=False), jax.random.key(0)
-    state = grid.initial(key, algorithm, training, plan, [hyper] * len(seeds), seeds)
-    state = grid.train(key, algorithm, training, plan, state, total)
-    return [grid.run_of(state.runs, number) for number in range(len(seeds))]
+    static, hyper = split(config, steps)
+    algorithm = gan(static, (1, 1, training.images.shape[-1]), bounded=False)
+    keys = grid.stacked([jax.random.key(seed) for seed in seeds])
+    states = grid.initial(keys, algorithm, training, plan, [hyper] * len(seeds))
+    states = grid.train(keys, algorithm, training, plan, states, steps)
+    return [grid.run_of(states, number) for number in range(len(seeds))]
 
 
 @partial(jax.jit, static_argnames="count")

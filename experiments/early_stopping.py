@@ -66,7 +66,7 @@ def learn(training: loop.TrainingSet, seed: int, scale: Scale, limit: float | No
 
     def watch(chunk: loop.Chunk) -> None:
         gaps.append((chunk.step, chunk.metrics["free_energy_gap"]))
-        if limit is not None and early.too_wide(chunk, limit):
+        if limit is not None and early.new_end(chunk.step, total) < total and early.too_wide(chunk, limit):
             raise early.Stopped(chunk)
 
     state = loop.initial(key, algorithm, training, plan, hyper)
@@ -74,7 +74,7 @@ def learn(training: loop.TrainingSet, seed: int, scale: Scale, limit: float | No
         state = loop.train(key, algorithm, training, plan, state, total, 0, [watch])
     except early.Stopped as stop:
         first, limit = stop.chunk.step, None
-        total = early.new_end(first, plan)
+        total = early.new_end(first, total)
         state = early.shorten(stop.chunk.state, static.schedule, first, total)
         state = loop.train(key, algorithm, training, plan, state, total, first, [watch])
     return {"machine": trained_machine(state), "steps": total, "gaps": gaps}

@@ -93,10 +93,11 @@ def genjax(images: np.ndarray, hidden: int, batch_size: int) -> Epoch:
 
     def epoch() -> None:
         nonlocal state, step
-        for _ in range(plan.steps_per_epoch // plan.part):
-            state, metrics = loop.run_chunk(key, state, training, jnp.asarray(step), algorithm, plan, 1)
-            step += plan.part
+        for first, count in loop.chunks(step, step + plan.steps_per_epoch, plan):
+            numbers = jnp.asarray(first), jnp.asarray(count)
+            state, metrics = loop.run_chunk(key, state, training, *numbers, algorithm.step, plan)
             jax.device_get(metrics)
+        step += plan.steps_per_epoch
 
     return epoch
 

@@ -79,7 +79,7 @@ def compare(one: grid.GridRun, found: data.Dataset, scale: Scale, batch_size: in
     """Seconds of the whole grid by both, and how good one of its runs is."""
     runs = settings(one, scale, batch_size)
     began = time.perf_counter()
-    outcomes = grid.train(runs, found)
+    outcomes = grid.train(runs, grid.read(runs))
     ours = time.perf_counter() - began
     one_epoch = sklearn_seconds(found.train, scale, batch_size)
     theirs = sum(float(np.median(one_epoch[run.hidden])) * (run.epochs or 0) for run in runs)

@@ -1,9 +1,10 @@
 """Smaller machines in the arrays of larger ones, so that a grid's hidden sizes share one program."""
 
 import dataclasses
+from typing import Any
 
+import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Int
 
 from genjax.algorithms.contrastive import ContrastiveState
 from genjax.boltzmann.machine import Machine
@@ -11,23 +12,37 @@ from genjax.boltzmann.machine import Machine
 OFF = -1000.0  # the bias of a hidden unit that is not there: its probability is exactly 0 in float32
 
 
-def cut(state: ContrastiveState, hidden: int | Int[Array, ""]) -> ContrastiveState:
-    """The state before the first step as one of fewer binary hidden units, in arrays of the old size.
+def padded(state: ContrastiveState, hidden: int) -> ContrastiveState:
+    """The state before the first step in arrays of `hidden` binary hidden units, from an RBM of as many or fewer.
 
-    The units from `hidden` on are never on, so their statistics, gradients and weights stay zero, whatever optimiser
+    The units that are added are never on, so their statistics, gradients and weights stay zero, whatever optimiser
     goes on from here: a mask that lives in the biases. `sliced` drops them.
     """
-    there = jnp.arange(state.machine.sizes[1]) < hidden
+    small = state.machine.sizes[1]
 
-    def masked(machine: Machine) -> Machine:
-        weights = (machine.weights[0] * there, *(w * there[:, None] for w in machine.weights[1:]))
-        biases = (machine.biases[0], jnp.where(there, machine.biases[1], OFF), *machine.biases[2:])
-        return dataclasses.replace(machine, weights=weights, biases=biases)
+    def wider(x: Any, axis: int, value: float = 0.0) -> Any:
+        widths = [(0, hidden - small if number == axis % x.ndim else 0) for number in range(x.ndim)]
+        return jnp.pad(x, widths, constant_values=value)
 
-    chains = tuple(x * there if layer == 1 else x for layer, x in enumerate(state.chains))
-    offsets = tuple(mu * there if layer == 1 else mu for layer, mu in enumerate(state.offsets))
-    average = None if state.average is None else masked(state.average)
-    return state._replace(machine=masked(state.machine), chains=chains, offsets=offsets, average=average)
+    def machine(one: Machine, bias: float) -> Machine:
+        """Of `one`, which is shaped like the machine."""
+        weights, (visible, biases) = wider(one.weights[0], -1), one.biases
+        return dataclasses.replace(one, weights=(weights,), biases=(visible, wider(biases, -1, bias)))
+
+    def like_machine(x: Any) -> bool:
+        return isinstance(x, Machine)
+
+    def moments(x: Any) -> Any:
+        """What an optimiser carries: machines, and numbers that have no size."""
+        return machine(x, 0.0) if like_machine(x) else x
+
+    return state._replace(
+        machine=machine(state.machine, OFF),
+        chains=(state.chains[0], wider(state.chains[1], -1)),
+        offsets=(state.offsets[0], wider(state.offsets[1], -1)),
+        optimiser=jax.tree.map(moments, state.optimiser, is_leaf=like_machine),
+        average=None if state.average is None else machine(state.average, OFF),
+    )
 
 
 def sliced(machine: Machine, hidden: int) -> Machine:

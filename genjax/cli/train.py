@@ -86,11 +86,12 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     check(config)
     prepared = prepare(config, family)
     if config.epochs is None:
-        epochs = prepared.plan.parts * -(-STEPS // (prepared.plan.parts * prepared.plan.steps_per_epoch))
-        config = dataclasses.replace(config, epochs=epochs)  # in whole chunks
+        config = dataclasses.replace(config, epochs=default_epochs(prepared.plan))
     if family.watch is not None:
         prepared = prepared._replace(watch=family.watch(config, prepared.dataset))
     stages = stages_of(prepared, family, config)
+    if config.stop_gap is not None:
+        early.refuse_without_gap(stages[-1], prepared.training, prepared.plan)
     here = Position(0, begin(prepared, stages[0], config), 0)
     with Signals() as signals:  # from before the folder exists: what exists can be resumed
         if folder is None:
@@ -114,6 +115,12 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
         lines += evaluate.sentences(judged, family)
     result["figures"] = [str(path) for path in pictures.draw(done)]
     return result, "\n".join([*lines, f"figures: {folder / 'figures'}"])
+
+
+def default_epochs(plan: loop.Plan) -> int:
+    """As many as make about `STEPS` steps, in whole chunks."""
+    together = max(1, plan.chunk // plan.steps_per_epoch)
+    return together * -(-STEPS // (together * plan.steps_per_epoch))
 
 
 def check(config: Any) -> None:
@@ -167,7 +174,7 @@ def saved_fields(config: RunConfig) -> dict[str, Any]:
 def decided(plan: loop.Plan) -> dict[str, Any]:
     """What was chosen once for the run, for the record."""
     cut = {"batch_size": plan.batch_size, "steps_per_epoch": plan.steps_per_epoch}
-    return cut | {"chunk": plan.part * plan.parts, "dtype": "float32", "kernel": "xla"}
+    return cut | {"chunk": plan.chunk, "dtype": "float32", "kernel": "xla"}
 
 
 def resumed(given: RunConfig, model: str, arguments: list[str], folder: Path) -> RunConfig:
@@ -224,22 +231,35 @@ def run_stages(
 ) -> tuple[Any, int]:
     """All that is left of a run: its last state, and the steps of all stages."""
     number, state, step = here
+    clock = Clock(folder)
     while True:
         before = sum(stage.steps for stage in stages[:number])
         stage = stages[number]
         try:
-            state = run(folder, config, stage, prepared, state, step, before, signals)
+            state = run(folder, config, stage, prepared, state, step, before, signals, clock)
         except early.Stopped as stop:
-            end = early.new_end(stop.chunk.step, prepared.plan)
+            end = early.new_end(stop.chunk.step, stage.steps)
             say(f"the held-out gap is {stop.chunk.metrics['free_energy_gap']:.2f} nats: ends at step {before + end}")
             state = early.shorten(stop.chunk.state, getattr(config, "schedule", "constant"), stop.chunk.step, end)
             record_stop(folder, stop.chunk.step, end)
             stage = stage._replace(steps=end)
-            state = run(folder, config, stage, prepared, state, stop.chunk.step, before, signals)
+            state = run(folder, config, stage, prepared, state, stop.chunk.step, before, signals, clock)
         if number + 1 == len(stages):
             return state, before + stage.steps
         number, step = number + 1, 0
         state = begin(prepared, stages[number], config, state)
+
+
+class Clock:
+    """Seconds of training, which count on over stages and where a run was resumed."""
+
+    def __init__(self, folder: Path):
+        entries = run_folder.read_metrics(folder)
+        self.began = time.perf_counter() - (entries[-1].get("seconds", 0.0) if entries else 0.0)
+
+    def seconds(self) -> float:
+        """Since the run's first step, the time between two processes left out."""
+        return time.perf_counter() - self.began
 
 
 def run(
@@ -251,6 +271,7 @@ def run(
     first_step: int,
     before: int,
     signals: Signals,
+    clock: Clock,
 ) -> Any:
     """One stage with a progress bar, metrics and checkpoints; its last state. Metrics count the steps `before` too.
 
@@ -268,11 +289,13 @@ def run(
             seen, alarms = ({}, []) if prepared.watch is None else prepared.watch(chunk)
             for step, metrics in logged(chunk, getattr(config, "log_every", None)):
                 epoch = (before + step) / prepared.plan.steps_per_epoch
-                entry = {"step": before + step, "epoch": epoch, "seconds": round(chunk.seconds, 3)}
+                entry = {"step": before + step, "epoch": epoch, "seconds": round(clock.seconds(), 3)}
                 entry |= {} if stage.name == LAST else {"stage": stage.name}
                 run_folder.append_metrics(folder, entry | metrics | (seen if step == chunk.step else {}))
             now = time.perf_counter()
-            stop = may_stop and chunk.step < total and early.too_wide(chunk, config.stop_gap or 0.0)
+            stop = (
+                may_stop and early.new_end(chunk.step, total) < total and early.too_wide(chunk, config.stop_gap or 0.0)
+            )
             if chunk.step == total or signals.number or stop or now - kept >= config.checkpoint_seconds:
                 checkpoints.save(chunk.step, chunk.state)
                 kept = now

@@ -225,9 +225,9 @@ def judge(
 
 
 def length(images: int) -> tuple[loop.Plan, int]:
-    """How so many training images are cut up, and the steps of a judge's training: whole chunks, compiled once."""
+    """How so many training images are cut up, and the steps of a judge's training: whole chunks."""
     plan = loop.plan(images, BATCH, "none")
-    unit = max(plan.part * plan.parts, plan.steps_per_epoch)
+    unit = max(plan.chunk, plan.steps_per_epoch)
     return plan, -(-max(EPOCHS * plan.steps_per_epoch, LEAST_STEPS) // unit) * unit
 
 

@@ -6,12 +6,16 @@ for a tenth of its steps so far, while its rate falls to where the schedule ends
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from genjax.training.loop import Chunk, Plan
+from genjax.errors import UserError
+from genjax.training import loop
+from genjax.training.loop import Chunk
 from genjax.training.optimiser import Schedule, learning_rate_at
-from genjax.typing import Hyper
+from genjax.training.stages import Stage
+from genjax.typing import Batch, Hyper
 
 
 class Stopped(Exception):
@@ -27,13 +31,22 @@ def too_wide(chunk: Chunk, limit: float) -> bool:
 
     The gap of the free energies is that of the log-likelihoods: log Z is the same for both (Hinton 2012, section 6).
     """
-    return chunk.metrics.get("free_energy_gap", 0.0) > limit
+    return chunk.metrics["free_energy_gap"] > limit
 
 
-def new_end(step: int, plan: Plan) -> int:
-    """The step at which a run that is stopped at `step` ends: a tenth later, in whole chunks."""
-    chunk = plan.part * plan.parts
-    return step + max(1, round(0.1 * step / chunk)) * chunk
+def refuse_without_gap(stage: Stage, data: loop.TrainingSet, plan: loop.Plan) -> None:
+    """Raise `UserError` where a run's last stage never measures the gap, and so would never be stopped by it."""
+    key, train = jax.random.key(0), Batch(data.images[:1000], data.labels[:1000])
+    state = jax.eval_shape(stage.algorithm.init, key, loop.example(data, plan), stage.hyper)
+    measured = jax.eval_shape(stage.algorithm.observe, key, state, train, data.held_out)
+    if "free_energy_gap" not in measured:
+        why = "there are none to validate on" if data.held_out is None else "this model has no free energy"
+        raise UserError(f"`stop_gap` compares validation images with training images, but {why}; leave it out.")
+
+
+def new_end(step: int, total: int) -> int:
+    """The step at which a run of `total` steps ends that is stopped at `step`: a tenth later, never after `total`."""
+    return min(total, step + max(1, round(0.1 * step)))
 
 
 def shortened(hyper: Hyper, schedule: Schedule, step: int | Int[Array, ""], total: int | Float[Array, ""]) -> Hyper:

@@ -1,12 +1,11 @@
-"""Many runs in one program: `vmap` over seeds and rates, every run on the same shuffled, binarised batches.
+"""Many runs in one program: `vmap` over whole runs, each with its own key, batches, noise and rates.
 
-The runs of a grid share their data and their plan, and differ in the seed of their noise and in the numbers of
-`state.hyper`. Sizes that differ are the algorithm's to pad (`padding.cut`). What one run of a grid does, it does in
-any other grid with the same data key: neighbours change nothing.
+What a run of a grid does it does alone too, and in any other grid: its key is its own, and neighbours change nothing.
+Sizes that differ are the algorithm's to pad (`padding.padded`).
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -16,83 +15,100 @@ from jaxtyping import Array, Int, Key
 
 from genjax.random import subkey
 from genjax.training import loop
-from genjax.typing import Algorithm, Batch, Hyper, Metrics
-
-
-class GridState(NamedTuple):
-    """All runs' states along a leading axis, and the seed of each run's noise."""
-
-    runs: Any
-    seeds: Int[Array, " runs"]
+from genjax.typing import Algorithm, Hyper
 
 
 class GridChunk(NamedTuple):
-    """What `on_chunk` callables are told: steps done, metrics by name `(runs,)` (chunk means), and the states."""
+    """What `on_chunk` callables are told after each chunk, every field with the runs along its leading axis."""
 
-    step: int
+    step: int  # steps done
     epoch: float
-    metrics: dict[str, np.ndarray]
+    metrics: dict[str, np.ndarray]  # `(runs,)`: means over the chunk, and what `observe` says
     states: Any
+    steps: dict[str, np.ndarray]  # the metrics of each step, `(runs, steps)`
 
 
-@cache
-def many(algorithm: Algorithm) -> Algorithm:
-    """`step` and `observe` for all runs at once; a run's key is the grid's with its own seed folded in."""
+@partial(jax.jit, static_argnames=("step", "plan"), donate_argnames=("states",))
+def _chunks(
+    keys: Key[Array, " runs"],
+    states: Any,
+    data: loop.TrainingSet,
+    first: Int[Array, ""],
+    count: Int[Array, ""],
+    step: loop.Step,
+    plan: loop.Plan,
+) -> tuple[Any, dict[str, Array]]:
+    return jax.vmap(lambda key, state: loop.chunk(key, state, data, first, count, step, plan))(keys, states)
 
-    def keys(key: Key[Array, ""], state: GridState) -> Key[Array, " runs"]:
-        return jax.vmap(jax.random.fold_in, (None, 0))(key, state.seeds)
 
-    def init(key: Key[Array, ""], example: Any, hyper: Hyper) -> GridState:
-        raise NotImplementedError("a grid begins with `initial`, which knows its seeds")
+@partial(jax.jit, static_argnames=("observe", "plan"))
+def _observations(
+    keys: Key[Array, " runs"],
+    states: Any,
+    data: loop.TrainingSet,
+    number: Int[Array, ""],
+    observe: loop.Observe,
+    plan: loop.Plan,
+) -> dict[str, Array]:
+    return jax.vmap(lambda key, state: loop.observation(key, state, data, number, observe, plan))(keys, states)
 
-    def step(key: Key[Array, ""], state: GridState, batch: Batch) -> tuple[GridState, Metrics]:
-        runs, metrics = jax.vmap(algorithm.step, (0, 0, None))(keys(key, state), state.runs, batch)
-        return GridState(runs, state.seeds), metrics
 
-    def observe(key: Key[Array, ""], state: GridState, train: Batch, held_out: Batch | None) -> Metrics:
-        return jax.vmap(algorithm.observe, (0, 0, None, None))(keys(key, state), state.runs, train, held_out)
-
-    return Algorithm(init, step, observe)
+def stacked(items: Sequence[Any]) -> Any:
+    """Pytrees of one structure as one, along a new leading axis."""
+    return jax.tree.map(lambda *x: jnp.stack(x), *items)
 
 
 def initial(
-    key: Key[Array, ""],
-    algorithm: Algorithm,
-    data: loop.TrainingSet,
-    plan: loop.Plan,
-    hypers: Sequence[Hyper],
-    seeds: Sequence[int],
-) -> GridState:
-    """The runs before their first step: run i has `hypers[i]` and begins as its seed alone says."""
-    stacked = jax.tree.map(lambda *x: jnp.stack(x), *hypers)
-    numbers = jnp.asarray(seeds, jnp.int32)
-    keys = jax.vmap(jax.random.fold_in, (None, 0))(subkey(key, "init"), numbers)
-    runs = jax.jit(jax.vmap(algorithm.init, (0, None, 0)))(keys, loop.example(data, plan), stacked)
-    return GridState(runs, numbers)
+    keys: Key[Array, " runs"], algorithm: Algorithm, data: loop.TrainingSet, plan: loop.Plan, hypers: Sequence[Hyper]
+) -> Any:
+    """The states before the first step, each as `loop.initial` makes it of its key and rates."""
+    loop.check(algorithm, data, plan)
+    inits = jax.vmap(lambda key: subkey(key, "init"))(keys)
+    return jax.jit(jax.vmap(algorithm.init, (0, None, 0)))(inits, loop.example(data, plan), stacked(hypers))
 
 
 def train(
-    key: Key[Array, ""],
+    keys: Key[Array, " runs"],
     algorithm: Algorithm,
     data: loop.TrainingSet,
     plan: loop.Plan,
-    state: GridState,
+    states: Any,
     total_steps: int,
     on_chunk: Sequence[Callable[[GridChunk], None]] = (),
-) -> GridState:
-    """All runs for `total_steps` (whole epochs); a run that diverges goes on as NaN and leaves the others alone."""
-    together = many(algorithm)
-    for first in range(0, total_steps, plan.part * plan.parts):
-        parts = min(plan.parts, (total_steps - first) // plan.part)
-        state, steps = loop.run_chunk(key, state, data, jnp.asarray(first), together, plan, parts, ravel=False)
-        done = first + parts * plan.part
-        observed = loop.observe(subkey(key, "observe"), done, state, data, together, plan)
-        means = {name: np.asarray(values).reshape(-1, len(state.seeds)).mean(0) for name, values in steps.items()}
-        metrics = means | {name: np.asarray(values) for name, values in observed.items()}
-        report = GridChunk(done, done / plan.steps_per_epoch, metrics, state.runs)
-        for call in on_chunk:
-            call(report)
-    return state
+    ends: Sequence[int] = (),
+) -> Any:
+    """All runs for `total_steps`; returns their last states, and leaves `states` as they are.
+
+    Chunks end at `ends` too, where a caller wants to keep what shorter runs have become. A run that diverges goes on
+    as NaN and leaves the others alone (`diverged` tells).
+    """
+    states = jax.tree.map(jnp.copy, states)  # each chunk is given the buffers of the one before it
+    stops = sorted({end for end in ends if 0 < end < total_steps} | {total_steps})
+    for begin, end in zip([0, *stops], stops):
+        for first, count in loop.chunks(begin, end, plan):
+            numbers = jnp.asarray(first), jnp.asarray(count)
+            states, steps = _chunks(keys, states, data, *numbers, algorithm.step, plan)
+            done = first + count
+            observe_keys = jax.vmap(lambda key: subkey(key, "observe"))(keys)
+            after = _observations(observe_keys, states, data, jnp.asarray(done), algorithm.observe, plan)
+            each = {name: np.asarray(values)[:, :count] for name, values in steps.items()}
+            metrics = {name: values.mean(1) for name, values in each.items()}
+            metrics |= {name: np.asarray(values) for name, values in after.items()}
+            report = GridChunk(done, done / plan.steps_per_epoch, metrics, states, each)
+            for call in on_chunk:
+                call(report)
+    return states
+
+
+def diverged(chunk: GridChunk, run: int) -> str | None:
+    """What `loop.train` would say of this run, where it would have ended it; None where it is well."""
+    observed = {name: values[run] for name, values in chunk.metrics.items() if name not in chunk.steps}
+    each = {name: values[run] for name, values in chunk.steps.items()}
+    try:
+        loop.refuse_divergence(each | observed, chunk.step - len(next(iter(each.values()))))
+    except loop.Diverged as error:
+        return str(error)
+    return None
 
 
 def split(runs: Sequence[Any], bytes_of_one: int, most: int = 2**31) -> Iterator[Sequence[Any]]:

@@ -1,7 +1,7 @@
 """The training loop: runs any `Algorithm` over data on the device, one dispatch a chunk, and knows none of them."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -11,9 +11,12 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
 from genjax.data.binarisation import Binarisation, binarise
-from genjax.errors import Diverged
+from genjax.errors import Diverged, UserError
 from genjax.random import subkey
-from genjax.typing import Algorithm, Batch, Example, Hyper
+from genjax.typing import Algorithm, Batch, Example, Hyper, Metrics
+
+Step = Callable[[Key[Array, ""], Any, Batch], tuple[Any, Metrics]]
+Observe = Callable[[Key[Array, ""], Any, Batch, Batch | None], Metrics]
 
 EXPLODED = 1e4  # a parameter of this magnitude is no longer a model's; float32 would go on in silence
 
@@ -23,8 +26,7 @@ class Plan(NamedTuple):
 
     batch_size: int
     steps_per_epoch: int
-    part: int  # steps that share one permutation; divides steps_per_epoch
-    parts: int  # how many of these make a chunk, which is one dispatch
+    chunk: int  # most steps of one dispatch
     binarisation: Binarisation
 
 
@@ -48,50 +50,59 @@ class Chunk(NamedTuple):
 
 
 def plan(images: int, batch_size: int, binarisation: Binarisation, longest_chunk: int = 250) -> Plan:
-    """Whole batches, an epoch cut into equal chunks of about `longest_chunk` steps; of a short epoch, several make one.
+    """Whole batches, and chunks of at most `longest_chunk` steps: several epochs, or an epoch in equal parts.
 
+    Where an epoch has no equal parts of a useful length (a prime number of steps, say), chunks end within epochs.
     Every epoch is a new permutation, so what the last incomplete batch leaves out is another part each time.
     """
     batch_size = min(batch_size, images)
     steps = images // batch_size
-    part = max(d for d in range(1, steps + 1) if steps % d == 0 and d <= longest_chunk)
-    if 5 * part < min(steps, longest_chunk):  # a prime number of steps, say
-        part = steps
-    return Plan(batch_size, steps, part, max(1, longest_chunk // steps), binarisation)
+    if steps <= longest_chunk:
+        return Plan(batch_size, steps, steps * (longest_chunk // steps), binarisation)
+    part = max(d for d in range(1, longest_chunk + 1) if steps % d == 0)
+    return Plan(batch_size, steps, part if 5 * part >= longest_chunk else longest_chunk, binarisation)
 
 
-@partial(jax.jit, static_argnames=("algorithm", "plan", "parts", "ravel"), donate_argnames=("state",))
-def run_chunk(
+def chunk(
     key: Key[Array, ""],
     state: Any,
     data: TrainingSet,
     first: Int[Array, ""],
-    algorithm: Algorithm,
+    count: Int[Array, ""],
+    step: Step,
     plan: Plan,
-    parts: int,
-    ravel: bool = True,
 ) -> tuple[Any, dict[str, Array]]:
-    """Steps `first` to `first + parts * plan.part` of the run; metrics are stacked, one entry a step.
+    """The `count` steps of a run from step `first` on, at most `plan.chunk` of them; pure, for `jit` and `vmap`.
 
-    Of a grid, whose metrics are not scalars, they stay `(parts, steps, ...)`: `ravel=False`.
-
-    Step s of the run always sees the same images, noise and subkeys, whatever came before in this process.
+    Metrics are stacked, one entry a step, `(plan.chunk, ...)`: those from `count` on are zeros. Both numbers are
+    traced, so that one program serves every length. Step s of the run always sees the same images, noise and subkeys,
+    whatever came before in this process.
     """
 
-    def one(order: Array, state: Any, step: Array) -> tuple[Any, dict[str, Array]]:
-        here = jax.random.fold_in(key, step)
-        start = (step % plan.steps_per_epoch) * plan.batch_size
+    def one(order: Array, number: Array, carry: tuple[Any, Any]) -> tuple[Any, Any]:
+        state, metrics = carry
+        here = jax.random.fold_in(key, number)
+        start = (number % plan.steps_per_epoch) * plan.batch_size
         index = jax.lax.dynamic_slice(order, (start,), (plan.batch_size,))
         x = binarise(subkey(here, "binarise"), data.images[index], plan.binarisation)
-        return algorithm.step(subkey(here, "step"), state, Batch(x, data.labels[index]))
+        state, found = traced(subkey(here, "step"), state, Batch(x, data.labels[index]))
+        return state, jax.tree.map(lambda all, new: all.at[number - first].set(new), metrics, found)
 
-    def part(state: Any, start: Array) -> tuple[Any, dict[str, Array]]:
-        epoch = start // plan.steps_per_epoch
-        order = jax.random.permutation(jax.random.fold_in(subkey(key, "order"), epoch), data.images.shape[0])
-        return jax.lax.scan(partial(one, order), state, start + jnp.arange(plan.part))
+    def epoch(number: Array, carry: tuple[Any, Any]) -> tuple[Any, Any]:
+        order = jax.random.permutation(jax.random.fold_in(subkey(key, "order"), number), data.images.shape[0])
+        begin, end = number * plan.steps_per_epoch, (number + 1) * plan.steps_per_epoch
+        return jax.lax.fori_loop(jnp.maximum(first, begin), jnp.minimum(last, end), partial(one, order), carry)
 
-    state, metrics = jax.lax.scan(part, state, first + plan.part * jnp.arange(parts))
-    return state, jax.tree.map(jnp.ravel, metrics) if ravel else metrics
+    last = first + count
+    traced = jax.jit(step, inline=True)  # once, for its shapes and for the loop
+    batch = Batch(data.images[: plan.batch_size], data.labels[: plan.batch_size])
+    shapes = jax.eval_shape(traced, key, state, batch)[1]
+    metrics = jax.tree.map(lambda x: jnp.zeros((plan.chunk, *x.shape), x.dtype), shapes)
+    epochs = first // plan.steps_per_epoch, -(-last // plan.steps_per_epoch)
+    return jax.lax.fori_loop(*epochs, epoch, (state, metrics))
+
+
+run_chunk = jax.jit(chunk, static_argnames=("step", "plan"), donate_argnames=("state",))
 
 
 def example(data: TrainingSet, plan: Plan) -> Example:
@@ -101,25 +112,35 @@ def example(data: TrainingSet, plan: Plan) -> Example:
     return Example(Batch(x, data.labels[: plan.batch_size]), data.images.mean(0), data.images.var(0))
 
 
+def check(algorithm: Algorithm, data: TrainingSet, plan: Plan) -> None:
+    """Raise the algorithm's `UserError` where it cannot learn from these data (binarised by threshold, if at all)."""
+    how = "none" if plan.binarisation == "none" else "threshold"
+    algorithm.check(Batch(binarise(jax.random.key(0), data.images, how), data.labels))
+    if data.held_out is not None:
+        algorithm.check(data.held_out)
+
+
 def initial(key: Key[Array, ""], algorithm: Algorithm, data: TrainingSet, plan: Plan, hyper: Hyper) -> Any:
-    """The state before the first step."""
+    """The state before the first step. Raises `UserError` where the algorithm cannot learn from these data."""
+    check(algorithm, data, plan)
     return jax.jit(algorithm.init)(subkey(key, "init"), example(data, plan), hyper)
 
 
-@partial(jax.jit, static_argnames=("algorithm", "how"))
-def _observe(
-    key: Key[Array, ""], state: Any, seen: Batch, held_out: Batch | None, algorithm: Algorithm, how: Binarisation
+def observation(
+    key: Key[Array, ""],
+    state: Any,
+    data: TrainingSet,
+    number: Int[Array, ""],
+    observe: Observe,
+    plan: Plan,
 ) -> dict[str, Array]:
-    x = binarise(subkey(key, "binarise"), seen.x, how)
-    return algorithm.observe(subkey(key, "observe"), state, Batch(x, seen.label), held_out)
+    """What the algorithm says after step `number` of the first 1000 training images and of the ones held out; pure."""
+    key = jax.random.fold_in(key, number)
+    x = binarise(subkey(key, "binarise"), data.images[:1000], plan.binarisation)
+    return observe(subkey(key, "observe"), state, Batch(x, data.labels[:1000]), data.held_out)
 
 
-def observe(
-    key: Key[Array, ""], step: int, state: Any, data: TrainingSet, algorithm: Algorithm, plan: Plan
-) -> dict[str, Array]:
-    """What the algorithm says after `step` steps of the first 1000 training images and of the ones held out."""
-    seen = Batch(data.images[:1000], data.labels[:1000])
-    return _observe(jax.random.fold_in(key, step), state, seen, data.held_out, algorithm, plan.binarisation)
+run_observation = jax.jit(observation, static_argnames=("observe", "plan"))
 
 
 def train(
@@ -132,26 +153,37 @@ def train(
     first_step: int = 0,
     on_chunk: Sequence[Callable[[Chunk], None]] = (),
 ) -> Any:
-    """From `first_step` to `total_steps` (whole epochs); returns the last state.
+    """The steps from `first_step` to `total_steps`, exactly; returns the last state, and leaves `state` as it is.
 
     After each chunk every callable gets a `Chunk` (its metrics: means over the chunk and what `observe` says). What
     they raise ends the run. Raises `Diverged`, before they see the chunk, where a metric is not finite or a parameter
-    is larger than 10^4.
+    is larger than 10^4; `UserError` where more steps are done than asked for.
     """
+    if first_step > total_steps:
+        raise UserError(f"`total_steps` {total_steps} is less than the {first_step} steps done; give more of them.")
     began = time.perf_counter()
-    for first in range(first_step, total_steps, plan.part * plan.parts):
-        parts = min(plan.parts, (total_steps - first) // plan.part)
-        state, steps = run_chunk(key, state, data, jnp.asarray(first), algorithm, plan, parts)
-        done = first + parts * plan.part
-        observed = observe(subkey(key, "observe"), done, state, data, algorithm, plan)
-        each = {name: np.asarray(values) for name, values in steps.items()}
-        metrics = each | {name: np.asarray(value) for name, value in observed.items()}
+    state = jax.tree.map(jnp.copy, state)  # each chunk is given the buffers of the one before it
+    for first, count in chunks(first_step, total_steps, plan):
+        begin, length = jnp.asarray(first), jnp.asarray(count)
+        state, steps = run_chunk(key, state, data, begin, length, algorithm.step, plan)
+        done = first + count
+        after = run_observation(subkey(key, "observe"), state, data, jnp.asarray(done), algorithm.observe, plan)
+        each = {name: np.asarray(values)[:count] for name, values in steps.items()}
+        metrics = each | {name: np.asarray(value) for name, value in after.items()}
         refuse_divergence(metrics, first)
         means = {name: float(values.mean()) for name, values in metrics.items()}
         report = Chunk(done, done / plan.steps_per_epoch, time.perf_counter() - began, means, state, each)
         for call in on_chunk:
             call(report)
     return state
+
+
+def chunks(first: int, total: int, plan: Plan) -> Iterator[tuple[int, int]]:
+    """The first step and the length of each chunk of a run; they end at the same steps wherever the run begins."""
+    while first < total:
+        count = min(plan.chunk - first % plan.chunk, total - first)
+        yield first, count
+        first += count
 
 
 def refuse_divergence(metrics: dict[str, np.ndarray], first: int) -> None:

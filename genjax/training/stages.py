@@ -17,7 +17,7 @@ class Stage(NamedTuple):
     """One part of a run.
 
     - `name`: of its checkpoints; that of the last one is `LAST`.
-    - `steps`: how many, in whole epochs.
+    - `steps`: how many.
     - `handover(key, state, example, hyper)`: the stage's first state from the last state of the one before; None for
       the first stage, which begins with `algorithm.init`.
     """
@@ -39,6 +39,7 @@ def begin(key: Key[Array, ""], stage: Stage, data: loop.TrainingSet, plan: loop.
     key = key_of(key, stage)
     if stage.handover is None:
         return loop.initial(key, stage.algorithm, data, plan, stage.hyper)
+    loop.check(stage.algorithm, data, plan)
     return jax.jit(stage.handover)(subkey(key, "init"), before, loop.example(data, plan), stage.hyper)
 
 

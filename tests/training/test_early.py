@@ -3,8 +3,11 @@
 import jax.numpy as jnp
 import pytest
 
+from genjax.errors import UserError
 from genjax.training import early, loop
 from genjax.training.optimiser import learning_rate_at
+from genjax.training.stages import Stage
+from genjax.typing import Algorithm, Batch
 
 
 @pytest.mark.parametrize("schedule", ["constant", "linear", "cosine"])
@@ -19,13 +22,30 @@ def test_the_rate_goes_on_from_where_it_is_and_ends_with_the_run(schedule):
     assert float(new["momentum"]) == pytest.approx(0.9)
 
 
-def test_a_stopped_run_ends_a_tenth_later_in_whole_chunks():
-    plan = loop.Plan(batch_size=10, steps_per_epoch=30, part=30, parts=2, binarisation="none")
-    assert [early.new_end(step, plan) for step in (60, 600, 1200, 6000)] == [120, 660, 1320, 6600]
+def test_a_stopped_run_ends_a_tenth_later_and_never_after_its_end():
+    assert [early.new_end(step, 18_000) for step in (3, 60, 600, 6000)] == [4, 66, 660, 6600]
+    assert early.new_end(17_000, 18_000) == 18_000
+    assert early.new_end(240, 250) == 250
 
 
 def test_a_gap_is_too_wide_above_its_limit():
     chunk = loop.Chunk(1, 1.0, 1.0, {"free_energy_gap": 2.0}, None, {})
     assert early.too_wide(chunk, 1.9)
     assert not early.too_wide(chunk, 2.1)
-    assert not early.too_wide(chunk._replace(metrics={}), 2.1)
+
+
+@pytest.mark.parametrize(("held_out", "gap", "why"), [(False, True, "none to validate on"), (True, False, "no free")])
+def test_a_run_that_would_never_be_stopped_is_refused(held_out, gap, why):
+    def observe(key, state, train, held_out):
+        return {"free_energy_gap" if gap and held_out is not None else "loss": jnp.zeros(())}
+
+    algorithm = Algorithm(lambda key, example, hyper: hyper, lambda *a: None, observe)
+    images = jnp.zeros((20, 3))
+    batch = Batch(images, jnp.zeros(20, jnp.int32))
+    stage = Stage("train", algorithm, {}, 10)
+    data = loop.TrainingSet(*batch, batch if held_out else None)
+    plan = loop.plan(20, 10, "none")
+    with pytest.raises(UserError, match=f"`stop_gap`.*{why}"):
+        early.refuse_without_gap(stage, data, plan)
+    if gap:
+        early.refuse_without_gap(stage, data._replace(held_out=batch), plan)

@@ -2,85 +2,111 @@
 
 import dataclasses
 import json
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from genjax import random
 from genjax.algorithms.contrastive import ContrastiveConfig, contrastive
-from genjax.algorithms.padding import cut, sliced
+from genjax.algorithms.padding import padded, sliced
 from genjax.cli.grid import axes_of
 from genjax.training import grid, loop
 from genjax.training.config import split
+from genjax.typing import Algorithm
 from tests.algorithms.test_contract import training_set
 from tests.cli.conftest import genjax as genjax  # the fixture
 from tests.cli.test_commands import one_sentence
 
 PLAN = loop.plan(43, 10, "sampled", longest_chunk=4)
-TOTAL = 40
+TOTAL = 20
+SEEDS = [3, 2**31 + 5]
 
 
-def trained(settings: list[dict], config: ContrastiveConfig, seeds: list[int], widest: int = 10) -> grid.GridState:
-    """Runs with these rates and hidden sizes, trained together."""
-    hypers, algorithm = [], contrastive(split(dataclasses.replace(config, hidden=widest), 1)[0])
-    for setting in settings:
-        rates = {name: value for name, value in setting.items() if name != "hidden"}
-        hypers.append(split(dataclasses.replace(config, **rates), TOTAL)[1])
-    key, data = jax.random.key(0), training_set()
-    state = grid.initial(key, algorithm, data, PLAN, hypers, seeds)
-    sizes = jnp.asarray([setting.get("hidden", widest) for setting in settings])
-    state = state._replace(runs=jax.vmap(cut)(state.runs, sizes))
-    return grid.train(key, algorithm, data, PLAN, state, TOTAL)
+def trained(settings: list[dict], config: ContrastiveConfig, seeds: list[int], widest: int = 10) -> Any:
+    """Runs with these rates and hidden sizes, each drawn at its own size, trained together."""
+    keys, data, states = [random.key(seed) for seed in seeds], training_set(), []
+    for key, setting in zip(keys, settings):
+        static, hyper = split(dataclasses.replace(config, **setting), TOTAL)
+        (state,) = unstacked(grid.initial(grid.stacked([key]), contrastive(static), data, PLAN, [hyper]))
+        states.append(padded(state, widest))
+    algorithm = contrastive(split(dataclasses.replace(config, hidden=widest), 1)[0])
+    return grid.train(grid.stacked(keys), algorithm, data, PLAN, grid.stacked(states), TOTAL)
+
+
+def unstacked(states: Any) -> list[Any]:
+    return [grid.run_of(states, number) for number in range(len(jax.tree.leaves(states)[0]))]
+
+
+def alone(setting: dict, config: ContrastiveConfig, seed: int) -> Any:
+    """The run that the loop makes of this seed."""
+    static, hyper = split(dataclasses.replace(config, **setting), TOTAL)
+    algorithm, key, data = contrastive(static), random.key(seed), training_set()
+    state = loop.initial(key, algorithm, data, PLAN, hyper)
+    return loop.train(key, algorithm, data, PLAN, state, TOTAL)
 
 
 @pytest.mark.parametrize(
-    "options",
-    [{"negative": "cd", "k": 2}, {"optimiser": "adam", "momentum": 0.9}],
+    "options", [{}, {"negative": "cd", "k": 2}, {"optimiser": "adam", "momentum": 0.9, "average": 0.0}]
 )
-def test_a_padded_run_equals_the_small_one(options):
-    """The same arrays cut to six hidden units by hand, so that nothing is padded, take the same steps."""
+def test_a_run_of_a_grid_is_the_run_of_its_seed(options):
+    """Its weights, batches, binarisation and noise are those of the run alone, also in a larger machine's arrays."""
     config = ContrastiveConfig(chains=7, **options)
-    padded = grid.run_of(trained([{"hidden": 6}, {}], config, [0, 1]).runs, 0)
-    algorithm = contrastive(split(dataclasses.replace(config, hidden=10), 1)[0])
-    key, data = jax.random.key(0), training_set()
-    start = grid.initial(key, algorithm, data, PLAN, [split(config, TOTAL)[1]] * 2, [0, 1])
-
-    def by_hand(x):
-        """Every axis of ten entries, which only the hidden units have, cut to six."""
-        return x[tuple(slice(6) if size == 10 else slice(None) for size in x.shape)]
-
-    runs = jax.tree.map(by_hand, start.runs) if options.get("negative") != "cd" else None
-    if runs is None:  # here the batch has ten images too
-        chains = tuple(x[..., :6] if layer == 1 else x for layer, x in enumerate(start.runs.chains))
-        runs = jax.tree.map(by_hand, start.runs._replace(chains=None))._replace(chains=chains)
-    small = grid.train(key, algorithm, data, PLAN, start._replace(runs=runs), TOTAL)
-    expected = grid.run_of(small.runs, 0)
-    found = sliced(padded.machine, 6)
-    for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected.machine)):
-        np.testing.assert_allclose(a, b, atol=2e-6)
-    assert not np.any(padded.machine.weights[0][:, 6:])
-    assert not np.any(padded.chains[1][:, 6:])
+    settings = [{"hidden": 6, "learning_rate": 0.1}, {"hidden": 10, "learning_rate": 0.3}]
+    together = trained(settings, config, SEEDS)
+    for run, setting, seed in zip(unstacked(together), settings, SEEDS):
+        expected = alone(setting, config, seed)
+        found = sliced(run.machine, setting["hidden"])
+        for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected.machine), strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-5)
+        assert not np.any(run.machine.weights[0][:, setting["hidden"] :])
+        assert not np.any(run.chains[1][:, setting["hidden"] :])
+        np.testing.assert_allclose(run.hyper["learning_rate"], setting["learning_rate"])
 
 
-def test_neighbours_change_nothing_and_rates_and_seeds_do():
-    config = ContrastiveConfig(chains=7)
-    alone = trained([{"learning_rate": 0.1}], config, [5])
-    settings = [{"learning_rate": 0.3}, {"learning_rate": 0.1}, {"learning_rate": 0.1}]
-    together = trained(settings, config, [5, 5, 6])
-    weights = np.asarray(together.runs.machine.weights[0])
-    np.testing.assert_allclose(weights[1], alone.runs.machine.weights[0][0], atol=2e-6)
-    assert np.abs(weights[0] - weights[1]).max() > 1e-3
-    assert np.abs(weights[2] - weights[1]).max() > 1e-3
-    np.testing.assert_allclose(together.runs.hyper["learning_rate"], [0.3, 0.1, 0.1])
+def test_seeds_differ_in_everything_that_is_random():
+    """Of two seeds neither order nor binarisation is common, as an interval over seeds takes for granted."""
+    shown = []
+
+    def step(key, state, batch):
+        return state, {"parameter_max": jnp.ones(()), "first": batch.x[0], "labels": batch.label}
+
+    algorithm = Algorithm(lambda key, example, hyper: hyper["rate"], step, lambda *a: {})
+    keys = grid.stacked([random.key(seed) for seed in (0, 1, 0)])
+    images = jnp.full((43, 60), 0.5)
+    data = loop.TrainingSet(images, jnp.arange(43), None)
+    states = grid.initial(keys, algorithm, data, PLAN, [{"rate": jnp.ones(())}] * 3)
+    grid.train(keys, algorithm, data, PLAN, states, 4, [lambda chunk: shown.append(chunk.steps)])
+    (steps,) = shown
+    for values in steps["first"], steps["labels"]:
+        np.testing.assert_array_equal(values[0], values[2])
+        assert np.mean(values[0] != values[1]) > 0.3
 
 
-def test_a_run_that_diverges_leaves_the_others_alone():
-    config = ContrastiveConfig(chains=7, visible_type="gaussian")
-    calm = trained([{"learning_rate": 0.01}], config, [0])
-    both = trained([{"learning_rate": 1e6}, {"learning_rate": 0.01}], config, [0, 0])
-    assert not np.all(np.isfinite(both.runs.machine.weights[0][0]))
-    np.testing.assert_allclose(both.runs.machine.weights[0][1], calm.runs.machine.weights[0][0], atol=2e-6)
+def test_a_run_that_diverges_leaves_the_others_alone_and_is_told():
+    config, told = ContrastiveConfig(chains=7, visible_type="gaussian"), []
+    keys = grid.stacked([random.key(seed) for seed in (0, 1)])
+    static, _ = split(config, TOTAL)
+    hypers = [split(dataclasses.replace(config, learning_rate=rate), TOTAL)[1] for rate in (1e6, 0.01)]
+    algorithm, data = contrastive(static), training_set()
+    states = grid.initial(keys, algorithm, data, PLAN._replace(binarisation="none"), hypers)
+    watch = [lambda chunk: told.append([grid.diverged(chunk, run) for run in (0, 1)])]
+    states = grid.train(keys, algorithm, data, PLAN._replace(binarisation="none"), states, 8, watch)
+    assert "Training diverged at step" in told[0][0]
+    assert [said for _, said in told] == [None, None]
+    assert np.all(np.isfinite(states.machine.weights[0][1]))
+
+
+def test_chunks_end_where_a_caller_wants_to_keep_runs():
+    ends = []
+    algorithm = Algorithm(lambda *a: jnp.zeros(()), lambda k, s, b: (s, {"x": jnp.ones(())}), lambda *a: {})
+    keys = grid.stacked([random.key(0)])
+    states = grid.initial(keys, algorithm, training_set(), PLAN, [{"rate": jnp.ones(())}])
+    watch = [lambda chunk: ends.append((chunk.step, chunk.steps["x"].shape))]
+    grid.train(keys, algorithm, training_set(), PLAN, states, 10, watch, [3, 6, 10, 40])
+    assert ends == [(3, (1, 3)), (4, (1, 1)), (6, (1, 2)), (8, (1, 2)), (10, (1, 2))]
 
 
 def test_large_grids_are_split():

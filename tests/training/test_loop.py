@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from genjax.errors import Diverged
+from genjax.errors import Diverged, UserError
 from genjax.training import loop
 from genjax.typing import Algorithm
 
@@ -47,16 +47,99 @@ def data(images: int) -> loop.TrainingSet:
 @pytest.mark.parametrize(
     ("images", "batch", "longest", "expected"),
     [
-        (55_000, 100, 250, (550, 110, 1)),
-        (60_000, 100, 250, (600, 200, 1)),
-        (1294, 100, 250, (12, 12, 20)),
-        (30, 100, 250, (1, 1, 250)),
-        (557, 1, 250, (557, 557, 1)),
+        (55_000, 100, 250, (550, 110)),
+        (60_000, 100, 250, (600, 200)),
+        (1294, 100, 250, (12, 240)),
+        (30, 100, 250, (1, 250)),
+        (557, 1, 250, (557, 250)),  # a prime number
     ],
 )
 def test_how_a_run_is_cut(images, batch, longest, expected):
     plan = loop.plan(images, batch, "none", longest)
-    assert (plan.steps_per_epoch, plan.part, plan.parts) == expected
+    assert (plan.steps_per_epoch, plan.chunk) == expected
+
+
+@pytest.mark.parametrize(
+    ("first", "total", "expected"),
+    [
+        (0, 5, [(0, 5)]),
+        (0, 25, [(0, 10), (10, 10), (20, 5)]),
+        (7, 25, [(7, 3), (10, 10), (20, 5)]),
+        (20, 20, []),
+    ],
+)
+def test_chunks_end_at_the_same_steps_wherever_a_run_begins(first, total, expected):
+    plan = loop.Plan(batch_size=1, steps_per_epoch=5, chunk=10, binarisation="none")
+    assert list(loop.chunks(first, total, plan)) == expected
+
+
+@pytest.mark.parametrize("asked", [0, 1, 5, 13, 100])
+def test_a_run_takes_exactly_the_steps_asked_for_and_leaves_its_argument_alive(asked):
+    """An epoch has 17 steps, a prime number, so that no length is a round one; a second call does the same again."""
+    algorithm, plan = counting(), loop.plan(51, 3, "none", longest_chunk=7)
+    before = loop.initial(jax.random.key(0), algorithm, data(51), plan, {})
+    lengths = []
+    for _ in range(2):
+        after = loop.train(
+            jax.random.key(1),
+            algorithm,
+            data(51),
+            plan,
+            before,
+            asked,
+            0,
+            [lambda c: lengths.append(len(c.steps["value"]))],
+        )
+        assert float(after.images.sum()) == 3 * asked
+        assert float(before.images.sum()) == 0
+    assert sum(lengths) == 2 * asked
+
+
+def test_fewer_steps_than_are_done_are_refused():
+    algorithm, plan = counting(), loop.plan(60, 10, "none")
+    state = loop.initial(jax.random.key(0), algorithm, data(60), plan, {})
+    with pytest.raises(UserError, match="`total_steps` 4 is less than the 5 steps done"):
+        loop.train(jax.random.key(1), algorithm, data(60), plan, state, 4, 5)
+
+
+def test_another_length_compiles_nothing_and_cut_runs_are_whole_ones():
+    algorithm, plan = counting(), loop.plan(60, 10, "none", longest_chunk=4)
+    state = loop.initial(jax.random.key(0), algorithm, data(60), plan, {})
+    whole = loop.train(jax.random.key(1), algorithm, data(60), plan, state, 23)
+    programs = loop.run_chunk._cache_size()
+    for cut in (1, 6, 17):
+        first = loop.train(jax.random.key(1), algorithm, data(60), plan, state, cut)
+        second = loop.train(jax.random.key(1), algorithm, data(60), plan, first, 23, cut)
+        np.testing.assert_array_equal(second.images, whole.images)
+    assert loop.run_chunk._cache_size() == programs
+
+
+def test_programs_are_those_of_step_and_observe():
+    """Another `init`, as other rates in the config make one, compiles no step anew."""
+    algorithm, plan = counting(), loop.plan(60, 10, "none")
+    state = loop.initial(jax.random.key(0), algorithm, data(60), plan, {})
+    loop.train(jax.random.key(1), algorithm, data(60), plan, state, 6)
+    programs = loop.run_chunk._cache_size(), loop.run_observation._cache_size()
+    other = algorithm._replace(init=lambda key, example, hyper: algorithm.init(key, example, hyper))
+    loop.train(jax.random.key(1), other, data(60), plan, state, 6)
+    assert (loop.run_chunk._cache_size(), loop.run_observation._cache_size()) == programs
+
+
+@pytest.mark.parametrize(("binarisation", "told"), [("none", {0.25, 0.75}), ("sampled", {0.0, 1.0})])
+def test_what_cannot_be_learned_is_refused_before_work_begins(binarisation, told):
+    """The algorithm is shown all images as it will see them, and those held out."""
+    shown = []
+
+    def check(batch):
+        shown.append(set(np.unique(batch.x).tolist()))
+        raise UserError("no")
+
+    algorithm = counting()._replace(init=None, check=check)
+    images = jnp.tile(jnp.asarray([[0.25, 0.75, 0.75]]), (30, 1))
+    training = loop.TrainingSet(images, jnp.zeros(30, jnp.int32), None)
+    with pytest.raises(UserError, match="no"):
+        loop.initial(jax.random.key(0), algorithm, training, loop.plan(30, 10, binarisation), {})
+    assert shown == [told]
 
 
 def test_every_epoch_shows_every_image_once():
