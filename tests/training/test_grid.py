@@ -1,7 +1,6 @@
 """Runs side by side: padding, neighbours and snapshots change nothing; and the command that trains a grid."""
 
 import dataclasses
-import json
 from typing import Any
 
 import jax
@@ -12,13 +11,10 @@ import pytest
 from genjax import random
 from genjax.algorithms.contrastive import ContrastiveConfig, contrastive
 from genjax.algorithms.padding import padded, sliced
-from genjax.cli.grid import axes_of
 from genjax.training import grid, loop
 from genjax.training.config import split
 from genjax.typing import Algorithm
 from tests.algorithms.test_contract import training_set
-from tests.cli.conftest import genjax as genjax  # the fixture
-from tests.cli.test_commands import one_sentence
 
 PLAN = loop.plan(43, 10, "sampled", longest_chunk=4)
 TOTAL = 20
@@ -112,51 +108,3 @@ def test_chunks_end_where_a_caller_wants_to_keep_runs():
 def test_large_grids_are_split():
     assert [len(part) for part in grid.split(range(10), 100, 1200)] == [3, 3, 3, 1]
     assert [len(part) for part in grid.split(range(2), 10**9, 1200)] == [1, 1]
-
-
-def test_options_with_several_values_are_the_axes():
-    axes, rest = axes_of(["--hidden", "3", "5", "--json", "--k", "2", "--learning-rate", "0.1", "-0.2"])
-    assert axes == {"hidden": ["3", "5"], "learning_rate": ["0.1", "-0.2"]}
-    assert rest == ["--json", "--k", "2"]
-
-
-GRID = ["grid", "rbm", "--hidden", "5", "9", "--epochs", "2", "4", "--learning-rate", "0.05", "0.2", "--seeds", "2"]
-
-
-def test_the_command_trains_judges_and_draws_a_grid(genjax, tmp_path):
-    folder = tmp_path / "grid"
-    status, answer, error = genjax(*GRID, "--out", folder, "--schedule", "constant", "--average", "0", "--json")
-    assert status == 0, error
-    assert answer["runs"] == 16
-    assert len(answer["settings"]) == 8
-    rows = [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
-    assert [row["seed"] for row in rows] == [0, 1] * 8
-    machines = np.load(folder / "machines.npz")
-    for number, row in enumerate(rows):
-        assert machines[f"weights_{number}"].shape == (64, row["hidden"])
-        assert np.all(np.abs(machines[f"hidden_{number}"]) < 100)
-        assert -60 < row["log_likelihood"] < -15
-    for line in answer["settings"]:
-        values = [
-            r["log_likelihood"] for r in rows if all(r[k] == line[k] for k in ("hidden", "epochs", "learning_rate"))
-        ]
-        assert line["log_likelihood"]["mean"] == pytest.approx(np.mean(values))
-        assert line["log_likelihood"]["half_interval"] == pytest.approx(
-            12.706 * np.std(values, ddof=1) / np.sqrt(2), rel=1e-3
-        )
-    assert all((folder / "figures" / name).stat().st_size > 5000 for name in ("curves.png", "reconstructions.png"))
-
-
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        (["--hidden-type", "spin"], "takes binary hidden units"),
-        (["--negative", "tempered"], "--negative pcd or cd"),
-        (["--hidden", "3", "x"], "--hidden"),
-        (["--learning-rate", "0.1", "-0.2"], "--learning-rate -0.2 is not positive"),
-    ],
-)
-def test_grids_that_cannot_be_get_one_sentence(genjax, tmp_path, monkeypatch, options, said):
-    monkeypatch.chdir(tmp_path)
-    assert said in one_sentence(*genjax("grid", "rbm", *options)[::2])
-    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,60 @@
+"""`genjax train`'s own parts: its clock, its default length, and early stopping."""
+
+import json
+
+import pytest
+
+from genjax.cli import train
+from genjax.training import loop
+from genjax.training.folder import append_metrics, read_metrics
+from tests.cli.test_commands import one_sentence
+
+
+def test_seconds_count_on_where_a_run_was_resumed(tmp_path, monkeypatch):
+    monkeypatch.setattr(train.time, "perf_counter", lambda: now)
+    now = 1000.0
+    clock = train.Clock(tmp_path)
+    now = 1012.5
+    assert clock.seconds() == pytest.approx(12.5)
+    append_metrics(tmp_path, {"step": 3, "seconds": clock.seconds()})
+    now = 50.0  # another process
+    clock = train.Clock(tmp_path)
+    now = 51.0
+    assert clock.seconds() == pytest.approx(13.5)
+
+
+def test_seconds_count_on_over_stages(genjax, tmp_path):
+    options = ["--layers", "3", "2", "--pretraining", "1", "--epochs", "1", "--no-evaluate"]
+    assert genjax("train", "dbm", "--out", tmp_path / "run", *options)[0] == 0
+    entries = read_metrics(tmp_path / "run")
+    assert [entry.get("stage") for entry in entries] == ["layer-1", "layer-2", None]
+    seconds = [entry["seconds"] for entry in entries]
+    assert seconds == sorted(seconds)
+
+
+@pytest.mark.parametrize(("steps", "chunk", "epochs"), [(12, 240, 1500), (550, 110, 33), (20_000, 250, 1)])
+def test_a_run_has_about_eighteen_thousand_steps_by_default(steps, chunk, epochs):
+    assert train.default_epochs(loop.Plan(100, steps, chunk, "sampled")) == epochs
+
+
+@pytest.mark.parametrize(("model", "options"), [("rbm", ["--no-validation"]), ("vae", [])])
+def test_a_gap_that_is_never_measured_is_refused(genjax, tmp_path, monkeypatch, model, options):
+    monkeypatch.chdir(tmp_path)
+    said = one_sentence(*genjax("train", model, "--epochs", "2", "--stop-gap", "0.1", *options)[::2])
+    assert "stop" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_early_stopping_never_lengthens_a_run(genjax, tmp_path):
+    """A gap of next to nothing: stopped at the first look, a tenth later; and not where the end is nearer than that."""
+    options = ["--hidden", "5", "--no-evaluate", "--stop-gap", "1e-9"]
+    for epochs, expected in ((19, 228), (25, 264)):  # looks after 240 steps, and at the end
+        folder = tmp_path / str(epochs)
+        status, answer, error = genjax("train", "rbm", "--epochs", epochs, "--out", folder, "--json", *options)
+        assert status == 0, error
+        assert answer["steps"] == expected
+        assert read_metrics(folder)[-1]["step"] == expected
+    assert json.loads((folder / "config.json").read_text())["decided"]["stopped_early"] == {
+        "step": 240,
+        "total_steps": 264,
+    }
