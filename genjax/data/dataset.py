@@ -35,6 +35,8 @@ class Dataset:
     shape: tuple[int, int, int]
     licence: str
     source: str
+    class_names: tuple[str, ...] = ()
+    """What the source calls class 0, 1, ...; empty where nothing is labelled."""
 
     def without_validation(self) -> "Dataset":
         """The same data with the validation images back at the end of `train`, where nothing selects on them."""
