@@ -67,10 +67,8 @@ def read_npy(path: Path) -> Images:
 
 
 def _unused(path: Path, keys: list[str]) -> str:
-    of = "its array" if len(keys) == 1 else "its arrays"
-    lonely = [key for key in keys if key in KEYS]
-    why = f"; there is no x{lonely[0][1:]}" if lonely else f"; what is read is called {', '.join(KEYS)}"
-    return f"--dataset {path}: {of} {', '.join(keys)} {'is' if len(keys) == 1 else 'are'} not used{why}."
+    what = f"its array {keys[0]} is" if len(keys) == 1 else f"its arrays {', '.join(keys)} are"
+    return f"--dataset {path}: {what} not used; what is used is called {', '.join(KEYS)}, labels beside their images."
 
 
 def _load(

@@ -86,6 +86,8 @@ class Images(NamedTuple):
     class_names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     shuffled: bool = False
+    white: int | None = None
+    """What stands for intensity 1, where the values do not tell (`values.white`)."""
 
 
 class Rows(NamedTuple):
@@ -113,9 +115,9 @@ def assemble(name: str, images: Images, licence: str, custom: int | None = None)
         labels[rows.train], labels[rows.validation], labels[rows.test] if test_labels is None else test_labels
     )
     if images.test is None and custom is None:
-        notes.append(f"{place}: no test images; {len(test)} training images are set aside for testing.")
+        notes.append(f"{place}: no test images; {len(test)} of {len(x)} images are set aside for testing.")
     notes += classes.gaps(*every, names, place)
-    white = values.white(x, test)
+    white = images.white or values.white(x, test)
     parts = [values.intensities(part, white) for part in (x[rows.train], x[rows.validation], test)]
     for which, part in (("training", parts[0]), ("test", parts[2])):
         notes += [f"{place}: {doubt}" for doubt in values.doubts(part, which)]

@@ -56,7 +56,7 @@ def read(folder: Path, size: int | None) -> Images:
     names = _class_names(labelled)
     number = {name: index for index, name in enumerate(names)} | {"": classes.NONE}
     labels = {split: np.array([number[name] for name in part], np.int32) for split, part in labelled.items()}
-    pixels, more = pictures.read([path for part in files.values() for path in part], size)
+    pixels, white, more = pictures.read([path for part in files.values() for path in part], size)
     if unread := sum((part.unread for part in found.values()), Counter()):
         notes.append(f"{unread.total()} files ({', '.join(sorted(unread))}) are not read; save them as .png.")
     of_training = sum(len(labels.get(split, ())) for split in ("train", "validation"))
@@ -70,6 +70,7 @@ def read(folder: Path, size: int | None) -> Images:
         class_names=names,
         notes=tuple(f"--dataset {folder}: {note}" for note in (*notes, *more)),
         shuffled=True,
+        white=white,
     )
 
 

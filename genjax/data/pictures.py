@@ -26,14 +26,18 @@ class Habits(NamedTuple):
     """The grey behind transparent pixels: black, or white where what is drawn on them is dark."""
 
 
-def read(files: list[Path], size: int | None) -> tuple[UInt8[np.ndarray, "images height width channels"], list[str]]:
-    """The images, grey where every one is, RGB otherwise, and notes; `size` x `size`, or as `habits` finds."""
+def read(
+    files: list[Path], size: int | None
+) -> tuple[UInt8[np.ndarray, "images height width channels"], int | None, list[str]]:
+    """The images, grey where every one is, RGB otherwise; what is white in them, if it is known; and notes.
+
+    They become `size` x `size`; without a size they keep their own where they agree, else they become 28 x 28.
+    """
     habits, notes = _habits(files, size)
-    return _stack([_decode(path, habits) for path in files]), notes
+    return _stack([_decode(path, habits) for path in files]), 255 if habits.wide else None, notes
 
 
 def _habits(files: list[Path], size: int | None) -> tuple[Habits, list[str]]:
-    """Without a size the images keep their own where they agree, else they become 28 x 28."""
     extents, highest, ink = set(), 0, []
     for path in files:
         with _open(path) as image:  # its header only, where nothing else is needed
