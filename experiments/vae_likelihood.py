@@ -68,7 +68,7 @@ def run(length: Length, seed: int, found: data.Dataset, scale: Scale) -> dict[st
     model = trained_model(state)
     judged = evaluate(jax.random.key(0), model, batch_of(found.train, 1), batch_of(found.test, 0), scale.draws)
     about = {"model": length.model, "epochs": length.epochs, "seed": seed, "seconds": seconds}
-    return about | judged | {"peak_memory_mb": round(peak_memory_mb())}
+    return about | judged | {"peak_memory_mb": peak_memory_mb()}
 
 
 def main() -> None:

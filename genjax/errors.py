@@ -1,4 +1,4 @@
-"""The one exception that means "the person can fix this": the command line prints it as one sentence."""
+"""The one exception that means "the person can fix this", and the one warning; the command line prints sentences."""
 
 
 class UserError(Exception):
@@ -7,3 +7,7 @@ class UserError(Exception):
 
 class Diverged(UserError):
     """Training left the finite numbers; its text names the step and the last good checkpoint."""
+
+
+class DataWarning(UserWarning):
+    """What a person should know of data that can be used: what was left out, changed or looks wrong."""

@@ -15,7 +15,7 @@ from tyro.conf import Fixed, Suppress
 from genjax.algorithms.gan import GANState, decode, gan, generate, newest
 from genjax.algorithms.gan_game import GANConfig, refuse_contradictions
 from genjax.algorithms.gan_losses import LOSSES
-from genjax.cli.options import RunConfig
+from genjax.cli.options import RunConfig, cost
 from genjax.cli.progress import Bar
 from genjax.data import Dataset, binarise_fixed
 from genjax.data.binarisation import Binarisation
@@ -99,7 +99,7 @@ def labelled(dataset: Dataset) -> bool:
 
 def gan_settle(config: GANRun, dataset: Dataset) -> dict[str, Any]:
     """What the data say of the networks."""
-    return {"shape": dataset.shape, "classes": int(dataset.labels.train.max()) + 1 if labelled(dataset) else 0}
+    return {"shape": dataset.shape, "classes": dataset.classes if labelled(dataset) else 0}
 
 
 def gan_algorithm(
@@ -229,7 +229,7 @@ def gan_sentences(judged: dict[str, Any]) -> list[str]:
         made, real = judged["inception"]["samples"], judged["inception"]["real"]
         distances = f"FID {made['fid']:.2f} [{real['fid']:.2f}], KID {made['kid']:.5f} [{real['kid']:.5f}]"
         found.append(f"{distances}, {made['images']} samples; [real images]")
-    return [*found, f"{judged['seconds']:.0f} s, {judged['peak_memory_mb']} MB"]
+    return [*found, f"{cost(judged)}"]
 
 
 def eye_sentences(made: dict[str, Any], real: dict[str, Any]) -> list[str]:

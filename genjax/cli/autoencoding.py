@@ -14,7 +14,7 @@ from tyro.conf import Fixed, Suppress
 from genjax.algorithms import autoencoder
 from genjax.algorithms.autoencoder import AutoencoderConfig, AutoencoderState, Corruption, view
 from genjax.cli.blocks import BLOCK, in_blocks
-from genjax.cli.options import RunConfig
+from genjax.cli.options import RunConfig, cost
 from genjax.data import Dataset
 from genjax.data.binarisation import Binarisation
 from genjax.errors import UserError
@@ -45,10 +45,9 @@ def shape_of(config: Any, dataset: Dataset) -> dict[str, Any]:
 
 def shape_and_classes(config: Any, dataset: Dataset) -> dict[str, Any]:
     """What images and labels settle. Raises `UserError` where there are no labels."""
-    labels = np.concatenate(dataset.labels)
-    if labels.min() < 0:
+    if np.concatenate(dataset.labels).min() < 0:
         raise UserError(f"--dataset {config.dataset} has no labels, or not all; choose another, or a vae or an ae.")
-    return {"shape": dataset.shape, "classes": int(labels.max()) + 1}
+    return {"shape": dataset.shape, "classes": dataset.classes}
 
 
 def sizes(config: Any, *names: str) -> None:
@@ -155,7 +154,7 @@ def ae_sentences(judged: dict[str, Any]) -> list[str]:
     lines.append("mean squared error a pixel {:.5f} (test), {:.5f} (training)".format(*errors))
     if "cross_entropy" in test:
         lines.append(f"cross-entropy {test['cross_entropy']:.2f} nats an image (test), {train['cross_entropy']:.2f}")
-    lines.append(f"binarisation {judged['binarisation']}; {judged['seconds']:.0f} s, {judged['peak_memory_mb']} MB")
+    lines.append(f"binarisation {judged['binarisation']}; {cost(judged)}")
     return lines
 
 

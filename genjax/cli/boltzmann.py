@@ -96,8 +96,8 @@ def rbm_check(config: RBMRun | DBMRun, dataset: Dataset) -> None:
     labels = np.concatenate([dataset.labels.train, dataset.labels.validation, dataset.labels.test])
     if config.classes and labels.min() < 0:
         raise UserError(f"--classes {config.classes}: {config.dataset} has images without labels; leave it out.")
-    if config.classes and labels.max() >= config.classes:
-        raise UserError(f"--classes {config.classes} is less than the {labels.max() + 1} labels of {config.dataset}.")
+    if config.classes and dataset.classes > config.classes:
+        raise UserError(f"--classes {config.classes} is less than the {dataset.classes} labels of {config.dataset}.")
 
 
 def rbm_evaluate(

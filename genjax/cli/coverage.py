@@ -19,6 +19,7 @@ from genjax.cli.adversarial import learned_judge
 from genjax.cli.options import parse, positive, say
 from genjax.cli.run import FIXED_DRAW, Run, load
 from genjax.cli.sample import drawing
+from genjax.data.classes import labelled
 from genjax.errors import UserError
 from genjax.evaluation.coverage import Coverage, coverage, memorisation
 from genjax.plots import coverage as plots
@@ -94,8 +95,8 @@ def cover(run: Run, chains: int, sweeps: int, seed: int) -> Covered:
         "sweeps": sweeps if chained else None,
         "start": "fresh: every unit drawn from its bias alone" if chained else None,
         "judge_accuracy": {
-            "binarised": eye.accuracy(binary, dataset.labels.test),
-            "grey": eye.accuracy(dataset.test, dataset.labels.test),
+            name: eye.accuracy(x, dataset.labels.test) if labelled(dataset.labels.test) else None
+            for name, x in (("binarised", binary), ("grey", dataset.test))
         },
         "states": summary(of_states),
         "expected_pixels": summary(of_means),

@@ -1,6 +1,5 @@
 """`genjax evaluate RUN`: log-likelihoods with their intervals, and what they were estimated by."""
 
-import resource
 import sys
 import time
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ import tyro
 
 from genjax import random
 from genjax.cli.families import Family
-from genjax.cli.options import at_least, parse, positive
+from genjax.cli.options import at_least, cost, parse, positive
 from genjax.cli.progress import Bar
 from genjax.cli.run import Run, fixed_batches, load
 from genjax.errors import UserError
@@ -93,17 +92,21 @@ def judge(run: Run, seed: int, **options: Any) -> dict[str, Any]:
         "binarisation": run.config.binarisation,
         run.family.examples: {"train": len(train.x), "test": len(test.x)},
         "seconds": round(time.perf_counter() - began, 2),
-        "peak_memory_mb": round(peak_memory_mb()),
+        "peak_memory_mb": peak_memory_mb(),
     }
     run.folder.mkdir(parents=True, exist_ok=True)
     write_json(run.folder / "evaluation.json", judged)
     return judged
 
 
-def peak_memory_mb() -> float:
-    """The most resident memory that this process has had, in 10^6 bytes."""
+def peak_memory_mb() -> int | None:
+    """The most resident memory that this process has had, in 10^6 bytes; None where the system does not tell."""
+    try:
+        import resource  # not on Windows
+    except ImportError:
+        return None
     unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6)
 
 
 def sentences(judged: dict[str, Any], family: Family) -> list[str]:
@@ -140,7 +143,7 @@ def sentences(judged: dict[str, Any], family: Family) -> list[str]:
             f"pseudo-log-likelihood {pseudo['exact']:.2f} over all pixels "
             f"(one-pixel estimate {pseudo['one_pixel_estimate']:.2f}), {pseudo['images']} test images"
         )
-    lines.append(f"binarisation {judged['binarisation']}; {judged['seconds']:.0f} s, {judged['peak_memory_mb']} MB")
+    lines.append(f"binarisation {judged['binarisation']}; {cost(judged)}")
     return lines
 
 

@@ -44,7 +44,7 @@ class Options:
     """How codes of more than two units come into the plane: t-SNE, or their principal components."""
     axes: tuple[int, int] | None = None
     """The two latents of the plane, from 0 (by default the two most active)."""
-    label: int | None = None
+    label: str | None = None
     """Of a conditional model: the class of plane and traversals (by default 0)."""
     seed: int = 0
     """Of t-SNE, and of the latents of a generator."""
@@ -63,18 +63,20 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     run = load(Path(options.run), options.data_dir)
     if run.family.latent is None:
         raise UserError(f"A {run.model} has no latent space to picture.")
-    chosen_label(run, None if options.label is None else str(options.label))
-    pictures, result = draw(run, options)
+    label = chosen_label(run, options.label)
+    if label == "all":
+        raise UserError("--label all: pictures of a latent space are of one label; name it.")
+    pictures, result = draw(run, options, label or 0)
     result |= {"figures": [str(path) for path in pictures]}
     return result, "\n".join(result["figures"])
 
 
-def draw(run: Run, options: Options) -> tuple[list[Path], dict[str, Any]]:
+def draw(run: Run, options: Options, label: int = 0) -> tuple[list[Path], dict[str, Any]]:
     """All pictures into the run's figures/; their paths, and what was measured."""
     assert run.family.latent is not None
     train, test = fixed_batches(run)
     space = run.family.latent(run.state, Batch(train.x[:TRAINING], train.label[:TRAINING]))
-    one = np.asarray(space.condition(jnp.full(1, options.label or 0)))
+    one = np.asarray(space.condition(jnp.full(1, label)))
     if space.encode is None and (options.out or options.axes):
         raise UserError(f"--out and --axes are of codes, and a {run.model} has none; leave them out.")
     if space.encode is None:

@@ -32,7 +32,8 @@ class RunConfig:
     binarisation: Binarisation = "sampled"
     """How intensities become binary: a fresh draw each time an image is shown, a threshold at 1/2, or not at all."""
     validation: bool = True
-    """Hold out the last training images (5,000 of MNIST's) for the learning curves."""
+    """Hold out a tenth of the training images (of MNIST the last 5,000) for the learning curves, unless the dataset has
+    validation images of its own; --no-validation trains on them, too."""
     epochs: int | None = None
     """Passes over the training images (by default as many as make about 18,000 steps)."""
     batch_size: int = 100
@@ -132,6 +133,12 @@ def unless_same(given: Any, saved: Any, folder: Path) -> None:
         if field.name not in MAY_DIFFER and new != old:
             option = f"--{field.name.replace('_', '-')}"
             raise UserError(f"{option} {new} differs from {old} in {folder}; with --resume only --epochs may differ.")
+
+
+def cost(evaluation: dict[str, Any]) -> str:
+    """What an evaluation took: its seconds and, where the system tells, the memory."""
+    memory = evaluation["peak_memory_mb"]
+    return f"{evaluation['seconds']:.0f} s" + ("" if memory is None else f", {memory} MB")
 
 
 def say(text: str) -> None:

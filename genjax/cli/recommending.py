@@ -17,7 +17,7 @@ from genjax.algorithms.recommender import (
     trained_machine,
 )
 from genjax.boltzmann.rating import RatingMachine, predict
-from genjax.cli.options import RunConfig
+from genjax.cli.options import RunConfig, cost
 from genjax.data import ratings, tastes
 from genjax.data.binarisation import Binarisation
 from genjax.data.ratings import SplitRatings
@@ -137,7 +137,7 @@ def recommender_sentences(judged: dict[str, Any]) -> list[str]:
 
     counts = judged["ratings"]
     size = f"{counts['test']} held-out ratings, {counts['train']} learned from, {judged['items']} items"
-    return [*(line(name) for name in NAMES), f"{size}; {judged['seconds']:.0f} s, {judged['peak_memory_mb']} MB"]
+    return [*(line(name) for name in NAMES), f"{size}; {cost(judged)}"]
 
 
 def recommend(state: RecommenderState, data: SplitRatings, user: str, top: int) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +15,7 @@ from genjax import data, pretrained, random
 from genjax.cli.boltzmann import state_of
 from genjax.cli.families import FAMILIES, Family
 from genjax.cli.options import RunConfig, restore, say
-from genjax.errors import UserError
+from genjax.errors import DataWarning, UserError
 from genjax.likelihood.estimate import LogZ
 from genjax.likelihood.evaluate import from_numbers
 from genjax.training import folder as run_folder
@@ -69,21 +70,35 @@ class Run:
         """Height, width and channels of an image."""
         return self.known_shape or self.prepared.dataset.shape
 
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """What the data call class 0, 1, ..., as far as they do."""
+        return self.prepared.dataset.class_names
+
+
+def read_images(config: RunConfig) -> data.Dataset:
+    """The images of a run; what is to be known of them is said on standard error."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        dataset = data.load(config.dataset, config.data_dir, config.size)
+    for note in dataset.notes:
+        say(note)
+    return dataset if config.validation else dataset.without_validation()
+
 
 def prepare(config: RunConfig, family: Family) -> Prepared:
     """Read a run's data and put them on the device."""
     if family.prepare is not None:
         return Prepared(*family.prepare(config))
-    dataset = data.load(config.dataset, config.data_dir, config.size)
-    if not config.validation:
-        dataset = dataset.without_validation()
+    dataset = read_images(config)
     if family.check is not None:
         family.check(config, dataset)
     held_out = None
-    if len(dataset.validation):
-        x = data.binarise_fixed(dataset.validation[:1000], config.binarisation, FIXED_DRAW)
-        held_out = Batch(jnp.asarray(x), jnp.asarray(dataset.labels.validation[:1000]))
-    images, labels = jnp.asarray(dataset.train), jnp.asarray(dataset.labels.train)
+    mixed = dataset.mixed()  # the first 1,000 stand for all in learning curves
+    if len(mixed.validation):
+        x = data.binarise_fixed(mixed.validation[:1000], config.binarisation, FIXED_DRAW)
+        held_out = Batch(jnp.asarray(x), jnp.asarray(mixed.labels.validation[:1000]))
+    images, labels = jnp.asarray(mixed.train), jnp.asarray(mixed.labels.train)
     batch_size = config.batch_size * getattr(config, "discriminator_steps", 1)  # each of which has a batch of its own
     plan = loop.plan(len(dataset.train), batch_size, config.binarisation)
     settled = {} if family.settle is None else family.settle(config, dataset)

@@ -131,9 +131,18 @@ def chosen_label(run: Run, text: str | None) -> int | Literal["all"] | None:
         raise UserError(f"--label {text}: this {run.model} has not learned labels; see genjax train MODEL --help.")
     if text == "all":
         return "all"
-    if not text.isdecimal() or int(text) >= classes(run):
-        raise UserError(f"--label {text} is none of them; give a number from 0 to {classes(run) - 1}, or all.")
-    return int(text)
+    names = label_names(run)
+    if text not in names:
+        plain = names == [str(number) for number in range(len(names))]
+        those = f"a number from 0 to {len(names) - 1}" if plain else f"one of {', '.join(names)}"
+        raise UserError(f"--label {text} is none of them; give {those}, or all.")
+    return names.index(text)
+
+
+def label_names(run: Run) -> list[str]:
+    """What the labels that the model has learned are called: as in its data, which may have fewer; else by number."""
+    names = run.class_names[: classes(run)]
+    return [*names, *(f"unused-{n}" if names else str(n) for n in range(len(names), classes(run)))]
 
 
 def draw(
@@ -144,7 +153,9 @@ def draw(
     options: dict[str, Any] = {} if label is None else {"label": label}
     options |= {"start": persistent(run, chains)} if start == "persistent" else {}
     pixels, last = run.family.sample(random.key(seed, run.config.rng), run.state, chains, when, **options)
-    title = f"{run.folder.name}: p(v | h) along {start} chains" + ("" if label is None else f" of label {label}")
+    title = f"{run.folder.name}: p(v | h) along {start} chains" + (
+        "" if label is None else f" of label {label_names(run)[label]}"
+    )
     images.chain(pixels[:20], when, run.shape, title, path)
     return path, {"samples": last.astype(np.float32), "means": pixels[:, -1]}
 
@@ -160,7 +171,7 @@ def draw_at_once(
     caption = "expected pixels" if "means" in arrays else "as the model makes them"
     if run.family.draw is None:
         caption = "codes drawn from a Gaussian with the mean and covariance of the training images'"
-    title = f"{run.folder.name}: {len(shown)} draws" + ("" if label is None else f" of label {label}")
+    title = f"{run.folder.name}: {len(shown)} draws" + ("" if label is None else f" of label {label_names(run)[label]}")
     return images.sheet(shown, run.shape, title, caption, path), arrays
 
 
@@ -178,7 +189,7 @@ def draw_classes(run: Run, sweeps: int, chains: int, seed: int, path: Path) -> t
             pixels, last = sample(own, run.state, chains, [sweeps], label=label)
             found.append({"samples": last.astype(np.float32), "means": pixels[:, -1]})
     after = "" if sample is None else f", p(v | h) after {sweeps} sweeps of fresh chains"
-    rows = {str(label): arrays.get("means", arrays["samples"])[:20] for label, arrays in enumerate(found)}
+    rows = {name: arrays.get("means", arrays["samples"])[:20] for name, arrays in zip(label_names(run), found)}
     grids.rows_of_images(rows, run.shape, f"{run.folder.name}: a label a row{after}", path)
     whole = {name: np.concatenate([arrays[name] for arrays in found]) for name in found[0]}
     return path, whole | {"labels": np.repeat(np.arange(len(found)), chains)}

@@ -14,7 +14,7 @@ from tyro.conf import Fixed, Suppress
 from genjax.algorithms.vae import VAEConfig, VAEState, trained_model, vae
 from genjax.cli.autoencoding import sizes
 from genjax.cli.blocks import in_blocks
-from genjax.cli.options import RunConfig
+from genjax.cli.options import RunConfig, cost
 from genjax.data import Dataset
 from genjax.errors import UserError
 from genjax.evaluation.latent import LatentSpace
@@ -122,7 +122,7 @@ def vae_sentences(judged: dict[str, Any]) -> list[str]:
     active = ", ".join(f"{a} of {n}" for a, n in zip(judged["active_units"], judged["latents"]))
     lines = [line("test"), line("train"), f"ELBO {judged['elbo']['test']:.2f} (test), {judged['elbo']['train']:.2f}"]
     lines.append(f"the estimate is {test['reason']}; active latent units: {active}")
-    lines.append(f"binarisation {judged['binarisation']}; {judged['seconds']:.0f} s, {judged['peak_memory_mb']} MB")
+    lines.append(f"binarisation {judged['binarisation']}; {cost(judged)}")
     return lines
 
 

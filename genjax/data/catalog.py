@@ -18,9 +18,12 @@ class Entry(NamedTuple):
     """Set where its authors publish IDX files: how the names of the training and of the test files begin."""
     transposed: bool = False
     """Whether the files hold rows where the eye wants columns."""
+    validation: int | None = None
+    """Set where it is the custom that so many last training images are for validation."""
 
 
 _PLAIN = ("train", "t10k")
+_LAST = 5_000  # of MNIST, and of the sets that take its place
 _SEE_SOURCE = "see source"
 _EMNIST = (
     "G. Cohen, S. Afshar, J. Tapson, A. van Schaik (2017). EMNIST: extending MNIST to handwritten letters. "
@@ -29,11 +32,11 @@ _EMNIST = (
 _CIFAR = "A. Krizhevsky (2009). Learning multiple layers of features from tiny images. University of Toronto."
 
 
-def _emnist(variant: str, images: int) -> Entry:
+def _emnist(variant: str, images: int, validation: int | None = None) -> Entry:
     # One archive holds all variants, and TFDS leaves its images lying on their sides.
     name, tfds = f"emnist_{variant}", f"emnist/{variant}"
     idx = (f"emnist-{variant}-train", f"emnist-{variant}-test")
-    return Entry(name, images, (28, 28, 1), 561_753_746, _SEE_SOURCE, _EMNIST, tfds, idx, transposed=True)
+    return Entry(name, images, (28, 28, 1), 561_753_746, _SEE_SOURCE, _EMNIST, tfds, idx, True, validation)
 
 
 CATALOG: tuple[Entry, ...] = (
@@ -41,29 +44,30 @@ CATALOG: tuple[Entry, ...] = (
         "digits", 1_797, (8, 8, 1), 0, "CC BY 4.0",
         "E. Alpaydin, C. Kaynak (1998). Optical recognition of handwritten digits. UCI Machine Learning Repository, "
         "doi:10.24432/C50P49 (the test part, bundled with scikit-learn)",
+        validation=143,
     ),
     Entry(
         "mnist", 70_000, (28, 28, 1), 11_594_722, "CC BY-SA 3.0",
         "Y. LeCun, C. Cortes, C. J. C. Burges (2010). MNIST handwritten digit database. "
         "http://yann.lecun.com/exdb/mnist",
-        "mnist", _PLAIN,
+        "mnist", _PLAIN, validation=_LAST,
     ),
     Entry(
         "fashion_mnist", 70_000, (28, 28, 1), 30_878_645, "MIT",
         "H. Xiao, K. Rasul, R. Vollgraf (2017). Fashion-MNIST: a novel image dataset for benchmarking machine "
         "learning algorithms. arXiv:1708.07747",
-        "fashion_mnist", _PLAIN,
+        "fashion_mnist", _PLAIN, validation=_LAST,
     ),
     Entry(
         "kmnist", 70_000, (28, 28, 1), 21_240_888, "CC BY-SA 4.0",
         "T. Clanuwat, M. Bober-Irizar, A. Kitamoto, A. Lamb, K. Yamamoto, D. Ha (2018). Deep learning for "
         "classical Japanese literature. arXiv:1812.01718",
-        "kmnist", _PLAIN,
+        "kmnist", _PLAIN, validation=_LAST,
     ),
     _emnist("balanced", 131_600),
     _emnist("letters", 145_600),
     _emnist("digits", 280_000),
-    _emnist("mnist", 70_000),
+    _emnist("mnist", 70_000, _LAST),
     Entry("cifar10", 60_000, (32, 32, 3), 170_052_171, _SEE_SOURCE, _CIFAR, "cifar10"),
     Entry("cifar100", 60_000, (32, 32, 3), 168_513_733, _SEE_SOURCE, _CIFAR, "cifar100"),
     Entry(

@@ -1,6 +1,7 @@
 """`load`: from what a person names to a `Dataset`, by the first reader that finds it."""
 
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +9,11 @@ import numpy as np
 from genjax.data import arrays, catalog, fetch, folder, idx, prepared
 from genjax.data.catalog import Entry
 from genjax.data.dataset import Dataset, Images, assemble
-from genjax.errors import UserError
+from genjax.errors import DataWarning, UserError
 
 FORMS = (
-    "an .npz file (x_train, y_train, x_test, y_test), an .npy file, a folder of images, or with --data-dir a set "
-    "that lies there as IDX files or prepared by TensorFlow Datasets"
+    "an .npz file (x_train, y_train, x_validation, y_validation, x_test, y_test), an .npy file, a folder of images, or "
+    "with --data-dir a set that lies there as IDX files or prepared by TensorFlow Datasets"
 )
 
 
@@ -22,14 +23,18 @@ def load(name: str = "digits", data_dir: str | os.PathLike | None = None, size: 
     `data_dir` is looked through for IDX files (itself and `<name>` in it) and then for a prepared TFDS set
     (itself and `tfds` in it), and nothing is fetched; without it, a known set is read from where TFDS keeps its
     sets, or fetched once. `size` is the side in pixels to which a folder's images are resized. Raises `UserError`.
+    What a person should know of them is in `Dataset.notes`, each of which is a `DataWarning` too.
     """
     try:
-        return _load(os.fspath(name), data_dir, size)
+        data = _load(os.fspath(name), data_dir, size)
     except OSError as error:  # a folder on the way that may not be entered, a disk that fails
         raise UserError(
             f"--dataset {name}: {error.filename or 'a file'} cannot be read ({error.strerror or error}); "
             "check the path and its permissions."
         ) from None
+    for note in data.notes:
+        warnings.warn(note, DataWarning, stacklevel=2)
+    return data
 
 
 def _load(name: str, data_dir: str | os.PathLike | None, size: int | None) -> Dataset:
@@ -44,7 +49,7 @@ def _load(name: str, data_dir: str | os.PathLike | None, size: int | None) -> Da
             f"--dataset {name} is resized to it only if it is such a folder; leave it out or change it."
         )
     if entry is not None:
-        return assemble(name, _known(entry, place), entry.licence)
+        return assemble(name, _known(entry, place), entry.licence, entry.validation)
     if place is not None and (images := _prepared_or_idx(name, place)):
         return assemble(name, images, "see source")
     if path is None:

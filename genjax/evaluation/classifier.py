@@ -213,7 +213,7 @@ def judge(
             f"--dataset {dataset.name}: a judge learns from labels, and its images have none or only one; choose a "
             "labelled dataset."
         )
-    config = ClassifierConfig(shape=whole.shape, classes=int(whole.labels.train.max()) + 1)
+    config = ClassifierConfig(shape=whole.shape, classes=whole.classes)
 
     def make() -> Arrays:
         state = _train(config, whole, seed, progress)

@@ -73,7 +73,7 @@ def stacked(dataset: Dataset, channels: int = 3, seed: int = 0, count: int = STA
     if dataset.shape[2] != 1 or dataset.labels.train.min() < 0:
         raise UserError(f"--dataset {dataset.name} cannot be stacked: it takes grey images with labels.")
     whole = dataset.without_validation()
-    classes = int(whole.labels.train.max()) + 1
+    classes = whole.classes
     rng = np.random.default_rng(seed)
 
     def drawn(x: np.ndarray, label: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -93,6 +93,7 @@ def stacked(dataset: Dataset, channels: int = 3, seed: int = 0, count: int = STA
         test=test,
         labels=Labels(labels, labels[:0], test_labels),
         shape=(*dataset.shape[:2], channels),
+        class_names=(),
     )
 
 

@@ -6,7 +6,8 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 from genjax.data import load
-from genjax.data.dataset import Images, assemble, held_out, validation_size
+from genjax.data.dataset import Images, assemble
+from genjax.data.splits import for_validation, held_out
 from genjax.errors import UserError
 
 
@@ -36,27 +37,31 @@ def test_validation_is_the_end_of_training():
 
 
 @pytest.mark.parametrize(
-    ("images", "extent", "expected"),
-    [(60000, (28, 28), 5000), (60000, (32, 32), 6000), (112800, (28, 28), 11280), (1437, (8, 8), 143), (2, (3, 3), 1)],
+    ("images", "custom", "expected"),
+    [(60000, 5000, 5000), (60000, None, 6000), (30, 5000, 3), (1437, 143, 143), (1437, None, 143), (2, None, 1)],
 )
-def test_size_of_validation(images, extent, expected):
-    assert validation_size(images, extent) == expected
+def test_size_of_validation(images, custom, expected):
+    train, validation = for_validation(np.arange(images) % 2, custom)
+    assert len(validation) == expected
+    assert sorted([*train, *validation]) == list(range(images))
+    if custom is not None:
+        np.testing.assert_array_equal(validation, np.arange(images - expected, images))
 
 
 def test_held_out_is_by_class_and_repeatable():
     labels = np.repeat(np.arange(4, dtype=np.int32), [50, 100, 150, 200])
-    train, test = held_out(labels)
+    train, test = held_out(labels, 100)
     assert sorted([*train, *test]) == list(range(500))
     np.testing.assert_array_equal(np.bincount(labels[test]), [10, 20, 30, 40])
-    np.testing.assert_array_equal(held_out(labels)[1], test)
+    np.testing.assert_array_equal(held_out(labels, 100)[1], test)
     last_tenth = labels[train[-len(train) // 10 :]]
     assert len(set(last_tenth)) == 4
 
 
 def test_held_out_without_enough_of_each_class():
-    train, test = held_out(np.array([0, 1, 2, 3, 3], np.int32))
+    train, test = held_out(np.array([0, 1, 2, 3, 3], np.int32), 1)
     assert sorted([*train, *test]) == [0, 1, 2, 3, 4]
-    assert len(test) == 1
+    assert list(test) in ([3], [4])  # the only image of a class is the last to be taken
 
 
 def test_a_validation_split_of_the_source_is_kept():

@@ -1,0 +1,120 @@
+"""Image files as arrays of one size, 8 bits a channel."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image, ImageOps
+
+from genjax.errors import UserError
+
+DEFAULT_SIZE = 28
+
+Pixels = UInt8[np.ndarray, "height width"] | UInt8[np.ndarray, "height width 3"]
+
+
+class Habits(NamedTuple):
+    """What is decided for all images of a set."""
+
+    extent: tuple[int, int]
+    """Width and height, as PIL has it."""
+    wide: bool
+    """Whether 16-bit images use their upper bits; if none does, they hold bytes."""
+    background: int
+    """The grey behind transparent pixels: black, or white where what is drawn on them is dark."""
+
+
+def read(
+    files: list[Path], size: int | None
+) -> tuple[UInt8[np.ndarray, "images height width channels"], int | None, list[str]]:
+    """The images, grey where every one is, RGB otherwise; what is white in them, if it is known; and notes.
+
+    They become `size` x `size`; without a size they keep their own where they agree, else they become 28 x 28.
+    """
+    habits, notes = _habits(files, size)
+    return _stack([_decode(path, habits) for path in files]), 255 if habits.wide else None, notes
+
+
+def _habits(files: list[Path], size: int | None) -> tuple[Habits, list[str]]:
+    extents, highest, ink = set(), 0, []
+    for path in files:
+        with _open(path) as image:  # its header only, where nothing else is needed
+            extents.add(image.size)
+            if image.mode.startswith("I;16"):
+                highest = max(highest, int(np.asarray(_loaded(image, path)).max()))
+            elif image.has_transparency_data:
+                ink += _ink(_loaded(image, path))
+    own = extents.pop() if len(extents) == 1 else (DEFAULT_SIZE, DEFAULT_SIZE)
+    wide, dark = highest > 255, bool(ink) and float(np.mean(ink)) < 0.5
+    notes = []
+    if highest and not wide:
+        notes.append(f"its 16-bit images hold values up to {highest} and are read as bytes, 255 being white.")
+    if dark:
+        notes.append("its transparent images show something dark, and are laid on white.")
+    return Habits(own if size is None else (size, size), wide, 255 if dark else 0), notes
+
+
+def _ink(image: Image.Image) -> Sequence[float]:
+    """The mean grey, from 0 to 1, of what an image shows on a transparent ground; none where nothing is transparent."""
+    colour = image.convert("RGBA")
+    alpha = np.asarray(colour.getchannel("A"), np.float64)
+    if alpha.min() == 255 or not alpha.any():
+        return []
+    return [float(np.average(np.asarray(colour.convert("RGB").convert("L")), weights=alpha)) / 255]
+
+
+def _open(path: Path) -> Image.Image:
+    """The image, not yet decoded, turned as its camera says."""
+    try:
+        image = Image.open(path)
+        ImageOps.exif_transpose(image, in_place=True)
+    except Exception as error:  # PIL's decoders raise OSError, SyntaxError, struct.error, ...
+        raise _unreadable(path, error) from None
+    return image
+
+
+def _loaded(image: Image.Image, path: Path) -> Image.Image:
+    try:
+        image.load()
+    except Exception as error:  # as above
+        raise _unreadable(path, error) from None
+    return image
+
+
+def _decode(path: Path, habits: Habits) -> Pixels:
+    with _open(path) as image:
+        flat = _eight_bits(_loaded(image, path), habits, path)
+        if flat.size != habits.extent:
+            flat = flat.resize(habits.extent, Image.Resampling.LANCZOS)
+    pixels = np.asarray(flat)
+    if pixels.ndim == 3 and (pixels == pixels[..., :1]).all():
+        return pixels[..., 0]
+    return pixels
+
+
+def _eight_bits(image: Image.Image, habits: Habits, path: Path) -> Image.Image:
+    """Mode L or RGB; what is transparent lies on the background."""
+    if image.mode.startswith("I;16"):  # convert("L") would clip instead of scaling
+        return Image.fromarray((np.asarray(image) >> (8 if habits.wide else 0)).astype(np.uint8))
+    if image.mode in ("I", "F"):
+        raise UserError(
+            f"--dataset: {path} has 32-bit pixels, whose largest value nobody knows; save it with 8 or 16 bits."
+        )
+    if image.has_transparency_data:
+        behind = Image.new("RGBA", image.size, (*[habits.background] * 3, 255))
+        return Image.alpha_composite(behind, image.convert("RGBA")).convert("RGB")
+    return image.convert("L" if image.mode in ("1", "L") else "RGB")
+
+
+def _stack(pixels: list[Pixels]) -> UInt8[np.ndarray, "images height width channels"]:
+    if all(image.ndim == 2 for image in pixels):
+        return np.stack(pixels)[..., None]
+    return np.stack([np.repeat(image[..., None], 3, axis=-1) if image.ndim == 2 else image for image in pixels])
+
+
+def _unreadable(path: Path, error: Exception) -> UserError:
+    text = (getattr(error, "strerror", None) or str(error) or type(error).__name__).splitlines()[0]
+    why = "it is not an image" if "cannot identify" in text else text
+    return UserError(f"--dataset: {path} cannot be read ({why}); repair or remove it.")
