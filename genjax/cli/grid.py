@@ -34,6 +34,7 @@ from genjax.likelihood import ais
 from genjax.likelihood.evaluate import log_densities
 from genjax.likelihood.pseudo import pseudo_log_likelihood
 from genjax.plots import grids
+from genjax.plots.images import save
 from genjax.sampling.inpainting import inpaint
 from genjax.training import folder as run_folder
 from genjax.training import grid
@@ -291,14 +292,12 @@ def draw(
     of_setting: dict[str, list[Outcome]] = {label: [] for label in labels}
     for outcome in outcomes:
         of_setting[", ".join(f"{name} {getattr(outcome.config, name)}" for name in axes) or "all"].append(outcome)
-    written = [
-        grids.bands(
-            {label: [o.curve for o in members] for label, members in of_setting.items()},
-            "pseudo-log-likelihood of held-out images, one-pixel estimate (nats)",
-            f"{folder.name}: mean and range over seeds",
-            folder / "figures" / "curves.png",
-        )
-    ]
+    figure = grids.bands(
+        {label: [o.curve for o in members] for label, members in of_setting.items()},
+        "pseudo-log-likelihood of held-out images, one-pixel estimate (nats)",
+        f"{folder.name}: mean and range over seeds",
+    )
+    written = [save(figure, folder / "figures" / "curves.png")]
     config = outcomes[0].config
     height, width, channels = dataset.shape
     truth = datasets.binarise_fixed(dataset.test[:8], config.binarisation, FIXED_DRAW)
@@ -309,7 +308,7 @@ def draw(
     for label, members in of_setting.items():
         rows[label] = filled(members[0], truth, removed)
     title = f"{folder.name}: lower halves filled in, first seed"
-    written.append(grids.rows_of_images(rows, dataset.shape, title, folder / "figures" / "reconstructions.png"))
+    written.append(save(grids.rows_of_images(rows, dataset.shape, title), folder / "figures" / "reconstructions.png"))
     return written
 
 
