@@ -1,4 +1,6 @@
-"""The one exception that means "the person can fix this": the command line prints it as one sentence."""
+"""What ends a command early; `UserError` means "the person can fix this": the command line prints it as a sentence."""
+
+import signal
 
 
 class UserError(Exception):
@@ -7,3 +9,11 @@ class UserError(Exception):
 
 class Diverged(UserError):
     """Training left the finite numbers; its text names the step and the last good checkpoint."""
+
+
+class Interrupted(Exception):
+    """A signal came; the state is saved."""
+
+    def __init__(self, number: int):
+        super().__init__(signal.Signals(number).name)
+        self.number = number
