@@ -95,7 +95,7 @@ def draw_walks(run: Run, space: LatentSpace, one: np.ndarray, seed: int) -> list
 
     figures = {"interpolation": rows(walks.interpolation(rng(), units), "from one latent to another")}
     walk = walks.traversals(rng(), space.directions)
-    unit, title = "coordinate along the direction", f"{name}: one latent {ALONG}, the strongest first"
+    unit, title = "coordinate along the direction", f"{name}: one latent {ALONG}"
     figures["traversals"] = latent.traversals(made(walk.z), walk.names, walk.values, unit, shape, title)
     if units > 1:
         walk = walks.plane(rng(), space.directions)

@@ -13,7 +13,7 @@ from genjax.plots.text import plain
 
 def plane(
     images: Float[np.ndarray, "rows columns pixels"],
-    values: tuple[Sequence[float], Sequence[float]],
+    values: tuple[Sequence[float | int], Sequence[float | int]],
     names: tuple[str, str],
     shape: Shape,
     title: str,
@@ -38,7 +38,7 @@ def plane(
 def traversals(
     images: Float[np.ndarray, "latents steps pixels"],
     names: Sequence[str],
-    values: Sequence[float],
+    values: Sequence[float | int],
     unit: str,
     shape: Shape,
     title: str,
