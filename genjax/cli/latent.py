@@ -22,6 +22,7 @@ from genjax.plots import grids, images, latent
 from genjax.typing import Batch
 
 SIDE, STEPS = 20, 9  # images along a side of the plane, and along a traversal
+TRAVERSED = 10  # directions of a generator that are shown
 ALONG = "along the principal directions of the generator's first layer"
 
 
@@ -94,14 +95,15 @@ def draw_walks(run: Run, space: LatentSpace, one: np.ndarray, seed: int) -> list
         return grids.rows_of_images(dict(zip(walk.names, made(walk.z))), shape, f"{name}: {title}")
 
     figures = {"interpolation": rows(walks.interpolation(rng(), units), "from one latent to another")}
-    walk = walks.traversals(rng(), space.directions)
+    strongest, values = space.directions[:TRAVERSED], walks.coordinates(units)
+    pixels, names = made(walks.traversals(rng(), strongest, values)), [str(n + 1) for n in range(len(strongest))]
     unit, title = "coordinate along the direction", f"{name}: one latent {ALONG}"
-    figures["traversals"] = latent.traversals(made(walk.z), walk.names, walk.values, unit, shape, title)
+    figures["traversals"] = latent.traversals(pixels, names, tuple(values), unit, shape, title)
     if units > 1:
-        walk = walks.plane(rng(), space.directions)
-        title = f"{name}: a plane {ALONG}"
+        values = walks.coordinates(units, ways=2)
+        pixels, values = made(walks.plane(rng(), space.directions[:2], values)), tuple(values)
         axes = ("coordinate along the strongest direction", "along the second")
-        figures["plane"] = latent.plane(made(walk.z), (walk.values, walk.values), axes, shape, title)
+        figures["plane"] = latent.plane(pixels, (values, values), axes, shape, f"{name}: a plane {ALONG}")
     title = "ever further from one latent, by this share of noise"
     figures["neighbourhoods"] = rows(walks.neighbourhoods(rng(), units), title)
     folder = run.folder / "figures"

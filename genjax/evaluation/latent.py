@@ -15,11 +15,10 @@ REACH = 3.0  # standard deviations, as far as a walk goes along one direction wh
 
 
 class Walk(NamedTuple):
-    """Latents in rows, what each row is called, and how far along their directions the columns are."""
+    """Latents in rows, and what each row is called."""
 
     z: Float[np.ndarray, "rows columns latent"]
     names: tuple[str, ...]
-    values: tuple[float, ...] = ()
 
 
 class LatentSpace(NamedTuple):
@@ -72,40 +71,36 @@ def principal_directions(kernel: Float[np.ndarray, "latent features"]) -> Float[
     return vectors * np.sign(largest)
 
 
-def reach(latent: int, ways: int) -> float:
-    """How far to go in so many directions at once: 3, or less where 99 % of the latents are nearer than that."""
-    return min(REACH, float(np.sqrt(chi2.ppf(0.99, latent) / ways)))
+def coordinates(latent: int, ways: int = 1, count: int = 13) -> Float[np.ndarray, " count"]:
+    """Where to go along so many directions at once: from -3 to 3, or less far where 99 % of all latents are nearer."""
+    most = min(REACH, np.sqrt(chi2.ppf(0.99, latent) / ways))
+    return np.linspace(-most, most, count)
 
 
 def traversals(
-    rng: np.random.Generator, directions: Float[np.ndarray, "directions latent"], columns: int = 13, most: int = 10
-) -> Walk:
-    """One point, and in each row how far it is along one of the first directions, from -3 to 3, all else unchanged."""
-    latent = directions.shape[1]
-    values = np.linspace(-1, 1, columns) * reach(latent, 1)
-    chosen = directions[:most, None]
-    point = rng.normal(size=latent)
-    rest = point - np.sum(point * chosen, -1, keepdims=True) * chosen
-    names = tuple(str(number + 1) for number in range(len(chosen)))
-    return Walk(rest + values[:, None] * chosen, names, tuple(values))
+    rng: np.random.Generator,
+    directions: Float[np.ndarray, "directions latent"],
+    values: Float[np.ndarray, " steps"],
+) -> Float[np.ndarray, "directions steps latent"]:
+    """One point, in each row with these coordinates along one of the directions, and all else unchanged."""
+    point, along = rng.normal(size=directions.shape[1]), directions[:, None]
+    return point - np.sum(point * along, -1, keepdims=True) * along + values[:, None] * along
 
 
-def plane(rng: np.random.Generator, directions: Float[np.ndarray, "directions latent"], side: int = 13) -> Walk:
-    """A square through the latents: the first direction along the columns, the second along the rows, both from -3 to
-    3; two directions at least.
+def plane(
+    rng: np.random.Generator, directions: Float[np.ndarray, "2 latent"], values: Float[np.ndarray, " side"]
+) -> Float[np.ndarray, "side side latent"]:
+    """A square through the latents: these coordinates along the first direction in the columns, the second in the rows.
 
     The other coordinates, those of one point, are scaled so that all are on the sphere where the latents lie, or as
     near as they can be.
     """
     latent = directions.shape[1]
-    values = np.linspace(-1, 1, side) * reach(latent, 2)
     across, up = np.meshgrid(values, values)
-    z = across[..., None] * directions[0] + up[..., None] * directions[1]
     point = rng.normal(size=latent)
-    rest = point - directions[:2].T @ (directions[:2] @ point)
-    if latent > 2:
-        z = z + np.sqrt(np.maximum(latent - across**2 - up**2, 0))[..., None] * rest / np.linalg.norm(rest)
-    return Walk(z, tuple(f"{value:.2g}" for value in values), tuple(values))
+    rest = point - directions.T @ (directions @ point)
+    length = np.sqrt(np.maximum(latent - across**2 - up**2, 0)) / (np.linalg.norm(rest) if latent > 2 else np.inf)
+    return across[..., None] * directions[0] + up[..., None] * directions[1] + length[..., None] * rest
 
 
 def neighbourhoods(

@@ -12,7 +12,7 @@ from genjax.plots.text import plain
 
 SHAPE = (2, 2, 1)
 SOME = np.random.default_rng(0).random((2, 4)).astype(np.float32)
-NAMES = ["a$^$b", "100 % {x} _y_ \\alpha$ $\N{PILE OF POO} \udcff"]
+NAMES = ["a$^$b", "1 %{x}_\\alpha$ $\N{PILE OF POO}\udcff"]
 
 
 def sampled(name):
