@@ -33,6 +33,7 @@ from genjax.cli.sample import classes
 from genjax.errors import UserError
 from genjax.evaluation.classifier import Judge
 from genjax.plots.images import save, tile
+from genjax.plots.text import plain
 
 
 class Scale(NamedTuple):
@@ -143,7 +144,8 @@ def draw(runs: dict[str, Run], given: dict[str, Answers], path: Path) -> Path:
     sheets |= {f"filled in by the {name.upper()}": answer.images.filled for name, answer in given.items()}
     for axes, (title, images) in zip(below.subplots(1, 4), sheets.items()):
         show(axes, images[: 2 * SHOWN], one, SHOWN // 2, title)
-    figure.suptitle(f"{one.config.dataset}: {' and '.join(run.folder.name for run in runs.values())}, with labels")
+    names = " and ".join(run.folder.name for run in runs.values())
+    figure.suptitle(plain(f"{one.config.dataset}: {names}, with labels"))
     return save(figure, path)
 
 

@@ -28,6 +28,7 @@ from genjax.cli.filters import brightness
 from genjax.cli.run import FIXED_DRAW, Run
 from genjax.errors import UserError
 from genjax.plots.images import own_scale, save, square, strongest, tile
+from genjax.plots.text import plain
 
 SWEEPS = {"full": 10_000, "quick": 1000, "smoke": 20}
 UNITS, CHAINS = 36, 200
@@ -63,7 +64,7 @@ def show(axes: Axes, images: np.ndarray, run: Run, title: str, signed: bool) -> 
     axes.set_axis_off()
 
 
-def draw(rbm: Run, dbm: Run, found: dict[str, dict[str, np.ndarray]], sweeps: int, path: Path) -> Path:
+def draw(rbm: Run, dbm: Run, found: dict[str, dict[str, np.ndarray]], sweeps: int) -> Figure:
     """The one figure."""
     assert dbm.family.maxima is not None
     figure = Figure(figsize=(14, 9.5), layout="constrained")
@@ -74,17 +75,17 @@ def draw(rbm: Run, dbm: Run, found: dict[str, dict[str, np.ndarray]], sweeps: in
     second = strongest(units["second"], UNITS)
     maxima = dbm.family.maxima(jax.random.key(0), dbm.state, 2, second, brightness(dbm, jax.random.key(0)))
     axes = above.subplots(1, 4)
-    show(axes[0], own_scale(chosen["rbm"]), rbm, f"RBM: weights of {UNITS} of {units['rbm'].shape[1]} units", True)
-    show(axes[1], own_scale(chosen["dbm"]), dbm, f"DBM, layer 1: {UNITS} of {units['dbm'].shape[1]} units", True)
-    title = f"DBM, layer 2 through layer 1: {UNITS} of {units['second'].shape[1]} units"
-    show(axes[2], own_scale(chosen["second"]), dbm, title, True)
+    of = {name: f"{chosen[name].shape[1]} of {weights.shape[1]} units" for name, weights in units.items()}
+    show(axes[0], own_scale(chosen["rbm"]), rbm, f"RBM: weights of {of['rbm']}", True)
+    show(axes[1], own_scale(chosen["dbm"]), dbm, f"DBM, layer 1: {of['dbm']}", True)
+    show(axes[2], own_scale(chosen["second"]), dbm, f"DBM, layer 2 through layer 1: {of['second']}", True)
     if maxima is not None:
         show(axes[3], maxima, dbm, "DBM, layer 2: the images that drive the same units most", False)
     for axis, (name, run) in zip(below.subplots(1, 2), (("rbm", rbm), ("dbm", dbm))):
         title = f"{name.upper()}: p(v | h) after {sweeps:,} sweeps of fresh chains, a chain an image"
         show(axis, found[name]["seen"][:100], run, title, False)
-    figure.suptitle(f"{rbm.config.dataset}: {rbm.folder.name} and {dbm.folder.name}")
-    return save(figure, path)
+    figure.suptitle(plain(f"{rbm.config.dataset}: {rbm.folder.name} and {dbm.folder.name}"))
+    return figure
 
 
 def main() -> None:
@@ -111,7 +112,7 @@ def main() -> None:
             entry = {"machine": name, "sweeps": sweeps, "pixels": pixels, "samples_apart": apart}
             file.write(json.dumps(entry) + "\n")
             print(f"{name:8} {', '.join(f'{n:.0f}' for n in pixels.values()):>36} {apart:36.2f}")
-    print(draw(rbm, dbm, found, sweeps, chosen.out / "course_figure.png"))
+    print(save(draw(rbm, dbm, found, sweeps), chosen.out / "course_figure.png"))
 
 
 if __name__ == "__main__":

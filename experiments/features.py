@@ -21,6 +21,7 @@ from sklearn.linear_model import LogisticRegression
 
 from experiments.common import append, lines, options, run_of, with_validation
 from genjax.plots.images import save
+from genjax.plots.text import plain
 
 
 class Scale(NamedTuple):
@@ -101,7 +102,7 @@ def draw(rows: list[dict[str, Any]], title: str, path: Path) -> Path:
         axes.plot(*zip(*points[TRIED]), "o-", color=f"C{number}", label=f"{inputs}, validation")
         axes.plot(*zip(*points[FINAL]), "*", color=f"C{number}", markersize=14, label=f"{inputs}, test")
     axes.set(xscale="log", yscale="log", xlabel="C (1 / strength of the regularisation)", ylabel="told wrong (%)")
-    axes.set_title(title, fontsize=9)
+    axes.set_title(plain(title), fontsize=9)
     axes.grid(alpha=0.3, which="both")
     axes.legend()
     return save(figure, path)

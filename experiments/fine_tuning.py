@@ -34,6 +34,7 @@ from genjax.boltzmann.dbn import as_machine
 from genjax.boltzmann.machine import Machine
 from genjax.cli.blocks import in_blocks
 from genjax.plots.images import save
+from genjax.plots.text import plain
 from genjax.training import loop
 from genjax.training.config import split
 from genjax.typing import Batch
@@ -188,10 +189,10 @@ def draw(choices: list[dict[str, Any]], finals: dict[str, list[dict[str, Any]]],
     if title.startswith("mnist"):
         points.axhline(PUBLISHED, color="grey", linestyle=":", linewidth=1)
         points.text(0.5, PUBLISHED, f"published {PUBLISHED}", color="grey", fontsize=8, ha="center", va="bottom")
-    points.set(xticks=range(len(finals)), xticklabels=list(finals), xlim=(-0.5, len(finals) - 0.5))
+    points.set(xticks=range(len(finals)), xticklabels=[plain(name) for name in finals], xlim=(-0.5, len(finals) - 0.5))
     points.set(ylabel="test images told wrong (%)", title="a point a seed")
     points.grid(alpha=0.3)
-    figure.suptitle(title, fontsize=10)
+    figure.suptitle(plain(title), fontsize=10)
     return save(figure, path)
 
 

@@ -74,17 +74,18 @@ def run(name: str, seed: int, steps: int, found: data.Dataset, eye: Judge, out: 
     x = samples(state, len(found.test), seed + 1)
     shown = {str(i + 1): x[10 * i : 10 * i + 10] for i in range(10)}
     slug = name.split()[0]
-    grids.rows_of_images(shown, found.shape, f"{name}, seed {seed}: samples", out / f"samples-{slug}-{seed}.png")
+    figure = grids.rows_of_images(shown, found.shape, f"{name}, seed {seed}: samples")
+    save(figure, out / f"samples-{slug}-{seed}.png")
     frames = np.asarray(state.film.frames)
     strip = {str(2**i): frames[i] for i in range(len(frames)) if 2**i <= int(state.step)}
     title = f"{name}: the same latents after so many steps"
-    grids.rows_of_images(strip, found.shape, title, out / f"film-{slug}-{seed}.png")
+    save(grids.rows_of_images(strip, found.shape, title), out / f"film-{slug}-{seed}.png")
     beside = {"samples": x[:10]}
     for what, of in (("the judge's features", eye.features), ("pixels", np.asarray)):
         rows = nearest(np.asarray(of(x[:10])), np.asarray(of(found.train))).row[:, 0]
         beside[f"nearest by {what}"] = found.train[rows]
     title = f"{name}: samples and their nearest training images"
-    grids.rows_of_images(beside, found.shape, title, out / f"nearest-{slug}-{seed}.png")
+    save(grids.rows_of_images(beside, found.shape, title), out / f"nearest-{slug}-{seed}.png")
     about |= {"steps": int(state.step), "seconds": seconds}
     return about | judged(eye, jnp.asarray(x), found.train, found.test)
 

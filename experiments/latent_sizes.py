@@ -95,7 +95,7 @@ def main() -> None:
             samples[f"{NAMES[model]}, {size}"] = drawn.get("means", drawn["samples"])
             again[f"{NAMES[model]}, {size}"] = pixels[:12]
     for sheet, title, name in ((samples, "samples", "samples.png"), (again, "given back", "reconstructions.png")):
-        rows_of_images(sheet, shape, f"{title}: model, latents", chosen.out / name)
+        save(rows_of_images(sheet, shape, f"{title}: model, latents"), chosen.out / name)
     print(draw(rows, chosen.out / "latent_sizes.png"))
 
 

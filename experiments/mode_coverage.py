@@ -24,6 +24,7 @@ from experiments.common import append, lines, options, run_of
 from genjax.cli.coverage import copied, cover
 from genjax.errors import UserError
 from genjax.plots.coverage import Sampled, compared
+from genjax.plots.images import save
 
 TINY = {"epochs": 2, "chains": 20}
 MODELS = {"rbm": TINY | {"hidden": 20}, "dbm": TINY | {"layers": (20, 10), "pretraining": 0}}  # of a smoke test
@@ -88,7 +89,7 @@ def main() -> None:
             print(line(f"{row['model']}, {text}", row[name]))
         print(f"{row['model']}, {copied(row)}")
     notes = "; ".join(f"{row['model'].upper()}: {copied(row)}" for row in rows)
-    print(compared(drawn, tuple(rows[0]["shape"]), notes, chosen.out / "mode_coverage.png"))
+    print(save(compared(drawn, tuple(rows[0]["shape"]), notes), chosen.out / "mode_coverage.png"))
 
 
 def line(name: str, seen: dict[str, Any]) -> str:

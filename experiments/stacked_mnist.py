@@ -70,7 +70,7 @@ def run(name: str, seed: int, steps: int, count: int, found: data.Dataset, eye: 
     }
     shape = (*found.shape[:2], 1)
     title = f"{name}, seed {seed}: samples, their channels below each other"
-    grids.rows_of_images(rows, shape, title, out / f"samples-{channels}-{name}-{seed}.png")
+    save(grids.rows_of_images(rows, shape, title), out / f"samples-{channels}-{name}-{seed}.png")
     about |= {"seconds": time.perf_counter() - began}
     return about | {"modes": modes.caught, "divergence": modes.divergence}
 

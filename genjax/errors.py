@@ -1,4 +1,6 @@
-"""The one exception that means "the person can fix this", and the one warning; the command line prints sentences."""
+"""What ends a command early, and the one warning. `UserError` means "the person can fix this": it is one sentence."""
+
+import signal
 
 
 class UserError(Exception):
@@ -11,3 +13,11 @@ class Diverged(UserError):
 
 class DataWarning(UserWarning):
     """What a person should know of data that can be used: what was left out, changed or looks wrong."""
+
+
+class Interrupted(Exception):
+    """A signal came; the state is saved."""
+
+    def __init__(self, number: int):
+        super().__init__(signal.Signals(number).name)
+        self.number = number

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict
 from jaxtyping import Array, Float, Int, Key
+from matplotlib.figure import Figure
 from tyro.conf import Fixed, Suppress
 
 from genjax.algorithms.gan import GANState, decode, gan, generate, newest
@@ -25,7 +26,7 @@ from genjax.evaluation.classifier import Judge, judge, length
 from genjax.evaluation.density import NEIGHBOURS
 from genjax.evaluation.inception import inception as network_of
 from genjax.evaluation.inception import inception_distances
-from genjax.evaluation.latent import LatentSpace
+from genjax.evaluation.latent import LatentSpace, principal_directions
 from genjax.plots import grids
 from genjax.plots.curves import Panel
 from genjax.training import loop
@@ -121,8 +122,10 @@ def _decode(state: GANState, z: Array, label: Array) -> Array:
 
 
 def gan_space(state: GANState, train: Batch) -> LatentSpace:
-    """Standard normal latents; a class is given as its number."""
+    """Standard normal latents; a class is given as its number. Labels, which are joined to the latents, have rows of
+    the first layer too, after theirs."""
     size = state.game.config.latent
+    kernel = np.asarray(state.average.parameters["Dense_0"]["kernel"])[:size]
     return LatentSpace(
         encode=None,
         decode=lambda z, given: _decode(state, jnp.asarray(z, jnp.float32), given[:, 0].astype(jnp.int32)),
@@ -131,6 +134,7 @@ def gan_space(state: GANState, train: Batch) -> LatentSpace:
         centre=np.zeros(size),
         spread=np.ones(size),
         activity=np.ones(size),
+        directions=principal_directions(kernel),
     )
 
 
@@ -248,11 +252,11 @@ def eye_sentences(made: dict[str, Any], real: dict[str, Any]) -> list[str]:
     ]
 
 
-def gan_figures(state: GANState, shape: tuple[int, int, int], name: str, target: Path) -> list[Path]:
+def gan_figures(state: GANState, shape: tuple[int, int, int], name: str) -> dict[str, Figure]:
     """The film of fixed latents."""
     done, frames = int(state.step), np.asarray(state.film.frames)
     taken = [f for f in range(len(frames)) if 2**f <= done]
     strip = {f"{2**f}": frames[f] for f in taken}
     strip[f"{done}"] = np.asarray(_decode(state, state.film.latents, state.film.label))
     title = f"{name}: the same latents after so many steps"
-    return [grids.rows_of_images(strip, shape, title, target / "film.png")]
+    return {"film": grids.rows_of_images(strip, shape, title)}

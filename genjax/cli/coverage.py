@@ -18,11 +18,12 @@ from genjax import data, random
 from genjax.cli.adversarial import learned_judge
 from genjax.cli.options import parse, positive, say
 from genjax.cli.run import FIXED_DRAW, Run, load
-from genjax.cli.sample import drawing
+from genjax.cli.sample import class_names, drawing
 from genjax.data.classes import labelled
 from genjax.errors import UserError
 from genjax.evaluation.coverage import Coverage, coverage, memorisation
 from genjax.plots import coverage as plots
+from genjax.plots.images import save
 from genjax.training.folder import write_json
 
 
@@ -61,7 +62,7 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     run = load(Path(options.run), options.data_dir)
     found = cover(run, options.chains, options.sweeps, options.seed)
     path = run.folder / "figures" / "coverage.png"
-    plots.coverage(found.sampled, found.nearest, run.shape, foot(found.numbers), path)
+    save(plots.coverage(found.sampled, found.nearest, run.shape, foot(found.numbers)), path)
     numbers = found.numbers | {"figure": str(path)}
     write_json(run.folder / "coverage.json", numbers | {"samples": found.each})
     return numbers, "\n".join([*sentences(numbers), str(path)])
@@ -112,10 +113,10 @@ def cover(run: Run, chains: int, sweeps: int, seed: int) -> Covered:
     of = {"states": of_states, "expected_pixels": of_means}
     shares = {text: of[name].samples.shares for name, text in kinds(numbers).items()}
     shares |= {"test images": of_states.data.shares}
-    shown = kinds(numbers)["expected_pixels"]
+    shown, names = kinds(numbers)["expected_pixels"], tuple(class_names(run, len(of_means.samples.shares)))
     return Covered(
         numbers,
-        plots.Sampled(run.folder.name, shown, means, of_means.samples.classes, shares),
+        plots.Sampled(run.folder.name, shown, means, of_means.samples.classes, shares, names),
         (states[closest], dataset.train[copies.row[closest]]),
         {name: values.tolist() for name, values in each.items()},
     )

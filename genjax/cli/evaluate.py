@@ -116,9 +116,8 @@ def sentences(judged: dict[str, Any], family: Family) -> list[str]:
     lines = []
     for split in ("test", "train"):
         answer = judged["log_likelihood"][split]
-        what = "log-likelihood at least" if answer["kind"] == "lower_bound" else "log-likelihood"
         lines.append(
-            f"{split:5} {what} {answer['mean']:.2f} nats an image "
+            f"{split:5} {called(answer)} {answer['mean']:.2f} nats an image "
             f"[{answer['low']:.2f}, {answer['high']:.2f}], {answer['estimator']}; "
             f"standard error over {judged['images'][split]} images {answer['image_se']:.2f}"
         )
@@ -145,6 +144,11 @@ def sentences(judged: dict[str, Any], family: Family) -> list[str]:
         )
     lines.append(f"binarisation {judged['binarisation']}; {cost(judged)}")
     return lines
+
+
+def called(answer: dict[str, Any], what: str = "log-likelihood") -> str:
+    """What a number is, in words: a bound is not called the likelihood itself."""
+    return what + {"lower_bound": " at least", "upper_bound": " at most"}.get(answer["kind"], "")
 
 
 def both_sides(test: dict[str, Any], forward: dict[str, Any], reverse: dict[str, Any]) -> str:

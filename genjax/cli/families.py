@@ -1,10 +1,10 @@
 """The table of models: what the command line knows of each. A new model is one row here."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from genjax.cli import adversarial, autoencoding, belief, boltzmann, recommending, variational
 from genjax.cli.options import RunConfig
@@ -44,7 +44,7 @@ class Family(NamedTuple):
     - `settle(config, dataset)`: what images and labels settle of either (keyword arguments).
     - `latent(state, train)`: the space of its latents, or codes.
     - `watch(config, dataset)`: gives what is called with each chunk, and answers with numbers and with alarms.
-    - `figures(state, shape, name, folder)`: pictures of its own; the paths written.
+    - `figures(state, shape, name)`: pictures of its own, by the names of their files.
     - `judges_samples`: whether `evaluate` judges samples: it is given the `dataset`, and may be `inception`, too.
     """
 
@@ -69,7 +69,7 @@ class Family(NamedTuple):
     classes: Callable[[Any], int] | None = None
     latent: Callable[[Any, Batch], LatentSpace] | None = None
     watch: Callable[[Any, Dataset], Callable[[Chunk], tuple[dict[str, float], list[str]]]] | None = None
-    figures: Callable[..., list[Path]] | None = None
+    figures: Callable[..., dict[str, Figure]] | None = None
     judges_samples: bool = False
     importance: bool = False  # whether its likelihood is importance-sampled, with so many draws
     examples: str = "images"  # what one row of its data is

@@ -7,10 +7,12 @@ from typing import Annotated, Any
 import numpy as np
 import tyro
 from jaxtyping import Array, Key
+from matplotlib.figure import Figure
 
 from genjax import random
 from genjax.cli.options import parse, positive
 from genjax.cli.run import Run, load
+from genjax.cli.sample import class_names, classes
 from genjax.errors import UserError
 from genjax.plots import images
 
@@ -42,23 +44,44 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
 
 
 def draw(run: Run, count: int, seed: int) -> list[Path]:
-    """filters-1.png, filters-2.png, maxima-2.png, ... of the `count` strongest units of each layer; the paths."""
+    """filters-1.png, filters-2.png, maxima-2.png, ... of the `count` strongest units of each layer; the paths.
+
+    Labels on top are shown all, in their order and by their names.
+    """
     assert run.family.filters is not None
     key = random.key(seed, run.config.rng)
     target, name, shape = run.folder / "figures", run.folder.name, run.shape
-    written = []
-    for layer, weights in enumerate(run.family.filters(run.state), 1):
-        title = f"{name}: weights of layer {layer}" + (", through the layers below" if layer > 1 else "")
-        written.append(images.filters(weights, shape, title, target / f"filters-{layer}.png", count))
+    written, labels = [], class_names(run, classes(run))
+    layers = run.family.filters(run.state)
+    for layer, weights in enumerate(layers, 1):
+        names = labels if layer == len(layers) else []  # labels lie on top of all other layers
+        figure = weights_of(layer, weights, names, shape, name, count)
+        written.append(images.save(figure, target / f"filters-{layer}.png"))
         if layer == 1 or run.family.maxima is None:
             continue
-        units = images.strongest(weights, count)
+        units = np.arange(len(names)) if names else images.strongest(weights, count)
         found = run.family.maxima(key, run.state, layer, units, brightness(run, key))
         if found is not None:
-            title = f"{name}: images that drive units of layer {layer} most"
-            caption = f"the same {len(units)} units as in filters-{layer}.png; no brighter than samples are"
-            written.append(images.sheet(found, shape, title, caption, target / f"maxima-{layer}.png"))
+            figure = maxima_of(layer, found, names, shape, name)
+            written.append(images.save(figure, target / f"maxima-{layer}.png"))
     return written
+
+
+def weights_of(layer: int, weights: np.ndarray, names: list[str], shape: Any, run: str, count: int) -> Figure:
+    """The weights of one layer to the pixels: of the strongest units, or of every label by its name."""
+    below = ", through the layers below" if layer > 1 else ""
+    if names:
+        return images.label_weights(weights, names, shape, f"{run}: label weights{below}")
+    return images.filters(weights, shape, f"{run}: weights of layer {layer}{below}", count)
+
+
+def maxima_of(layer: int, found: np.ndarray, names: list[str], shape: Any, run: str) -> Figure:
+    """The images that drive the units, or labels, most."""
+    brightness = "no brighter than samples are"
+    if names:
+        return images.named(found, names, shape, f"{run}: images that drive each label most", brightness)
+    caption = f"the same {len(found)} units as in filters-{layer}.png; {brightness}"
+    return images.sheet(found, shape, f"{run}: images that drive units of layer {layer} most", caption)
 
 
 def brightness(run: Run, key: Key[Array, ""]) -> float:

@@ -37,6 +37,7 @@ from genjax.likelihood.evaluate import distinct, log_densities
 from genjax.likelihood.pseudo import pseudo_log_likelihood
 from genjax.likelihood.schedule import pilot, to_precision
 from genjax.plots import grids
+from genjax.plots.images import save
 from genjax.sampling.inpainting import inpaint
 from genjax.training import folder as run_folder
 from genjax.training import grid
@@ -386,14 +387,9 @@ def draw(folder: Path, outcomes: Sequence[Outcome], axes: list[str], sources: So
         end = "" if len(kinds) == 1 else f"-{number + 1}"
         title = folder.name if len(kinds) == 1 else f"{folder.name}, {Path(kind[0]).name}, binarisation {kind[1]}"
         curves = {label: [o.curve for o in members] for label, members in of_setting.items()}
-        written.append(
-            grids.bands(
-                curves,
-                "pseudo-log-likelihood of held-out images, one-pixel estimate (nats)",
-                f"{title}: mean and range over seeds",
-                folder / "figures" / f"curves{end}.png",
-            )
-        )
+        label = "pseudo-log-likelihood of held-out images, one-pixel estimate (nats)"
+        figure = grids.bands(curves, label, f"{title}: mean and range over seeds")
+        written.append(save(figure, folder / "figures" / f"curves{end}.png"))
         first = same[0].config
         dataset = sources[source_of(first)].dataset
         height, width, channels = dataset.shape
@@ -405,8 +401,8 @@ def draw(folder: Path, outcomes: Sequence[Outcome], axes: list[str], sources: So
         for label, members in of_setting.items():
             if members[0].diverged is None:
                 rows[label] = filled(members[0], truth, removed)
-        path = folder / "figures" / f"reconstructions{end}.png"
-        written.append(grids.rows_of_images(rows, dataset.shape, f"{title}: lower halves filled in, first seed", path))
+        figure = grids.rows_of_images(rows, dataset.shape, f"{title}: lower halves filled in, first seed")
+        written.append(save(figure, folder / "figures" / f"reconstructions{end}.png"))
     return written
 
 

@@ -7,13 +7,14 @@ from typing import Annotated, Any, Literal
 import jax.numpy as jnp
 import numpy as np
 import tyro
+from matplotlib.figure import Figure
 from scipy.special import ndtri
 
 from genjax.cli.blocks import in_blocks
 from genjax.cli.export import write_arrays
 from genjax.cli.options import parse, positive
 from genjax.cli.run import Run, fixed_batches, load
-from genjax.cli.sample import TRAINING, chosen_label
+from genjax.cli.sample import TRAINING, chosen_label, class_names
 from genjax.errors import UserError
 from genjax.evaluation import latent as walks
 from genjax.evaluation.latent import LatentSpace, spherical
@@ -21,12 +22,8 @@ from genjax.plots import grids, images, latent
 from genjax.typing import Batch
 
 SIDE, STEPS = 20, 9  # images along a side of the plane, and along a traversal
-WALKS = {
-    "interpolation": (walks.interpolation, "from one latent to another"),
-    "traversals": (walks.traversals, "one coordinate a row (from 0), from -3 to 3"),
-    "plane": (walks.plane, "a plane of equal probability, both ways at these quantiles"),
-    "neighbourhoods": (walks.neighbourhoods, "ever further from one latent, by this share of noise"),
-}
+TRAVERSED = 10  # directions of a generator that are shown
+ALONG = "along the principal directions of the generator's first layer"
 
 
 @dataclass(frozen=True)
@@ -86,15 +83,33 @@ def draw(run: Run, options: Options, label: int = 0) -> tuple[list[Path], dict[s
 
 def draw_walks(run: Run, space: LatentSpace, one: np.ndarray, seed: int) -> list[Path]:
     """Pictures of a space from which images are only made."""
-    units, written = len(space.centre), []
-    for name, (walk, title) in WALKS.items():
-        z, names = walk(np.random.default_rng(seed), units)
+    assert space.directions is not None
+    units, name, shape = len(space.centre), run.folder.name, run.shape
+
+    def rng() -> np.random.Generator:
+        return np.random.default_rng(seed)
+
+    def made(z: np.ndarray) -> np.ndarray:
         flat = z.reshape(-1, units)
-        pixels = in_blocks(space.decode, flat, np.repeat(one, len(flat), 0)).reshape(*z.shape[:2], -1)
-        rows = dict(zip(names, pixels))
-        path = run.folder / "figures" / f"latent-{name}.png"
-        written.append(grids.rows_of_images(rows, run.shape, f"{run.folder.name}: {title}", path))
-    return written
+        return in_blocks(space.decode, flat, np.repeat(one, len(flat), 0)).reshape(*z.shape[:2], -1)
+
+    def rows(walk: walks.Walk, title: str) -> Figure:
+        return grids.rows_of_images(dict(zip(walk.names, made(walk.z))), shape, f"{name}: {title}")
+
+    figures = {"interpolation": rows(walks.interpolation(rng(), units), "from one latent to another")}
+    strongest, values = space.directions[:TRAVERSED], walks.coordinates(units)
+    pixels, names = made(walks.traversals(rng(), strongest, values)), [str(n + 1) for n in range(len(strongest))]
+    unit, title = "coordinate along the direction", f"{name}: one latent {ALONG}"
+    figures["traversals"] = latent.traversals(pixels, names, tuple(values), unit, shape, title)
+    if units > 1:
+        values = walks.coordinates(units, ways=2)
+        pixels, values = made(walks.plane(rng(), space.directions[:2], values)), tuple(values)
+        axes = ("coordinate along the strongest direction", "along the second")
+        figures["plane"] = latent.plane(pixels, (values, values), axes, shape, f"{name}: a plane {ALONG}")
+    title = "ever further from one latent, by this share of noise"
+    figures["neighbourhoods"] = rows(walks.neighbourhoods(rng(), units), title)
+    folder = run.folder / "figures"
+    return [images.save(figure, folder / f"latent-{what}.png") for what, figure in figures.items()]
 
 
 def draw_codes(
@@ -109,23 +124,27 @@ def draw_codes(
     again = space.reconstruct(test.x[:32], given[:32])
     columns = {"original": np.asarray(test.x[:32]), "reconstruction": np.asarray(again)}
     title = f"{name}: test images and their reconstructions"
-    found = [images.side_by_side(columns, shape, title, folder / "latent-reconstructions.png")]
-    found.append(picture_map(codes, np.asarray(test.label), options, name, folder / "latent-map.png"))
-    found.append(picture_interpolations(space, test, codes, shape, name, folder / "latent-interpolations.png"))
-    found.append(picture_traversals(space, one, shape, name, folder / "latent-traversals.png"))
-    for number, lower in enumerate(space.below):
-        path = folder / f"latent-traversals-{number + 1}.png"
-        found.append(picture_traversals(lower, one, shape, f"{name}, layer {number + 1}", path))
+    labels = np.asarray(test.label)
+    classes = class_names(run, int(labels.max(initial=-1)) + 1)
+    figures = {
+        "reconstructions": images.side_by_side(columns, shape, title),
+        "map": picture_map(codes, labels, options, name, classes),
+        "interpolations": picture_interpolations(space, test, codes, shape, name),
+        "traversals": picture_traversals(space, one, shape, name),
+    }
+    for number, lower in enumerate(space.below, 1):
+        figures[f"traversals-{number}"] = picture_traversals(lower, one, shape, f"{name}, layer {number}")
     if len(space.centre) > 1:
-        found.append(picture_plane(space, one, options, shape, name, folder / "latent-plane.png"))
+        figures["plane"] = picture_plane(space, one, options, shape, name)
+    found = [images.save(figure, folder / f"latent-{what}.png") for what, figure in figures.items()]
     result: dict[str, Any] = {"units": len(space.centre), "activity": [float(a) for a in space.activity]}
     if options.out is not None:
-        arrays = {"codes": codes, "labels": np.asarray(test.label)}
+        arrays = {"codes": codes, "labels": labels}
         result["out"] = str(write_arrays(Path(options.out), arrays, "--out", options.overwrite))
     return found, result
 
 
-def picture_map(codes: np.ndarray, labels: np.ndarray, options: Options, name: str, path: Path) -> Path:
+def picture_map(codes: np.ndarray, labels: np.ndarray, options: Options, name: str, classes: list[str]) -> Figure:
     """Codes of test images, as they are where they have two units."""
     points, axes = codes[:, :2], ("latent 0", "latent 1")
     spread = np.ptp(codes, 0).max() > 0 and len(codes) > 3  # otherwise there is no plane to be found
@@ -143,12 +162,10 @@ def picture_map(codes: np.ndarray, labels: np.ndarray, options: Options, name: s
         points = TSNE(2, perplexity=perplexity, init="pca", random_state=options.seed).fit_transform(codes)
         axes = ("t-SNE 1", "t-SNE 2")
     title = f"{name}: codes of {len(codes)} test images ({codes.shape[1]} units)"
-    return latent.code_map(np.asarray(points), labels, axes, title, path)
+    return latent.code_map(np.asarray(points), labels, axes, title, classes)
 
 
-def picture_interpolations(
-    space: LatentSpace, test: Batch, codes: np.ndarray, shape: Any, name: str, path: Path
-) -> Path:
+def picture_interpolations(space: LatentSpace, test: Batch, codes: np.ndarray, shape: Any, name: str) -> Figure:
     """Between test images of neighbouring numbers: the images at both ends, codes between them on lines and circles."""
     shares, rows = np.linspace(0, 1, STEPS), {}
     given = np.asarray(space.condition(test.label))
@@ -164,10 +181,10 @@ def picture_interpolations(
             between = np.asarray(space.decode(jnp.asarray(path_of_codes, jnp.float32), jnp.asarray(label)))
             rows[f"{pair + 1} {way}"] = np.concatenate([test.x[a : a + 1], np.clip(between, 0, 1), test.x[b : b + 1]])
     title = f"{name}: between two test images (first and last column)"
-    return grids.rows_of_images(rows or {"": np.asarray(test.x[:1])}, shape, title, path)
+    return grids.rows_of_images(rows or {"": np.asarray(test.x[:1])}, shape, title)
 
 
-def picture_traversals(space: LatentSpace, given: np.ndarray, shape: Any, name: str, path: Path) -> Path:
+def picture_traversals(space: LatentSpace, given: np.ndarray, shape: Any, name: str) -> Figure:
     """Every latent from its 2.5 % to its 97.5 % quantile, the others at their centre, the most active first."""
     order = np.argsort(-space.activity)
     steps = ndtri(np.linspace(0.025, 0.975, STEPS))
@@ -178,10 +195,11 @@ def picture_traversals(space: LatentSpace, given: np.ndarray, shape: Any, name: 
     pixels = in_blocks(space.decode, flat, np.repeat(given, len(flat), 0)).reshape(len(order), STEPS, -1)
     names = [f"{unit} ({space.activity[unit]:.2g})" for unit in order]
     title = f"{name}: each latent from its 2.5 to its 97.5 % quantile; in brackets its activity, most active first"
-    return latent.traversals(pixels, names, shape, title, path)
+    unit = "standard deviations from the centre"
+    return latent.traversals(pixels, names, tuple(steps), unit, shape, title)
 
 
-def picture_plane(space: LatentSpace, given: np.ndarray, options: Options, shape: Any, name: str, path: Path) -> Path:
+def picture_plane(space: LatentSpace, given: np.ndarray, options: Options, shape: Any, name: str) -> Figure:
     """A grid over two latents at equally spaced quantiles of the Gaussian, the others at their centre."""
     units = len(space.centre)
     first, second = options.axes or np.argsort(-space.activity)[:2]
@@ -194,5 +212,5 @@ def picture_plane(space: LatentSpace, given: np.ndarray, options: Options, shape
     codes[:, second] += space.spread[second] * up.ravel()
     pixels = in_blocks(space.decode, codes, np.repeat(given, len(codes), 0)).reshape(SIDE, SIDE, -1)
     values = tuple(list(space.centre[u] + space.spread[u] * steps) for u in (first, second))
-    title = f"{name}: two latents at the Gaussian's quantiles"
-    return latent.plane(pixels, (values[0], values[1]), (f"latent {first}", f"latent {second}"), shape, title, path)
+    title = f"{name}: two latents, at values of equal probability"
+    return latent.plane(pixels, (values[0], values[1]), (f"latent {first}", f"latent {second}"), shape, title)

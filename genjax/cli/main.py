@@ -1,9 +1,11 @@
 """The `genjax` command: finds the subcommand, prints its answer, and turns what went wrong into an exit status.
 
-0: done. 2: the user's mistake, or a divergence. 1: ours. 130 and 143: SIGINT and SIGTERM, after a clean save.
+0: done. 2: the user's mistake, or a divergence. 1: ours. 130 and 143: SIGINT and SIGTERM, after a clean save. 141: who
+read the answer has gone, as in `genjax data | head -1`.
 """
 
 import importlib
+import io
 import json
 import math
 import os
@@ -11,7 +13,7 @@ import sys
 from typing import Any
 
 from genjax import __version__
-from genjax.errors import UserError
+from genjax.errors import Interrupted, UserError
 
 COMMANDS = {
     "train": ("train", "train a model, and judge and draw it at the end"),
@@ -27,6 +29,7 @@ COMMANDS = {
     "export": ("export", "the parameters as plain arrays"),
     "data": ("datasets", "the known datasets"),
 }
+NO_READER = 141  # as a shell calls a process that SIGPIPE has ended
 
 
 def usage() -> str:
@@ -36,25 +39,16 @@ def usage() -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; the exit status."""
+    """Run one command and print its answer; the exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    if not arguments or arguments[0] in ("-h", "--help"):
-        print(usage())
-        return 0
-    if arguments[0] == "--version":
-        print(f"genjax-models {__version__}")
-        return 0
-    if arguments[0] not in COMMANDS:
-        return fail(f"{arguments[0]} is no command; choose one of {', '.join(COMMANDS)}.")
     # JAX must be told before it starts; a person who wants its logs sets the level himself.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
-        from genjax.cli.train import Interrupted
-    except KeyboardInterrupt:
-        return fail("interrupted.", 130)
-    try:
-        command = importlib.import_module(f"genjax.cli.{COMMANDS[arguments[0]][0]}").command
-        result, text = command(arguments[1:])
+        try:
+            print(answer(arguments))
+        finally:  # here, and not when Python ends, where nobody could say what went wrong
+            if sys.stdout is not None:
+                sys.stdout.flush()
     except UserError as error:
         return fail(str(error))
     except Interrupted as error:
@@ -62,11 +56,45 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return fail("interrupted.", 130)
     except BrokenPipeError:
-        return 1
+        return NO_READER
     except OSError as error:
-        return fail(f"{error.filename or arguments[0]}: {error.strerror or error}; name a place that can be used.")
-    print(json.dumps(finite(result), allow_nan=False) if "--json" in arguments else text)
+        place = error.filename or " ".join(["genjax", *arguments[:1]])
+        return fail(f"{place}: {error.strerror or error}; name a place that can be used.")
+    except Exception:
+        why = jax_failure()
+        if why is None:
+            raise
+        return fail(why)
     return 0
+
+
+def answer(arguments: list[str]) -> str:
+    """What the command prints."""
+    if not arguments or arguments[0] in ("-h", "--help"):
+        return usage()
+    if arguments[0] == "--version":
+        return f"genjax-models {__version__}"
+    if arguments[0] not in COMMANDS:
+        raise UserError(f"{arguments[0]} is no command; choose one of {', '.join(COMMANDS)}.")
+    command = importlib.import_module(f"genjax.cli.{COMMANDS[arguments[0]][0]}").command
+    result, text = command(arguments[1:])
+    return json.dumps(finite(result), allow_nan=False) if "--json" in arguments else text
+
+
+def jax_failure() -> str | None:
+    """Why JAX cannot start here (it may be told of a device that there is not), in a sentence; None where it can."""
+    try:
+        import jax
+
+        jax.devices()
+    except Exception as error:
+        said = str(error).partition(" (set JAX_PLATFORMS")[0].strip()
+        reason = said.splitlines()[0].rstrip(".") if said else "there is no such device here"
+        platforms = os.environ.get("JAX_PLATFORMS")
+        if platforms:
+            return f"JAX_PLATFORMS={platforms}: JAX cannot start ({reason}); unset it, or set it to cpu."
+        return f"JAX cannot start ({reason}); correct its settings, or install it again."
+    return None
 
 
 def finite(value: Any) -> Any:
@@ -80,9 +108,19 @@ def finite(value: Any) -> Any:
 
 def console() -> None:
     """The installed command. After a failure it leaves at once: what runs in the background has nothing to add."""
-    status = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    os.environ["MPLBACKEND"] = "Agg"  # only files are drawn, and a notebook's backend need not exist where this runs
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed
+            setattr(sys, name, io.StringIO())
+        else:
+            stream.reconfigure(errors="backslashreplace")  # names that cannot be printed
+    try:
+        status = main()
+    except SystemExit as leaving:  # after --help
+        status = int(leaving.code or 0)
+    except BrokenPipeError:  # of standard error
+        status = NO_READER
     if status:
         os._exit(status)
 

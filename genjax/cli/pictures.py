@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 
 from genjax.cli import filters, latent, sample
+from genjax.cli.evaluate import called
 from genjax.cli.reconstruct import damage, parse_region, reconstruct
 from genjax.cli.run import Run
 from genjax.plots import curves
+from genjax.plots.images import save
 from genjax.training.folder import read_metrics
 
 TIMES = [1, 3, 10, 30, 100, 300, 1000]
@@ -16,15 +18,14 @@ def draw(run: Run) -> list[Path]:
     """All figures that the family has; the paths written."""
     target, name = run.folder / "figures", run.folder.name
     shape = run.shape
-    written = [
-        curves.learning_curves(
-            read_metrics(run.folder), run.family.panels, f"{name}: learning curves", summary(run), target / "curves.png"
-        )
-    ]
+    title = f"{name}: learning curves"
+    figure = curves.learning_curves(read_metrics(run.folder), run.family.panels, title, summary(run))
+    written = [save(figure, target / "curves.png")]
     if run.family.filters is not None:
         written += filters.draw(run, 64, run.config.seed)
     if run.family.figures is not None:
-        written += run.family.figures(run.state, shape, name, target)
+        figures = run.family.figures(run.state, shape, name)
+        written += [save(figure, target / f"{stem}.png") for stem, figure in figures.items()]
     if run.family.sample is not None:
         written.append(sample.draw(run, TIMES, 10, run.config.seed, target / "samples.png")[0])
     if sample.drawing(run) is not None:
@@ -57,4 +58,4 @@ def summary(run: Run) -> str:
     answer = judged["log_likelihood"]["test"]
     doubt = "" if answer["trusted"] else " (not trusted)"
     numbers = f"{answer['mean']:.2f} nats [{answer['low']:.2f}, {answer['high']:.2f}]{doubt}"
-    return f"test log-likelihood {numbers}, {answer['estimator']}, binarisation {run.config.binarisation}"
+    return f"test {called(answer)} {numbers}, {answer['estimator']}, binarisation {run.config.binarisation}"

@@ -157,4 +157,4 @@ def reconstruct(run: Run, removed: np.ndarray, sweeps: int, seed: int, path: Pat
     names = ("original", "damaged", "reconstruction")
     columns = {name: part[:16] for name, part in zip(names, found)}
     title = f"{run.folder.name}: removed pixels (red) filled in"
-    return measured, images.side_by_side(columns, run.shape, title, path)
+    return measured, images.save(images.side_by_side(columns, run.shape, title), path)

@@ -72,8 +72,8 @@ class Run:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """What the data call class 0, 1, ..., as far as they do."""
-        return self.prepared.dataset.class_names
+        """What the data call class 0, 1, ..., as far as they do and have been read."""
+        return () if self.loaded is None else self.loaded.dataset.class_names
 
 
 def read_images(config: RunConfig) -> data.Dataset:

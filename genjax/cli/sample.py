@@ -90,6 +90,24 @@ def classes(run: Run) -> int:
     return 0 if run.family.classes is None else run.family.classes(run.state)
 
 
+def class_names(run: Run, count: int) -> list[str]:
+    """What the first `count` labels are called: as in the run's data, which may have fewer; else by number."""
+    names = run.class_names[:count]
+    return [*names, *(f"unused-{n}" if names else str(n) for n in range(len(names), count))]
+
+
+def of_label(run: Run, label: int | None) -> str:
+    """For the title of samples of one label."""
+    return "" if label is None else f" of label {class_names(run, label + 1)[label]}"
+
+
+def key_of(run: Run, seed: int, start: Start = "fresh", label: int | None = None) -> Key[Array, ""]:
+    """Samples that may be compared share no random numbers: chains of other starts, and of other labels."""
+    key = random.key(seed, run.config.rng)
+    key = key if start == "fresh" else random.subkey(key, start)
+    return key if label is None else jax.random.fold_in(key, label)
+
+
 def drawing(run: Run) -> Callable[[Key[Array, ""], int, int | None], dict[str, np.ndarray]] | None:
     """How a model without chains draws, `(key, images, label)` to arrays by name; None of other models.
 
@@ -131,18 +149,12 @@ def chosen_label(run: Run, text: str | None) -> int | Literal["all"] | None:
         raise UserError(f"--label {text}: this {run.model} has not learned labels; see genjax train MODEL --help.")
     if text == "all":
         return "all"
-    names = label_names(run)
+    names = class_names(run, classes(run))
     if text not in names:
         plain = names == [str(number) for number in range(len(names))]
         those = f"a number from 0 to {len(names) - 1}" if plain else f"one of {', '.join(names)}"
         raise UserError(f"--label {text} is none of them; give {those}, or all.")
     return names.index(text)
-
-
-def label_names(run: Run) -> list[str]:
-    """What the labels that the model has learned are called: as in its data, which may have fewer; else by number."""
-    names = run.class_names[: classes(run)]
-    return [*names, *(f"unused-{n}" if names else str(n) for n in range(len(names), classes(run)))]
 
 
 def draw(
@@ -152,11 +164,9 @@ def draw(
     assert run.family.sample is not None
     options: dict[str, Any] = {} if label is None else {"label": label}
     options |= {"start": persistent(run, chains)} if start == "persistent" else {}
-    pixels, last = run.family.sample(random.key(seed, run.config.rng), run.state, chains, when, **options)
-    title = f"{run.folder.name}: p(v | h) along {start} chains" + (
-        "" if label is None else f" of label {label_names(run)[label]}"
-    )
-    images.chain(pixels[:20], when, run.shape, title, path)
+    pixels, last = run.family.sample(key_of(run, seed, start, label), run.state, chains, when, **options)
+    title = f"{run.folder.name}: p(v | h) along {start} chains" + of_label(run, label)
+    images.save(images.chain(pixels[:20], when, run.shape, title), path)
     return path, {"samples": last.astype(np.float32), "means": pixels[:, -1]}
 
 
@@ -166,13 +176,13 @@ def draw_at_once(
     """Independent images of a model without chains; the picture, and the arrays."""
     made = drawing(run)
     assert made is not None
-    arrays = made(random.key(seed, run.config.rng), count, label)
+    arrays = made(key_of(run, seed, label=label), count, label)
     shown = arrays.get("means", arrays["samples"])[:400]
     caption = "expected pixels" if "means" in arrays else "as the model makes them"
     if run.family.draw is None:
         caption = "codes drawn from a Gaussian with the mean and covariance of the training images'"
-    title = f"{run.folder.name}: {len(shown)} draws" + ("" if label is None else f" of label {label_names(run)[label]}")
-    return images.sheet(shown, run.shape, title, caption, path), arrays
+    title = f"{run.folder.name}: {len(shown)} draws" + of_label(run, label)
+    return images.save(images.sheet(shown, run.shape, title, caption), path), arrays
 
 
 def draw_classes(run: Run, sweeps: int, chains: int, seed: int, path: Path) -> tuple[Path, dict[str, np.ndarray]]:
@@ -180,16 +190,17 @@ def draw_classes(run: Run, sweeps: int, chains: int, seed: int, path: Path) -> t
 
     Of models with chains the label is clamped, and the chains are fresh.
     """
-    key, found, sample = random.key(seed, run.config.rng), [], run.family.sample
+    found, sample = [], run.family.sample
     for label in range(classes(run)):
-        own = jax.random.fold_in(key, label)
+        own = key_of(run, seed, label=label)
         if run.family.draw is not None:
             found.append(run.family.draw(own, run.state, chains, label))
         elif sample is not None:
             pixels, last = sample(own, run.state, chains, [sweeps], label=label)
             found.append({"samples": last.astype(np.float32), "means": pixels[:, -1]})
     after = "" if sample is None else f", p(v | h) after {sweeps} sweeps of fresh chains"
-    rows = {name: arrays.get("means", arrays["samples"])[:20] for name, arrays in zip(label_names(run), found)}
-    grids.rows_of_images(rows, run.shape, f"{run.folder.name}: a label a row{after}", path)
+    shown = [arrays.get("means", arrays["samples"])[:20] for arrays in found]
+    rows = dict(zip(class_names(run, len(found)), shown))
+    images.save(grids.rows_of_images(rows, run.shape, f"{run.folder.name}: a label a row{after}"), path)
     whole = {name: np.concatenate([arrays[name] for arrays in found]) for name in found[0]}
     return path, whole | {"labels": np.repeat(np.arange(len(found)), chains)}

@@ -26,7 +26,7 @@ from genjax.cli.run import (
     stages_of,
 )
 from genjax.data import catalog
-from genjax.errors import Diverged, UserError
+from genjax.errors import Diverged, Interrupted, UserError
 from genjax.networks.mlp import parameter_count
 from genjax.training import early, loop
 from genjax.training import folder as run_folder
@@ -37,14 +37,6 @@ STEPS = 18_000  # default length of a run
 SHOWN = ("pseudo_likelihood", "reconstruction_error", "elbo", "held_out_elbo", "error", "held_out_error")
 SHOWN += ("free_energy_gap", "rmse", "held_out_rmse")
 SHOWN += ("discriminator_loss", "generator_loss", "fooled")
-
-
-class Interrupted(Exception):
-    """A signal came; the state is saved."""
-
-    def __init__(self, number: int):
-        super().__init__(signal.Signals(number).name)
-        self.number = number
 
 
 class Signals:

@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Array, Float
-from scipy.special import ndtri
+from scipy.stats import chi2
+
+REACH = 3.0  # standard deviations, as far as a walk goes along one direction where there are many
 
 
 class Walk(NamedTuple):
@@ -27,8 +29,8 @@ class LatentSpace(NamedTuple):
     `condition(label)` is what a conditional model is given, of width 0 in others. `centre` and `spread` `(units,)`
     are those of the prior, or of the codes where there is none; `activity` is the codes' variance over images, in
     units of the spread squared where it is a prior's. A generator neither encodes nor reconstructs, and its latents are
-    all as active. `below` are the layers under that one, the one next to the image first, their prior that at the
-    centre of the layers above.
+    all as active; it has `directions` instead, of length 1 and at right angles, the strongest first. `below` are the
+    layers under that one, the one next to the image first, their prior that at the centre of the layers above.
     """
 
     encode: Callable[[Array, Array], Array] | None
@@ -39,6 +41,7 @@ class LatentSpace(NamedTuple):
     spread: Float[np.ndarray, " units"]
     activity: Float[np.ndarray, " units"]
     below: tuple["LatentSpace", ...] = ()
+    directions: Float[np.ndarray, "directions units"] | None = None
 
 
 def spherical(a: np.ndarray, b: np.ndarray, share: np.ndarray | float) -> np.ndarray:
@@ -58,31 +61,46 @@ def interpolation(rng: np.random.Generator, latent: int, rows: int = 8, columns:
     return Walk(spherical(start, end, np.linspace(0, 1, columns)[:, None]), tuple(map(str, range(1, rows + 1))))
 
 
-def traversals(rng: np.random.Generator, latent: int, columns: int = 10, most: int = 10) -> Walk:
-    """One point, and in each row one of its coordinates, from 0, going from -3 to 3: all of them, or `most` drawn at
-    random."""
-    axes = np.sort(rng.permutation(latent)[:most])
-    z = np.broadcast_to(rng.normal(size=latent), (len(axes), columns, latent)).copy()
-    z[np.arange(len(axes)), :, axes] = np.linspace(-3, 3, columns)
-    return Walk(z, tuple(map(str, axes)))
+def principal_directions(kernel: Float[np.ndarray, "latent features"]) -> Float[np.ndarray, "latent latent"]:
+    """Directions of length 1, in rows, in which latents change the first layer `z @ kernel` most, the strongest first.
 
-
-def plane(rng: np.random.Generator, latent: int, side: int = 10) -> Walk:
-    """A square of equal probability on two directions at right angles; one row where there is one dimension.
-
-    In more than two dimensions the directions are drawn, and a third one, at right angles to both, keeps every point
-    on the sphere where the latents lie (or as near as it can).
+    The eigenvectors of `kernel @ kernel.T` (SeFa: Shen and Zhou 2021); the largest coordinate of each is positive.
     """
-    places = ndtri((np.arange(side) + 0.5) / side)
-    names = tuple(f"{place:.2g}" for place in places)
-    if latent == 1:
-        return Walk(places[None, :, None], ("",))
-    across, down = np.meshgrid(places, places)
-    directions = np.linalg.qr(rng.normal(size=(latent, min(3, latent))))[0].T
-    z = across[..., None] * directions[0] + down[..., None] * directions[1]
-    if latent > 2:
-        z = z + np.sqrt(np.maximum(latent - across**2 - down**2, 0))[..., None] * directions[2]
-    return Walk(z, names)
+    vectors = np.linalg.svd(kernel.astype(np.float64), full_matrices=True)[0].T
+    largest = np.take_along_axis(vectors, np.argmax(np.abs(vectors), 1)[:, None], 1)
+    return vectors * np.sign(largest)
+
+
+def coordinates(latent: int, ways: int = 1, count: int = 13) -> Float[np.ndarray, " count"]:
+    """Where to go along so many directions at once: from -3 to 3, or less far where 99 % of all latents are nearer."""
+    most = min(REACH, np.sqrt(chi2.ppf(0.99, latent) / ways))
+    return np.linspace(-most, most, count)
+
+
+def traversals(
+    rng: np.random.Generator,
+    directions: Float[np.ndarray, "directions latent"],
+    values: Float[np.ndarray, " steps"],
+) -> Float[np.ndarray, "directions steps latent"]:
+    """One point, in each row with these coordinates along one of the directions, and all else unchanged."""
+    point, along = rng.normal(size=directions.shape[1]), directions[:, None]
+    return point - np.sum(point * along, -1, keepdims=True) * along + values[:, None] * along
+
+
+def plane(
+    rng: np.random.Generator, directions: Float[np.ndarray, "2 latent"], values: Float[np.ndarray, " side"]
+) -> Float[np.ndarray, "side side latent"]:
+    """A square through the latents: these coordinates along the first direction in the columns, the second in the rows.
+
+    The other coordinates, those of one point, are scaled so that all are on the sphere where the latents lie, or as
+    near as they can be.
+    """
+    latent = directions.shape[1]
+    across, up = np.meshgrid(values, values)
+    point = rng.normal(size=latent)
+    rest = point - directions.T @ (directions @ point)
+    length = np.sqrt(np.maximum(latent - across**2 - up**2, 0)) / (np.linalg.norm(rest) if latent > 2 else np.inf)
+    return across[..., None] * directions[0] + up[..., None] * directions[1] + length[..., None] * rest
 
 
 def neighbourhoods(

@@ -1,1 +1,1 @@
-"""Figures: every function takes arrays and a path, and writes one PNG."""
+"""Figures: every function takes arrays and returns a matplotlib Figure; `images.save` writes one."""
