@@ -4,6 +4,7 @@ A step improves the discriminator k times and then the generator once. Each of t
 and returns its own player alone, so that the other's parameters stay what they were, bit for bit.
 """
 
+import dataclasses
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -70,7 +71,7 @@ def gan(
     config contradicts itself.
     """
     refuse_contradictions(config)
-    game = Game(config, shape, classes, bounded, axis_name)
+    game = Game(config, shape, classes, bounded)
 
     def init(key: Key[Array, ""], example: Example, hyper: Hyper) -> GANState:
         film = Film(
@@ -88,6 +89,7 @@ def gan(
 
     def step(key: Key[Array, ""], state: GANState, batch: Batch) -> tuple[GANState, Metrics]:
         key = own_key(key, axis_name)
+        kept, state = state.game, state._replace(game=dataclasses.replace(game, axis_name=axis_name))
         parts = divided(batch, config.discriminator_steps, config.packing)
         steps, each = parts.label.shape
         z = latents(subkey(key, "latents"), game, (steps + 1) * each).reshape(steps + 1, each, -1)
@@ -105,7 +107,7 @@ def gan(
         state = state._replace(generator=generator, average=average, step=state.step + 1)
         largest = jnp.max(jnp.stack([jnp.max(jnp.abs(leaf)) for leaf in jax.tree.leaves(state.parameters)]))
         metrics = {name: jnp.mean(values) for name, values in found.items()} | more
-        return state._replace(film=shot(state)), metrics | {"parameter_max": largest}
+        return state._replace(game=kept, film=shot(state)), metrics | {"parameter_max": largest}
 
     def observe(key: Key[Array, ""], state: GANState, train: Batch, held_out: Batch | None) -> Metrics:
         network = state.discriminator.network

@@ -61,7 +61,7 @@ SGD = {"optimiser": "sgd", "schedule": "constant", "learning_rate": 0.1, "moment
 RBM = SGD | {"hidden": 5, "chains": 3, "average": 1.0}
 LATENT = SGD | {"layers": (6,), "between": (4,), "latents": (3, 2), "average": 1.0}
 GAN = {"optimiser": "sgd", "discriminator_optimiser": "sgd", "learning_rate": 0.1, "discriminator_learning_rate": 0.1}
-GAN |= {"latent": 3, "layers": (6, 5), "batch_norm": False, "weight_decay": 0.01}
+GAN |= {"latent": 3, "layers": (6, 5), "batch_norm": False, "penalty": "none", "weight_decay": 0.01}
 adversarial = partial(gan, shape=(3, 4, 1), classes=CLASSES)
 
 CASES = {
@@ -86,7 +86,9 @@ CASES = {
     "recommender, cd": Case(recommender, RecommenderConfig(**SGD, hidden=5, objective="cd", average=1.0), "vmap"),
     "gan": Case(
         adversarial,
-        GANConfig(**GAN, loss="wasserstein", penalty="gradient", normalisation="layer", conditioning="projection"),
+        GANConfig(
+            **GAN | {"penalty": "gradient"}, loss="wasserstein", normalisation="layer", conditioning="projection"
+        ),
         "discriminator",
     ),
     "gan, spectral": Case(adversarial, GANConfig(**GAN, normalisation="spectral"), "vmap"),
