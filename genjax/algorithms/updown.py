@@ -65,7 +65,11 @@ def loss(
 
 @cache
 def updown(config: BeliefConfig, axis_name: str | None = None) -> Algorithm:
-    """The fine-tuning as an `Algorithm`; its `init` has an untrained stack (see `stages`)."""
+    """The fine-tuning as an `Algorithm`; its `init` has an untrained stack (see `stages`).
+
+    With `axis_name`, `step` runs inside `jax.pmap` or `jax.shard_map`: gradients are averaged over the axis, and each
+    device has its own chains and draws its own noise.
+    """
     negative = persistent(config.k)
 
     def init(key: Key[Array, ""], example: Example, hyper: Hyper) -> BeliefState:
