@@ -214,8 +214,8 @@ def contrastive(config: LearningConfig, axis_name: str | None = None, copies: Co
     The positive phase is exact where hidden layers do not touch each other, and mean field otherwise.
 
     With `axis_name`, `step` runs inside `jax.pmap` or `jax.shard_map`: gradients and offsets are averaged over the
-    axis, and each device has its own chains and draws its own noise. With `copies`, the layers of an RBM are made of so many equal parts, whose
-    parameters are kept equal; images are repeated to fit (`lifted`).
+    axis, and each device has its own chains and draws its own noise. With `copies`, the layers of an RBM are made of so
+    many equal parts, whose parameters are kept equal; images are repeated to fit (`lifted`).
     """
 
     negative = negative_phase(config)
