@@ -43,8 +43,9 @@ class Algorithm(NamedTuple):
     - `observe(key, state, train_batch, held_out) -> metrics`, once a chunk; `held_out` may be None.
     - `check(batch)`, on the host before any work: raises `UserError` where these examples are none that it can learn.
 
-    Factories take an `axis_name`, with which `step` averages over devices: under `jax.pmap`, or `jax.shard_map` with
-    `check_vma=False` (otherwise JAX has summed the gradients of replicated parameters before `step` averages them).
+    Factories take an `axis_name`, with which `step` averages over devices, under `jax.pmap` or `jax.shard_map` (with
+    `check_vma` or without). Each device has its own part of the batch and, of a Boltzmann machine, its own
+    `state.chains`; the key is the same on all devices, and so are metrics and all else of the state, before and after.
     """
 
     init: Callable[[Key[Array, ""], Example, Hyper], Any]

@@ -21,6 +21,7 @@ from genjax.networks.pixels import PixelName
 from genjax.networks.stack import Stack, StackModel, stack_model
 from genjax.random import subkey
 from genjax.training.config import rate, split
+from genjax.training.devices import averaged, own_copy, own_key
 from genjax.training.optimiser import Optimiser, Schedule, learning_rate_at, tail_average, transformation
 from genjax.training.stages import LAST, Stage
 from genjax.typing import Algorithm, Batch, Example, Hyper, Metrics
@@ -171,12 +172,11 @@ def autoencoder(
         return begun(stack_model(key, of), config, hyper)
 
     def step(key: Key[Array, ""], state: AutoencoderState, batch: Batch) -> tuple[AutoencoderState, Metrics]:
-        if axis_name is not None:
-            key = jax.random.fold_in(key, jax.lax.axis_index(axis_name))
+        key = own_key(key, axis_name)
         lesson = Lesson(batch, config.corruption, state.hyper["corruption_level"])
-        loss, slope = jax.value_and_grad(objective, argnums=1)(subkey(key, "corrupt"), state.model, lesson)
-        if axis_name is not None:
-            loss, slope = jax.lax.pmean((loss, slope), axis_name)
+        own = own_copy(state.model, axis_name)
+        found = jax.value_and_grad(objective, argnums=1)(subkey(key, "corrupt"), own, lesson)
+        loss, slope = averaged(found, axis_name)
         learning_rate = learning_rate_at(config.schedule, state.hyper, state.step)
         here: Any = state.model
         chain = transformation(config.optimiser, state.hyper, learning_rate, decayed(state.model, pair))

@@ -24,6 +24,7 @@ from genjax.boltzmann.units import Unit, UnitName, unit_type
 from genjax.random import subkey
 from genjax.sampling.gibbs import draw
 from genjax.training.config import rate
+from genjax.training.devices import averaged, own_copy, own_key
 from genjax.training.optimiser import Optimiser, Schedule, learning_rate_at, tail_average, transformation
 from genjax.typing import Algorithm, Batch, Example, Hyper, Metrics
 
@@ -213,8 +214,8 @@ def contrastive(config: LearningConfig, axis_name: str | None = None, copies: Co
     The positive phase is exact where hidden layers do not touch each other, and mean field otherwise.
 
     With `axis_name`, `step` runs inside `jax.pmap` or `jax.shard_map`: gradients and offsets are averaged over the
-    axis and each device draws its own noise. With `copies`, the layers of an RBM are made of so many equal parts, whose
-    parameters are kept equal; images are repeated to fit (`lifted`).
+    axis, and each device has its own chains and draws its own noise. With `copies`, the layers of an RBM are made of so
+    many equal parts, whose parameters are kept equal; images are repeated to fit (`lifted`).
     """
 
     negative = negative_phase(config)
@@ -234,17 +235,14 @@ def contrastive(config: LearningConfig, axis_name: str | None = None, copies: Co
             hyper=hyper,
         )
 
-    def averaged(x: Any) -> Any:
-        return x if axis_name is None else jax.lax.pmean(x, axis_name)
-
     def step(key: Key[Array, ""], state: ContrastiveState, batch: Batch) -> tuple[ContrastiveState, Metrics]:
-        if axis_name is not None:
-            key = jax.random.fold_in(key, jax.lax.axis_index(axis_name))
-        data = observed(state.machine, lifted(subkey(key, "lift"), state, batch))
-        positive, notes = posterior_means(state.machine, data, config)
-        chains, samples = negative.advance(subkey(key, "negative"), state.machine, state.chains, data)
+        key = own_key(key, axis_name)
+        own = own_copy(state.machine, axis_name)
+        data = observed(own, lifted(subkey(key, "lift"), state, batch))
+        positive, notes = posterior_means(own, data, config)
+        chains, samples = negative.advance(subkey(key, "negative"), own, state.chains, data)
         share = state.hyper.get("upper_rate", 1.0)
-        slope: Any = averaged(tied(gradient(state.machine, positive, samples, state.offsets, share), copies))
+        slope: Any = averaged(tied(gradient(own, positive, samples, state.offsets, share), copies), axis_name)
         learning_rate = learning_rate_at(config.schedule, state.hyper, state.step)
         chain = transformation(config.optimiser, state.hyper, learning_rate, decayed(state.machine))
         here: Any = coordinates.learned(state.machine, state.offsets)
@@ -252,10 +250,11 @@ def contrastive(config: LearningConfig, axis_name: str | None = None, copies: Co
         change, optimiser_state = chain.update(downhill, state.optimiser, here)
         there: Any = optax.apply_updates(here, change)
         machine = coordinates.plain(there, state.machine, state.offsets)
+        seen = [jnp.mean(x, 0) for x in positive]
         new = ContrastiveState(
             machine=machine,
             chains=chains,
-            offsets=moved(state, averaged([jnp.mean(x, 0) for x in positive])) if config.centred else state.offsets,
+            offsets=moved(state, averaged(seen, axis_name)) if config.centred else state.offsets,
             optimiser=optimiser_state,
             average=tail_average(config.average, state.average, machine, state.step, state.hyper),
             step=state.step + 1,
@@ -266,9 +265,9 @@ def contrastive(config: LearningConfig, axis_name: str | None = None, copies: Co
             "weight_norm": optax.tree.norm(machine.weights),
             "parameter_max": largest(machine),
             "gradient_norm": optax.tree.norm(slope.weights),
-            "hidden_activity": averaged(jnp.mean(positive[1])),
+            "hidden_activity": averaged(jnp.mean(positive[1]), axis_name),
             "learning_rate": learning_rate,
-            **notes,
+            **averaged(notes, axis_name),
         }
 
     def observe(key: Key[Array, ""], state: ContrastiveState, train: Batch, held_out: Batch | None) -> Metrics:

@@ -23,6 +23,7 @@ from genjax.evaluation.classifier import kernels
 from genjax.networks.unrolled import Unrolled
 from genjax.random import subkey
 from genjax.training.config import rate
+from genjax.training.devices import averaged, own_copy, own_key
 from genjax.training.optimiser import Optimiser, Schedule, learning_rate_at, tail_average, transformation
 from genjax.typing import Algorithm, Batch, Example, Hyper, Metrics
 
@@ -150,8 +151,7 @@ def discriminative(config: DiscriminativeConfig, axis_name: str | None = None) -
         return begun(dbm(key, config.layers, example.mean), config, hyper)
 
     def step(key: Key[Array, ""], state: DiscriminativeState, batch: Batch) -> tuple[DiscriminativeState, Metrics]:
-        if axis_name is not None:
-            key = jax.random.fold_in(key, jax.lax.axis_index(axis_name))
+        key = own_key(key, axis_name)
         seen = inputs(state.machine, batch.x, config)
         hyper = state.hyper
 
@@ -163,9 +163,8 @@ def discriminative(config: DiscriminativeConfig, axis_name: str | None = None) -
             metrics = scores(network.apply(parameters, *seen, noise), batch.label, hyper["label_smoothing"])  # type: ignore[arg-type]
             return metrics["loss"], metrics
 
-        slope, metrics = jax.grad(objective, has_aux=True)(state.parameters)
-        if axis_name is not None:
-            slope, metrics = jax.lax.pmean((slope, metrics), axis_name)
+        found = jax.grad(objective, has_aux=True)(own_copy(state.parameters, axis_name))
+        slope, metrics = averaged(found, axis_name)
         learning_rate = learning_rate_at(config.schedule, hyper, state.step)
         chain = transformation(config.optimiser, hyper, learning_rate, kernels(state.parameters))
         change, optimiser = chain.update(slope, state.optimiser, state.parameters)

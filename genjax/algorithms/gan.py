@@ -4,6 +4,7 @@ A step improves the discriminator k times and then the generator once. Each of t
 and returns its own player alone, so that the other's parameters stay what they were, bit for bit.
 """
 
+import dataclasses
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -18,6 +19,8 @@ from genjax.algorithms.gan_game import Game, GANConfig, Network, refuse_contradi
 from genjax.algorithms.gan_losses import LOSSES
 from genjax.networks.adversarial import Shape
 from genjax.random import subkey
+from genjax.training import devices
+from genjax.training.devices import own_copy, own_key
 from genjax.training.optimiser import Optimiser, learning_rate_at, transformation
 from genjax.typing import Algorithm, Batch, Example, Hyper, Metrics
 
@@ -68,7 +71,7 @@ def gan(
     config contradicts itself.
     """
     refuse_contradictions(config)
-    game = Game(config, shape, classes, bounded, axis_name)
+    game = Game(config, shape, classes, bounded)
 
     def init(key: Key[Array, ""], example: Example, hyper: Hyper) -> GANState:
         film = Film(
@@ -85,8 +88,8 @@ def gan(
         return GANState(game, generator, discriminator, average, film, jnp.zeros((), jnp.int32), hyper)
 
     def step(key: Key[Array, ""], state: GANState, batch: Batch) -> tuple[GANState, Metrics]:
-        if axis_name is not None:
-            key = jax.random.fold_in(key, jax.lax.axis_index(axis_name))
+        key = own_key(key, axis_name)
+        kept, state = state.game, state._replace(game=dataclasses.replace(game, axis_name=axis_name))
         parts = divided(batch, config.discriminator_steps, config.packing)
         steps, each = parts.label.shape
         z = latents(subkey(key, "latents"), game, (steps + 1) * each).reshape(steps + 1, each, -1)
@@ -104,7 +107,7 @@ def gan(
         state = state._replace(generator=generator, average=average, step=state.step + 1)
         largest = jnp.max(jnp.stack([jnp.max(jnp.abs(leaf)) for leaf in jax.tree.leaves(state.parameters)]))
         metrics = {name: jnp.mean(values) for name, values in found.items()} | more
-        return state._replace(film=shot(state)), metrics | {"parameter_max": largest}
+        return state._replace(game=kept, film=shot(state)), metrics | {"parameter_max": largest}
 
     def observe(key: Key[Array, ""], state: GANState, train: Batch, held_out: Batch | None) -> Metrics:
         network = state.discriminator.network
@@ -147,7 +150,8 @@ def improved_discriminator(
             value += state.hyper["penalty_weight"] * losses.zero_centred_penalty(score, batch.x, config.packing)
         return value, (real, fake, network)
 
-    (value, (real, fake, network)), slope = jax.value_and_grad(objective, has_aux=True)(player.network.parameters)
+    own = own_copy(player.network.parameters, game.axis_name)
+    (value, (real, fake, network)), slope = jax.value_and_grad(objective, has_aux=True)(own)
     own = {name: state.hyper[f"discriminator_{name}"] for name in ("learning_rate", "momentum", "second_moment")}
     before = player.network.parameters
     player, metrics = improved(config.discriminator_optimiser, player, network, slope, state.hyper | own, state)
@@ -185,7 +189,8 @@ def improved_generator(
         scores = game.score(state.discriminator.network, fakes, label, train=True)[0]
         return LOSSES[game.config.loss].generator(scores), (scores, network)
 
-    (value, (scores, network)), slope = jax.value_and_grad(objective, has_aux=True)(player.network.parameters)
+    own = own_copy(player.network.parameters, game.axis_name)
+    (value, (scores, network)), slope = jax.value_and_grad(objective, has_aux=True)(own)
     player, metrics = improved(game.config.optimiser, player, network, slope, state.hyper, state)
     found = averaged(game, {"generator_loss": value, "fooled": jnp.mean(scores > boundary)})
     return player, found | {f"generator_{name}": value for name, value in metrics.items()}
@@ -204,7 +209,7 @@ def improved(
     rate = learning_rate_at(game.config.schedule, hyper, state.step)
     parameters = player.network.parameters
     change, memory = chain(optimiser, hyper, rate, parameters).update(slope, player.optimiser, parameters)
-    there = Network(optax.apply_updates(parameters, change), network.statistics)
+    there = Network(optax.apply_updates(parameters, change), averaged(game, network.statistics))
     return Player(there, memory), {"gradient": optax.tree.norm(slope), "moved": optax.tree.norm(change)}
 
 
@@ -217,7 +222,7 @@ def chain(
 
 def averaged(game: Game, x: Any) -> Any:
     """The mean over the devices, where there are several."""
-    return x if game.axis_name is None else jax.lax.pmean(x, game.axis_name)
+    return devices.averaged(x, game.axis_name)
 
 
 def divided(batch: Batch, parts: int, packing: int) -> Batch:

@@ -28,6 +28,7 @@ from genjax.boltzmann.rating import (
 )
 from genjax.random import subkey
 from genjax.training.config import rate
+from genjax.training.devices import averaged, own_copy, own_key
 from genjax.training.optimiser import Optimiser, Schedule, learning_rate_at, tail_average, transformation
 from genjax.typing import Algorithm, Batch, Example, Hyper, Metrics
 
@@ -222,24 +223,20 @@ def recommender(
         # The prior is part of the slope, so nothing is left for the optimiser to decay.
         return transformation(config.optimiser, hyper, learning_rate, jax.tree.map(lambda _: False, machine))
 
-    def averaged(x: Any) -> Any:
-        return x if axis_name is None else jax.lax.pmean(x, axis_name)
-
     def step(key: Key[Array, ""], state: RecommenderState, batch: Batch) -> tuple[RecommenderState, Metrics]:
-        users = batch.x.shape[0]
-        if axis_name is not None:
-            key = jax.random.fold_in(key, jax.lax.axis_index(axis_name))
-            users *= jax.lax.psum(1, axis_name)
+        key = own_key(key, axis_name)
+        users = batch.x.shape[0] * (1 if axis_name is None else jax.lax.axis_size(axis_name))
         machine, progress = state.machine, state.step / state.hyper["total_steps"]
+        own = own_copy(machine, axis_name)
         k = config.k + jnp.floor((config.k_end - config.k + 1) * jnp.clip(progress, 0, 0.999)).astype(jnp.int32)
         fields = hidden_fields(machine, batch.x)
         hidden = jax.nn.sigmoid(fields)
         if config.objective == "pseudo":
-            slope = averaged(pseudo_gradient(subkey(key, "pseudo"), machine, batch.x))
+            slope = pseudo_gradient(subkey(key, "pseudo"), own, batch.x)
         else:
             negative = negative_phase(subkey(key, "negative"), machine, batch.x, fields, k)
-            slope = averaged(gradient(machine, (batch.x, hidden), negative))
-        seen = averaged(jnp.mean(known(batch.x), axis=0))
+            slope = gradient(own, (batch.x, hidden), negative)
+        slope, seen = averaged((slope, jnp.mean(known(batch.x), axis=0)), axis_name)
         share = state.share + (seen - state.share) / (state.step + 1)
         slope = with_prior(slope, machine, state.hyper["weight_decay"], state.hyper["smoothness"])
         slope = a_rating(slope, share, 1 / users)
@@ -259,7 +256,7 @@ def recommender(
             "weight_norm": optax.tree.norm(moved.weights),
             "parameter_max": jnp.max(jnp.stack([jnp.max(jnp.abs(x)) for x in jax.tree.leaves(moved)])),
             "gradient_norm": optax.tree.norm(slope.weights),
-            "hidden_activity": averaged(jnp.mean(hidden)),
+            "hidden_activity": averaged(jnp.mean(hidden), axis_name),
             "learning_rate": learning_rate,
             "sweeps": k.astype(jnp.float32),
         }

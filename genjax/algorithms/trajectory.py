@@ -98,7 +98,7 @@ def cornered(machine: Machine, carried: Trajectory) -> Trajectory:
     """
     past = jax.tree.map(lambda x, new: jnp.concatenate([x[:1], x[2:], new[None]]), carried.past, carried.smooth)
     places = jnp.where(carried.places < 2, carried.places / 2, carried.places - 1).at[-1].set(PAST + 1)
-    nothing = jnp.zeros((), jnp.int32)
+    nothing = jnp.zeros_like(carried.window)
     return carried._replace(
         past=past, smooth=machine, places=places, window=nothing, until=LONGER * carried.until, rounds=nothing
     )

@@ -22,6 +22,7 @@ from genjax.boltzmann.rbm import rbm
 from genjax.boltzmann.units import unit_type
 from genjax.random import subkey
 from genjax.training.config import rate, split
+from genjax.training.devices import averaged, own_copy, own_key
 from genjax.training.optimiser import learning_rate_at, tail_average, transformation
 from genjax.training.stages import LAST, Stage
 from genjax.typing import Algorithm, Batch, Example, Hyper, Metrics
@@ -64,7 +65,11 @@ def loss(
 
 @cache
 def updown(config: BeliefConfig, axis_name: str | None = None) -> Algorithm:
-    """The fine-tuning as an `Algorithm`; its `init` has an untrained stack (see `stages`)."""
+    """The fine-tuning as an `Algorithm`; its `init` has an untrained stack (see `stages`).
+
+    With `axis_name`, `step` runs inside `jax.pmap` or `jax.shard_map`: gradients are averaged over the axis, and each
+    device has its own chains and draws its own noise.
+    """
     negative = persistent(config.k)
 
     def init(key: Key[Array, ""], example: Example, hyper: Hyper) -> BeliefState:
@@ -75,18 +80,15 @@ def updown(config: BeliefConfig, axis_name: str | None = None) -> Algorithm:
             mean, unit = jnp.full(size, 0.5), hidden
         return begun(key, stacked(tuple(machines)), config, hyper)
 
-    def averaged(x: Any) -> Any:
-        return x if axis_name is None else jax.lax.pmean(x, axis_name)
-
     def step(key: Key[Array, ""], state: BeliefState, batch: Batch) -> tuple[BeliefState, Metrics]:
-        if axis_name is not None:
-            key = jax.random.fold_in(key, jax.lax.axis_index(axis_name))
+        key = own_key(key, axis_name)
         network = state.network
         awake = upward(subkey(key, "wake"), network, batch.x)
         positive = expected(network.top, (awake[-1], None))
         chains, samples = negative.advance(subkey(key, "negative"), network.top, state.chains, positive)
         asleep = downward(subkey(key, "sleep"), network, chains[0], expect=False)
-        slope: Any = averaged(jax.grad(loss)(network, awake, asleep, positive, samples))
+        slope = jax.grad(loss)(own_copy(network, axis_name), awake, asleep, positive, samples)
+        slope: Any = averaged(slope, axis_name)
         learning_rate = learning_rate_at(config.schedule, state.hyper, state.step)
         chain = transformation(config.optimiser, state.hyper, learning_rate, decayed(network))
         here: Any = network
@@ -99,7 +101,7 @@ def updown(config: BeliefConfig, axis_name: str | None = None) -> Algorithm:
             "weight_norm": optax.tree.norm([machine.weights for machine in machines]),
             "parameter_max": jnp.max(jnp.stack([largest(machine) for machine in machines])),
             "gradient_norm": optax.tree.norm(slope),
-            "hidden_activity": averaged(jnp.mean(awake[1])) if len(awake) > 1 else averaged(jnp.mean(positive[1])),
+            "hidden_activity": averaged(jnp.mean(awake[1] if len(awake) > 1 else positive[1]), axis_name),
             "learning_rate": learning_rate,
         }
 

@@ -25,6 +25,7 @@ from genjax.networks.latent import (
 from genjax.networks.pixels import PixelName
 from genjax.random import subkey
 from genjax.training.config import rate
+from genjax.training.devices import averaged, own_copy, own_key
 from genjax.training.optimiser import Optimiser, Schedule, learning_rate_at, tail_average, transformation
 from genjax.typing import Algorithm, Batch, Example, Hyper, Metrics
 
@@ -183,13 +184,10 @@ def vae(config: VAEConfig, shape: Shape | None = None, classes: int = 0, axis_na
         return VAEState(model, chain.init(model), average, jnp.zeros((), jnp.int32), hyper)
 
     def step(key: Key[Array, ""], state: VAEState, batch: Batch) -> tuple[VAEState, Metrics]:
-        if axis_name is not None:
-            key = jax.random.fold_in(key, jax.lax.axis_index(axis_name))
+        key = own_key(key, axis_name)
         beta = divergence_weight(state.hyper, state.step)
         seen = Seen(batch.x, condition(state.model, batch.label), config.draws, beta)
-        slope, bound = uphill(config, key, state.model, seen)
-        if axis_name is not None:
-            slope, bound = jax.lax.pmean((slope, bound), axis_name)
+        slope, bound = averaged(uphill(config, key, own_copy(state.model, axis_name), seen), axis_name)
         learning_rate = learning_rate_at(config.schedule, state.hyper, state.step)
         here: Any = state.model
         chain = transformation(config.optimiser, state.hyper, learning_rate, kernels(here))

@@ -97,7 +97,9 @@ def mean_field(
         return count + 1, new, now, jnp.max(jnp.stack(moved))
 
     first = recognition(machine, data)
-    start = (jnp.zeros((), jnp.int32), first, means(machine, data, first), jnp.asarray(jnp.inf))
+    field = next(x for x in first if x is not None)
+    far = jnp.full_like(field, jnp.inf, shape=())  # of the field's type, which in `shard_map` tells that devices differ
+    start = (jnp.zeros((), jnp.int32), first, means(machine, data, first), far)
     count, found, _, residual = jax.lax.while_loop(
         lambda carry: (carry[0] < iterations) & (carry[3] > tolerance), one, start
     )

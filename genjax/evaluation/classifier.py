@@ -32,6 +32,7 @@ from genjax.networks.conv import Conv
 from genjax.random import subkey
 from genjax.training import loop
 from genjax.training.config import rate, split
+from genjax.training.devices import averaged, own_copy, own_key
 from genjax.training.optimiser import learning_rate_at, tail_average, transformation
 from genjax.typing import Algorithm, Batch, Example, Hyper, Metrics
 
@@ -107,8 +108,7 @@ def classifier(config: ClassifierConfig, axis_name: str | None = None) -> Algori
         return ClassifierState(parameters, chain.init(parameters), copy, jnp.zeros((), jnp.int32), hyper)
 
     def step(key: Key[Array, ""], state: ClassifierState, batch: Batch) -> tuple[ClassifierState, Metrics]:
-        if axis_name is not None:
-            key = jax.random.fold_in(key, jax.lax.axis_index(axis_name))
+        key = own_key(key, axis_name)
         x = moved(subkey(key, "move"), batch.x, config.shape)
         drawn = random.bernoulli_of_mean(subkey(key, "binarise"), x)
         x = jnp.where(jnp.arange(x.shape[0])[:, None] % 2 == 0, x, drawn)
@@ -117,9 +117,8 @@ def classifier(config: ClassifierConfig, axis_name: str | None = None) -> Algori
             metrics = scores(network.apply(parameters, x), batch.label)  # type: ignore[arg-type]
             return metrics["loss"], metrics
 
-        slope, metrics = jax.grad(objective, has_aux=True)(state.parameters)
-        if axis_name is not None:
-            slope, metrics = jax.lax.pmean((slope, metrics), axis_name)
+        found = jax.grad(objective, has_aux=True)(own_copy(state.parameters, axis_name))
+        slope, metrics = averaged(found, axis_name)
         learning_rate = learning_rate_at("cosine", state.hyper, state.step)
         chain = transformation("adamw", state.hyper, learning_rate, kernels(state.parameters))
         change, optimiser = chain.update(slope, state.optimiser, state.parameters)
