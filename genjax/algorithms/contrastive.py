@@ -2,7 +2,6 @@
 
 import dataclasses
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -10,7 +9,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, Key
 
-from genjax.algorithms import trajectory
+from genjax.algorithms import examples, trajectory
 from genjax.algorithms.labels import observed
 from genjax.algorithms.negative import Negative, expected, persistent, restarted, tempered
 from genjax.algorithms.watching import view
@@ -21,9 +20,10 @@ from genjax.boltzmann.machine import Machine, States, energy
 from genjax.boltzmann.mean_field import coupled, log_density, mean_field, means
 from genjax.boltzmann.rbm import with_classes
 from genjax.boltzmann.units import Unit, UnitName, unit_type
+from genjax.errors import UserError
 from genjax.random import subkey
 from genjax.sampling.gibbs import draw
-from genjax.training.config import rate
+from genjax.training.config import at_least, factory, positive, rate, shares, sizes
 from genjax.training.optimiser import Optimiser, Schedule, learning_rate_at, tail_average, transformation
 from genjax.typing import Algorithm, Batch, Example, Hyper, Metrics
 
@@ -71,6 +71,20 @@ class LearningConfig:
         """Units of each hidden layer; the two kinds below say."""
         raise NotImplementedError
 
+    def check(self) -> None:
+        """Raise `UserError` for numbers out of range, and for units that have no bounded density together."""
+        positive(self, "k", "chains", "swap_every", "learning_rate")
+        at_least(self, 2, "rungs", "levels")
+        at_least(self, 0, "classes", "weight_decay")
+        shares(self, "momentum", "average")
+        open_ended = ("gaussian", "rectified")
+        if self.hidden_type in open_ended and (self.visible_type in open_ended or len(self.sizes) > 1):
+            below = f"`visible_type` {self.visible_type}" if self.visible_type in open_ended else "a second such layer"
+            raise UserError(
+                f"`hidden_type` {self.hidden_type} next to {below} has no bounded density; choose bernoulli, spin or "
+                "categorical for one of the two."
+            )
+
 
 @dataclass(frozen=True, kw_only=True)
 class ContrastiveConfig(LearningConfig):
@@ -84,6 +98,11 @@ class ContrastiveConfig(LearningConfig):
         """Units of each hidden layer."""
         return (self.hidden,)
 
+    def check(self) -> None:
+        """Raise `UserError` for what no data would make right."""
+        positive(self, "hidden")
+        super().check()
+
 
 @dataclass(frozen=True, kw_only=True)
 class LayeredConfig(LearningConfig):
@@ -96,6 +115,11 @@ class LayeredConfig(LearningConfig):
     def sizes(self) -> tuple[int, ...]:
         """Units of each hidden layer."""
         return self.layers
+
+    def check(self) -> None:
+        """Raise `UserError` for what no data would make right."""
+        sizes(self, "layers", least=2)
+        super().check()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +140,13 @@ class DeepConfig(LayeredConfig):
     """Mean field stops where no mean changes by more than this."""
     damping: float = 0.0
     """Share of the old field that stays in a round of mean field."""
+
+    def check(self) -> None:
+        """Raise `UserError` for what no data would make right."""
+        super().check()
+        positive(self, "mean_field")
+        at_least(self, 0, "tolerance", "upper_rate")
+        shares(self, "damping")
 
 
 class ContrastiveState(NamedTuple):
@@ -206,11 +237,12 @@ def negative_phase(config: LearningConfig) -> Negative:
     return phases[config.negative]()
 
 
-@cache
+@factory
 def contrastive(config: LearningConfig, axis_name: str | None = None, copies: Copies = (1, 1)) -> Algorithm:
     """Learning by the contrast of data and model, as `config` says; rates come through `hyper`.
 
-    The positive phase is exact where hidden layers do not touch each other, and mean field otherwise.
+    The positive phase is exact where hidden layers do not touch each other, and mean field otherwise. Raises
+    `UserError` where the config contradicts itself; `check` refuses pixels of another type, and missing labels.
 
     With `axis_name`, `step` runs inside `jax.pmap` or `jax.shard_map`: gradients and offsets are averaged over the
     axis and each device draws its own noise. With `copies`, the layers of an RBM are made of so many equal parts, whose
@@ -287,7 +319,13 @@ def contrastive(config: LearningConfig, axis_name: str | None = None, copies: Co
                 metrics[prefix + "log_likelihood"] = jnp.mean(density) - log_z
         return metrics
 
-    return Algorithm(init, step, observe)
+    def check(batch: Batch) -> None:
+        unit = unit_type(config.visible_type, config.levels)
+        examples.units(unit, batch.x, f"`visible_type` {config.visible_type}")
+        if config.classes:
+            examples.labels(batch.label, config.classes)
+
+    return Algorithm(init, step, observe, check)
 
 
 def posterior_means(machine: Machine, data: States, config: LearningConfig) -> tuple[States, Metrics]:
