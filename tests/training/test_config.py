@@ -75,7 +75,7 @@ def test_the_rate_of_the_config_is_what_is_learned_with():
 
 
 def test_a_run_without_an_end_has_no_share_of_itself():
-    with pytest.raises(UserError, match="`warm_up` 0.5 is a share of the run; give `total_steps`"):
+    with pytest.raises(UserError, match=r"`warm_up` 0\.5 is a share of the run; give `total_steps`"):
         vae(VAEConfig(warm_up=0.5)).init(jax.random.key(0), EXAMPLE, {})
     learner = vae(VAEConfig(latents=(2,), layers=(3,)))
     state = jax.jit(learner.init)(jax.random.key(0), EXAMPLE)
