@@ -10,7 +10,7 @@ import optax
 from jaxtyping import Array, Float, Int, Key
 
 from genjax.algorithms import examples, trajectory
-from genjax.algorithms.labels import observed
+from genjax.algorithms.labels import observed, with_label
 from genjax.algorithms.negative import Negative, expected, persistent, restarted, tempered
 from genjax.algorithms.watching import view
 from genjax.boltzmann import coordinates
@@ -272,7 +272,7 @@ def contrastive(config: LearningConfig, axis_name: str | None = None, copies: Co
     def step(key: Key[Array, ""], state: ContrastiveState, batch: Batch) -> tuple[ContrastiveState, Metrics]:
         if axis_name is not None:
             key = jax.random.fold_in(key, jax.lax.axis_index(axis_name))
-        data = observed(state.machine, lifted(subkey(key, "lift"), state, batch))
+        data = lifted(subkey(key, "lift"), state, batch)
         positive, notes = posterior_means(state.machine, data, config)
         chains, samples = negative.advance(subkey(key, "negative"), state.machine, state.chains, data)
         share = state.hyper.get("upper_rate", 1.0)
@@ -305,17 +305,18 @@ def contrastive(config: LearningConfig, axis_name: str | None = None, copies: Co
 
     def observe(key: Key[Array, ""], state: ContrastiveState, train: Batch, held_out: Batch | None) -> Metrics:
         machine = trained_machine(state)
-        train = lifted(subkey(key, "lift"), state, train)
-        metrics = view(subkey(key, "train"), machine, train, "")
-        batches = {"": train}
-        if held_out is not None:  # common noise: a fairer gap
-            batches["held_out_"] = lifted(subkey(key, "lift"), state, held_out)
-            metrics |= view(subkey(key, "train"), machine, batches["held_out_"], "held_out_")
+        batches = {"": train} if held_out is None else {"": train, "held_out_": held_out}
+        metrics, data = {}, {}
+        for prefix, batch in batches.items():  # common noise: a fairer gap
+            data[prefix] = lifted(subkey(key, "lift"), state, batch)
+            x = repeated(batch.x, machine) if not state.below else machine.units[0].intensities(data[prefix][0])
+            metrics |= view(subkey(key, "train"), machine, data[prefix], Batch(x, batch.label), prefix)
+        if held_out is not None:
             metrics["free_energy_gap"] = metrics["held_out_free_energy"] - metrics["free_energy"]
         if config.negative == "trajectory":  # of the present machine, not of the average: its chains are at hand
             log_z = trajectory.log_z(state.chains, state.machine)
-            for prefix, batch in batches.items():
-                density = log_density(state.machine, observed(state.machine, batch))
+            for prefix, states in data.items():
+                density = log_density(state.machine, states)
                 metrics[prefix + "log_likelihood"] = jnp.mean(density) - log_z
         return metrics
 
@@ -357,19 +358,29 @@ def moved(state: ContrastiveState, means: list[Array]) -> tuple[Array, ...]:
     )
 
 
-def lifted(key: Key[Array, ""], state: ContrastiveState, batch: Batch) -> Batch:
-    """The batch as the state's machine sees it: drawn through the machines below, and repeated where it has copies."""
-    return batch._replace(x=repeated(through(key, state.below, batch.x), state.machine))
+def lifted(key: Key[Array, ""], state: ContrastiveState, batch: Batch) -> States:
+    """What the data say of the state's machine: pixels as visible units, or what the machines below make of them."""
+    if not state.below:
+        return observed(state.machine, batch._replace(x=repeated(batch.x, state.machine)))
+    return with_label(state.machine, copied(through(key, state.below, batch.x), state.machine), batch.label)
 
 
 def through(key: Key[Array, ""], below: tuple[Machine, ...], x: Float[Array, "batch pixels"]) -> Float[Array, "..."]:
-    """Images drawn upwards through trained machines of two layers, `(batch, hidden units of the last)`."""
+    """Images drawn upwards through trained machines of two layers: states of the last one's hidden layer.
+
+    Pixels become values of the lowest machine's type; what a machine has drawn is of the next one's type already.
+    """
+    states = below[0].units[0].of_intensities(repeated(x, below[0]))
     for number, machine in enumerate(below):
-        visible = machine.units[0].of_intensities(repeated(x, machine))
-        x = draw(jax.random.fold_in(key, number), machine, (visible, None), 1)
-    return x
+        states = draw(jax.random.fold_in(key, number), machine, (copied(states, machine), None), 1)
+    return states
 
 
 def repeated(x: Float[Array, "batch pixels"], machine: Machine) -> Float[Array, "batch visible"]:
     """The images side by side as often as the machine's visible layer has copies."""
     return jnp.tile(x, (1, machine.sizes[0] // machine.units[0].width // x.shape[-1]))
+
+
+def copied(states: Float[Array, "batch units"], machine: Machine) -> Float[Array, "batch visible"]:
+    """The same of states, which have `width` entries a variable."""
+    return jnp.tile(states, (1, machine.sizes[0] // states.shape[-1]))

@@ -117,9 +117,12 @@ def begun(
     """The state before the first step of one RBM on others."""
     x, mean, variance = example.batch.x, example.mean, example.variance
     if below:
-        x = through(subkey(key, "lift"), below, x)
-        mean = (jnp.sum(x, 0) + 1) / (len(x) + 2)
-        variance = mean * (1 - mean)
+        unit = below[-1].units[1]
+        x = unit.intensities(through(subkey(key, "lift"), below, x))
+        mean, variance = jnp.mean(x, 0), jnp.var(x, 0)
+        if unit.states is not None:
+            mean = (jnp.sum(x, 0) + 1) / (len(x) + 2)
+            variance = mean * (1 - mean)
     x, mean, variance = jnp.tile(x, (1, copies[0])), jnp.tile(mean, copies[0]), jnp.tile(variance, copies[0])
     seen = Example(Batch(x, example.batch.label), mean, variance)
     return contrastive(config, None, copies).init(key, seen, hyper)._replace(below=below)
