@@ -6,21 +6,23 @@ all of them are fine-tuned together, to give back images or, with a softmax laye
 
 import dataclasses
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, Key, PyTree
 
 from genjax import random
+from genjax.algorithms import examples
+from genjax.errors import UserError
 from genjax.networks import pixels
 from genjax.networks.backbones import ActivationName, Shape
 from genjax.networks.pixels import PixelName
 from genjax.networks.stack import Stack, StackModel, stack_model
 from genjax.random import subkey
-from genjax.training.config import rate, split
+from genjax.training.config import at_least, completed, factory, positive, rate, shares, sizes, split
 from genjax.training.devices import averaged, own_copy, own_key
 from genjax.training.optimiser import Optimiser, Schedule, learning_rate_at, tail_average, transformation
 from genjax.training.stages import LAST, Stage
@@ -59,6 +61,20 @@ class AutoencoderConfig:
     """Decoupled decay of the weights."""
     average: float = 0.2
     """Share of the run, at its end, over which the parameters are averaged (0: none)."""
+
+    def check(self) -> None:
+        """Raise `UserError` for what no data would make right."""
+        sizes(self, "layers", least=1)
+        sizes(self, "channels")
+        positive(self, "learning_rate")
+        at_least(self, 0, "weight_decay")
+        shares(self, "momentum", "average")
+        field = AutoencoderConfig.__dataclass_fields__["corruption_level"]
+        if self.corruption == "none" and self.corruption_level != field.default:
+            raise UserError("`corruption_level` has no effect without `corruption`.")
+        most = np.finfo(np.float32).max if self.corruption == "gaussian" else 1.0
+        if not 0 <= self.corruption_level <= most:
+            raise UserError(f"`corruption_level` {self.corruption_level} is out of range for {self.corruption}.")
 
 
 class AutoencoderState(NamedTuple):
@@ -139,7 +155,7 @@ def classifier_loss(key: Key[Array, ""], model: StackModel, lesson: Lesson) -> F
     return jnp.mean(told + jnp.sum(pixel_errors(model.of.pixels, again, lesson.batch.x), axis=-1))
 
 
-@cache
+@factory
 def autoencoder(
     config: AutoencoderConfig,
     shape: Shape | None = None,
@@ -196,11 +212,19 @@ def autoencoder(
         metrics = view(model, train, "")
         return metrics if held_out is None else metrics | view(model, held_out, "held_out_")
 
-    return Algorithm(init, step, observe)
+    def check(batch: Batch) -> None:
+        if config.error == "bernoulli":
+            examples.intensities(batch.x, "`error` bernoulli")
+        examples.finite(batch.x)
+        if classes:
+            examples.labels(batch.label, classes)
+
+    return Algorithm(init, step, observe, check)
 
 
 def begun(model: StackModel, config: AutoencoderConfig, hyper: Hyper) -> AutoencoderState:
-    """The state before the first step."""
+    """The state before the first step; what `hyper` lacks is the config's."""
+    hyper = completed(config, hyper)
     here: Any = jax.tree.map(jnp.copy, model)
     chain = transformation(config.optimiser, hyper, hyper["learning_rate"], decayed(model, None))
     average = jax.tree.map(jnp.copy, model) if config.average > 0 else None
@@ -246,8 +270,9 @@ def stages(
 ) -> tuple[Stage, ...]:
     """Each pair in turn for `pretraining_steps`, of a classifier then its softmax layer, and all together for `steps`.
 
-    Without pretraining steps there is the last stage alone.
+    Without pretraining steps there is the last stage alone. Raises `UserError` where the config contradicts itself.
     """
+    config.check()
     static, hyper = split(config, steps)
     last = Stage(LAST, autoencoder(static, shape, classes), hyper, steps)
     if not pretraining_steps:

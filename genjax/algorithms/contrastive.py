@@ -2,7 +2,6 @@
 
 import dataclasses
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -10,8 +9,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, Key
 
-from genjax.algorithms import trajectory
-from genjax.algorithms.labels import observed
+from genjax.algorithms import examples, trajectory
+from genjax.algorithms.labels import observed, with_label
 from genjax.algorithms.negative import Negative, expected, persistent, restarted, tempered
 from genjax.algorithms.watching import view
 from genjax.boltzmann import coordinates
@@ -21,9 +20,10 @@ from genjax.boltzmann.machine import Machine, States, energy
 from genjax.boltzmann.mean_field import coupled, log_density, mean_field, means
 from genjax.boltzmann.rbm import with_classes
 from genjax.boltzmann.units import Unit, UnitName, unit_type
+from genjax.errors import UserError
 from genjax.random import subkey
 from genjax.sampling.gibbs import draw
-from genjax.training.config import rate
+from genjax.training.config import at_least, factory, positive, rate, shares, sizes
 from genjax.training.devices import averaged, own_copy, own_key
 from genjax.training.optimiser import Optimiser, Schedule, learning_rate_at, tail_average, transformation
 from genjax.typing import Algorithm, Batch, Example, Hyper, Metrics
@@ -72,6 +72,20 @@ class LearningConfig:
         """Units of each hidden layer; the two kinds below say."""
         raise NotImplementedError
 
+    def check(self) -> None:
+        """Raise `UserError` for numbers out of range, and for units that have no bounded density together."""
+        positive(self, "k", "chains", "swap_every", "learning_rate")
+        at_least(self, 2, "rungs", "levels")
+        at_least(self, 0, "classes", "weight_decay")
+        shares(self, "momentum", "average")
+        open_ended = ("gaussian", "rectified")
+        if self.hidden_type in open_ended and (self.visible_type in open_ended or len(self.sizes) > 1):
+            below = f"`visible_type` {self.visible_type}" if self.visible_type in open_ended else "a second such layer"
+            raise UserError(
+                f"`hidden_type` {self.hidden_type} next to {below} has no bounded density; choose bernoulli, spin or "
+                "categorical for one of the two."
+            )
+
 
 @dataclass(frozen=True, kw_only=True)
 class ContrastiveConfig(LearningConfig):
@@ -85,6 +99,11 @@ class ContrastiveConfig(LearningConfig):
         """Units of each hidden layer."""
         return (self.hidden,)
 
+    def check(self) -> None:
+        """Raise `UserError` for what no data would make right."""
+        positive(self, "hidden")
+        super().check()
+
 
 @dataclass(frozen=True, kw_only=True)
 class LayeredConfig(LearningConfig):
@@ -97,6 +116,11 @@ class LayeredConfig(LearningConfig):
     def sizes(self) -> tuple[int, ...]:
         """Units of each hidden layer."""
         return self.layers
+
+    def check(self) -> None:
+        """Raise `UserError` for what no data would make right."""
+        sizes(self, "layers", least=2)
+        super().check()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +141,13 @@ class DeepConfig(LayeredConfig):
     """Mean field stops where no mean changes by more than this."""
     damping: float = 0.0
     """Share of the old field that stays in a round of mean field."""
+
+    def check(self) -> None:
+        """Raise `UserError` for what no data would make right."""
+        super().check()
+        positive(self, "mean_field")
+        at_least(self, 0, "tolerance", "upper_rate")
+        shares(self, "damping")
 
 
 class ContrastiveState(NamedTuple):
@@ -207,11 +238,12 @@ def negative_phase(config: LearningConfig) -> Negative:
     return phases[config.negative]()
 
 
-@cache
+@factory
 def contrastive(config: LearningConfig, axis_name: str | None = None, copies: Copies = (1, 1)) -> Algorithm:
     """Learning by the contrast of data and model, as `config` says; rates come through `hyper`.
 
-    The positive phase is exact where hidden layers do not touch each other, and mean field otherwise.
+    The positive phase is exact where hidden layers do not touch each other, and mean field otherwise. Raises
+    `UserError` where the config contradicts itself; `check` refuses pixels of another type, and missing labels.
 
     With `axis_name`, `step` runs inside `jax.pmap` or `jax.shard_map`: gradients and offsets are averaged over the
     axis, and each device has its own chains and draws its own noise. With `copies`, the layers of an RBM are made of so
@@ -238,7 +270,7 @@ def contrastive(config: LearningConfig, axis_name: str | None = None, copies: Co
     def step(key: Key[Array, ""], state: ContrastiveState, batch: Batch) -> tuple[ContrastiveState, Metrics]:
         key = own_key(key, axis_name)
         own = own_copy(state.machine, axis_name)
-        data = observed(own, lifted(subkey(key, "lift"), state, batch))
+        data = lifted(subkey(key, "lift"), state, batch)
         positive, notes = posterior_means(own, data, config)
         chains, samples = negative.advance(subkey(key, "negative"), own, state.chains, data)
         share = state.hyper.get("upper_rate", 1.0)
@@ -272,21 +304,28 @@ def contrastive(config: LearningConfig, axis_name: str | None = None, copies: Co
 
     def observe(key: Key[Array, ""], state: ContrastiveState, train: Batch, held_out: Batch | None) -> Metrics:
         machine = trained_machine(state)
-        train = lifted(subkey(key, "lift"), state, train)
-        metrics = view(subkey(key, "train"), machine, train, "")
-        batches = {"": train}
-        if held_out is not None:  # common noise: a fairer gap
-            batches["held_out_"] = lifted(subkey(key, "lift"), state, held_out)
-            metrics |= view(subkey(key, "train"), machine, batches["held_out_"], "held_out_")
+        batches = {"": train} if held_out is None else {"": train, "held_out_": held_out}
+        metrics, data = {}, {}
+        for prefix, batch in batches.items():  # common noise: a fairer gap
+            data[prefix] = lifted(subkey(key, "lift"), state, batch)
+            x = repeated(batch.x, machine) if not state.below else machine.units[0].intensities(data[prefix][0])
+            metrics |= view(subkey(key, "train"), machine, data[prefix], Batch(x, batch.label), prefix)
+        if held_out is not None:
             metrics["free_energy_gap"] = metrics["held_out_free_energy"] - metrics["free_energy"]
         if config.negative == "trajectory":  # of the present machine, not of the average: its chains are at hand
             log_z = trajectory.log_z(state.chains, state.machine)
-            for prefix, batch in batches.items():
-                density = log_density(state.machine, observed(state.machine, batch))
+            for prefix, states in data.items():
+                density = log_density(state.machine, states)
                 metrics[prefix + "log_likelihood"] = jnp.mean(density) - log_z
         return metrics
 
-    return Algorithm(init, step, observe)
+    def check(batch: Batch) -> None:
+        unit = unit_type(config.visible_type, config.levels)
+        examples.units(unit, batch.x, f"`visible_type` {config.visible_type}")
+        if config.classes:
+            examples.labels(batch.label, config.classes)
+
+    return Algorithm(init, step, observe, check)
 
 
 def posterior_means(machine: Machine, data: States, config: LearningConfig) -> tuple[States, Metrics]:
@@ -318,19 +357,29 @@ def moved(state: ContrastiveState, means: list[Array]) -> tuple[Array, ...]:
     )
 
 
-def lifted(key: Key[Array, ""], state: ContrastiveState, batch: Batch) -> Batch:
-    """The batch as the state's machine sees it: drawn through the machines below, and repeated where it has copies."""
-    return batch._replace(x=repeated(through(key, state.below, batch.x), state.machine))
+def lifted(key: Key[Array, ""], state: ContrastiveState, batch: Batch) -> States:
+    """What the data say of the state's machine: pixels as visible units, or what the machines below make of them."""
+    if not state.below:
+        return observed(state.machine, batch._replace(x=repeated(batch.x, state.machine)))
+    return with_label(state.machine, copied(through(key, state.below, batch.x), state.machine), batch.label)
 
 
 def through(key: Key[Array, ""], below: tuple[Machine, ...], x: Float[Array, "batch pixels"]) -> Float[Array, "..."]:
-    """Images drawn upwards through trained machines of two layers, `(batch, hidden units of the last)`."""
+    """Images drawn upwards through trained machines of two layers: states of the last one's hidden layer.
+
+    Pixels become values of the lowest machine's type; what a machine has drawn is of the next one's type already.
+    """
+    states = below[0].units[0].of_intensities(repeated(x, below[0]))
     for number, machine in enumerate(below):
-        visible = machine.units[0].of_intensities(repeated(x, machine))
-        x = draw(jax.random.fold_in(key, number), machine, (visible, None), 1)
-    return x
+        states = draw(jax.random.fold_in(key, number), machine, (copied(states, machine), None), 1)
+    return states
 
 
 def repeated(x: Float[Array, "batch pixels"], machine: Machine) -> Float[Array, "batch visible"]:
     """The images side by side as often as the machine's visible layer has copies."""
     return jnp.tile(x, (1, machine.sizes[0] // machine.units[0].width // x.shape[-1]))
+
+
+def copied(states: Float[Array, "batch units"], machine: Machine) -> Float[Array, "batch visible"]:
+    """The same of states, which have `width` entries a variable."""
+    return jnp.tile(states, (1, machine.sizes[0] // states.shape[-1]))

@@ -6,7 +6,6 @@ step the network's hidden layers are therefore those of mean field. An RBM and a
 """
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, NamedTuple
 
 import jax
@@ -16,13 +15,14 @@ import optax
 from jaxtyping import Array, Float, Int, Key, PyTree
 
 from genjax import random
+from genjax.algorithms import examples
 from genjax.boltzmann.dbm import dbm
 from genjax.boltzmann.machine import Machine
 from genjax.boltzmann.mean_field import mean_field, means
 from genjax.evaluation.classifier import kernels
 from genjax.networks.unrolled import Unrolled
 from genjax.random import subkey
-from genjax.training.config import rate
+from genjax.training.config import at_least, completed, factory, positive, rate, shares, sizes
 from genjax.training.devices import averaged, own_copy, own_key
 from genjax.training.optimiser import Optimiser, Schedule, learning_rate_at, tail_average, transformation
 from genjax.typing import Algorithm, Batch, Example, Hyper, Metrics
@@ -61,6 +61,13 @@ class DiscriminativeConfig:
     average: float = 0.2
     """Share of the run, at its end, over which the parameters are averaged (0: none)."""
 
+    def check(self) -> None:
+        """Raise `UserError` for what no data would make right."""
+        sizes(self, "layers", least=1)
+        positive(self, "classes", "mean_field", "learning_rate")
+        at_least(self, 0, "tolerance", "weight_decay")
+        shares(self, "momentum", "input_dropout", "dropout", "label_smoothing", "average")
+
 
 class DiscriminativeState(NamedTuple):
     """What fine-tuning carries from step to step."""
@@ -90,7 +97,11 @@ def unrolled(machine: Machine, config: DiscriminativeConfig) -> PyTree:
 
 
 def begun(machine: Machine, config: DiscriminativeConfig, hyper: Hyper) -> DiscriminativeState:
-    """The state before the first step: binary hidden units, no labels on top (`labels.without_label`)."""
+    """The state before the first step: binary hidden units, no labels on top (`labels.without_label`).
+
+    What `hyper` lacks is the config's.
+    """
+    hyper = completed(config, hyper)
     parameters = unrolled(machine, config)
     chain = transformation(config.optimiser, hyper, hyper["learning_rate"], kernels(parameters))
     average = jax.tree.map(jnp.copy, parameters) if config.average > 0 else None
@@ -139,7 +150,7 @@ def dropped(
     return x * kept / (1 - share)
 
 
-@cache
+@factory
 def discriminative(config: DiscriminativeConfig, axis_name: str | None = None) -> Algorithm:
     """Cross-entropy of the labels with dropout (Srivastava et al. 2014); `init` begins with an untrained machine.
 
@@ -183,7 +194,11 @@ def discriminative(config: DiscriminativeConfig, axis_name: str | None = None) -
                 found |= {prefix + name: value for name, value in told.items()}
         return found
 
-    return Algorithm(init, step, observe)
+    def check(batch: Batch) -> None:
+        examples.finite(batch.x)
+        examples.labels(batch.label, config.classes)
+
+    return Algorithm(init, step, observe, check)
 
 
 def scores(

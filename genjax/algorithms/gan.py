@@ -5,7 +5,6 @@ and returns its own player alone, so that the other's parameters stay what they 
 """
 
 import dataclasses
-from functools import cache
 from typing import Any, NamedTuple
 
 import jax
@@ -14,12 +13,14 @@ import optax
 from jaxtyping import Array, Float, Int, Key, PyTree
 
 from genjax import random
+from genjax.algorithms import examples
 from genjax.algorithms import gan_losses as losses
-from genjax.algorithms.gan_game import Game, GANConfig, Network, refuse_contradictions
+from genjax.algorithms.gan_game import Game, GANConfig, Network
 from genjax.algorithms.gan_losses import LOSSES
 from genjax.networks.adversarial import Shape
 from genjax.random import subkey
 from genjax.training import devices
+from genjax.training.config import factory
 from genjax.training.devices import own_copy, own_key
 from genjax.training.optimiser import Optimiser, learning_rate_at, transformation
 from genjax.typing import Algorithm, Batch, Example, Hyper, Metrics
@@ -60,7 +61,7 @@ class GANState(NamedTuple):
         return self.generator.network.parameters, self.discriminator.network.parameters
 
 
-@cache
+@factory
 def gan(
     config: GANConfig, shape: Shape, classes: int = 0, bounded: bool = True, axis_name: str | None = None
 ) -> Algorithm:
@@ -70,7 +71,6 @@ def gan(
     `jax.shard_map`: gradients and the statistics of BatchNorm are averaged over the axis. Raises `UserError` where the
     config contradicts itself.
     """
-    refuse_contradictions(config)
     game = Game(config, shape, classes, bounded)
 
     def init(key: Key[Array, ""], example: Example, hyper: Hyper) -> GANState:
@@ -120,7 +120,14 @@ def gan(
             "score_samples": jnp.mean(game.score(network, *whole_packs(Batch(x, train.label), config.packing))[0])
         }
 
-    return Algorithm(init, step, observe)
+    def check(batch: Batch) -> None:
+        examples.finite(batch.x)
+        if bounded:
+            examples.intensities(batch.x, "A generator of bounded pixels")
+        if config.conditioning != "none":
+            examples.labels(batch.label, classes)
+
+    return Algorithm(init, step, observe, check)
 
 
 def improved_discriminator(

@@ -20,7 +20,7 @@ from genjax.networks.adversarial import (
     one_hot,
 )
 from genjax.random import subkey
-from genjax.training.config import rate
+from genjax.training.config import at_least, positive, rate, shares
 from genjax.training.optimiser import Optimiser, Schedule
 
 Backbone = Literal["mlp", "conv"]
@@ -85,6 +85,14 @@ class GANConfig:
     """Real images count as real to the degree 1 minus this (minimax, non-saturating, least-squares)."""
     average: float = rate(0.999)
     """Decay of the moving average over the generator's parameters that samples are drawn from (0: the newest)."""
+
+    def check(self) -> None:
+        """Raise `UserError` for what no data would make right."""
+        positive(self, "learning_rate", "discriminator_learning_rate")
+        at_least(self, 0, "weight_decay", "penalty_weight", "clip")
+        both = ("momentum", "second_moment")
+        shares(self, *both, *(f"discriminator_{name}" for name in both), "smoothing", "average")
+        refuse_contradictions(self)
 
 
 class Network(NamedTuple):

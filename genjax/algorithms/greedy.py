@@ -7,7 +7,6 @@ says what becomes of a bias that two of them share).
 """
 
 from collections.abc import Callable
-from functools import cache
 
 import jax
 import jax.numpy as jnp
@@ -30,7 +29,7 @@ from genjax.boltzmann.machine import Machine, States
 from genjax.boltzmann.mean_field import means, recognition
 from genjax.boltzmann.rbm import with_classes
 from genjax.random import subkey
-from genjax.training.config import split
+from genjax.training.config import factory, split
 from genjax.training.stages import LAST, Stage
 from genjax.typing import Algorithm, Batch, Example, Hyper
 
@@ -47,8 +46,9 @@ def copies_of(number: int, layers: int) -> Copies:
 def stages(config: DeepConfig, steps: int, pretraining_steps: int, pretraining_rate: float = 0.1) -> tuple[Stage, ...]:
     """An RBM for each hidden layer, `pretraining_steps` each by PCD-1, then all layers together for `steps`.
 
-    Without pretraining steps there is the last stage alone.
+    Without pretraining steps there is the last stage alone. Raises `UserError` where the config contradicts itself.
     """
+    config.check()
     static, hyper = split(config, steps)
     last = Stage(LAST, contrastive(static), hyper, steps)
     if not pretraining_steps:
@@ -87,7 +87,7 @@ def layer_config(config: LearningConfig, lowest: bool, hidden: int, learning_rat
     )
 
 
-@cache
+@factory
 def on_top(
     config: ContrastiveConfig,
     copies: Copies,
@@ -102,7 +102,8 @@ def on_top(
             below += (begun(jax.random.fold_in(key, number), one, parts, below, example, hyper).machine,)
         return begun(key, config, copies, below, example, hyper)
 
-    return contrastive(config, axis_name, copies)._replace(init=init)
+    algorithm = contrastive(config, axis_name, copies)
+    return algorithm._replace(init=init, check=contrastive(stack[0][0]).check if stack else algorithm.check)
 
 
 def begun(
@@ -116,9 +117,12 @@ def begun(
     """The state before the first step of one RBM on others."""
     x, mean, variance = example.batch.x, example.mean, example.variance
     if below:
-        x = through(subkey(key, "lift"), below, x)
-        mean = (jnp.sum(x, 0) + 1) / (len(x) + 2)
-        variance = mean * (1 - mean)
+        unit = below[-1].units[1]
+        x = unit.intensities(through(subkey(key, "lift"), below, x))
+        mean, variance = jnp.mean(x, 0), jnp.var(x, 0)
+        if unit.states is not None:
+            mean = (jnp.sum(x, 0) + 1) / (len(x) + 2)
+            variance = mean * (1 - mean)
     x, mean, variance = jnp.tile(x, (1, copies[0])), jnp.tile(mean, copies[0]), jnp.tile(variance, copies[0])
     seen = Example(Batch(x, example.batch.label), mean, variance)
     return contrastive(config, None, copies).init(key, seen, hyper)._replace(below=below)

@@ -2,18 +2,17 @@
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from genjax.boltzmann.machine import Machine, States
 from genjax.boltzmann.mean_field import log_density
-from genjax.boltzmann.units import Categorical
+from genjax.boltzmann.units import Label
 from genjax.typing import Batch
 
 
 def labelled(machine: Machine) -> bool:
-    """Whether the top layer is a label: one categorical variable above hidden units."""
-    top = machine.units[-1]
-    return machine.depth > 2 and isinstance(top, Categorical) and machine.sizes[-1] == top.width
+    """Whether the top layer is a label (`units.Label`): a categorical layer that is none is hidden as any other."""
+    return isinstance(machine.units[-1], Label)
 
 
 def without_label(machine: Machine) -> Machine:
@@ -25,9 +24,14 @@ def without_label(machine: Machine) -> Machine:
 
 def observed(machine: Machine, batch: Batch) -> States:
     """What the data say of the machine's layers: pixels as its visible units, labels as its top layer if it has one."""
-    state: list[Array | None] = [machine.units[0].of_intensities(batch.x), *[None] * (machine.depth - 1)]
+    return with_label(machine, machine.units[0].of_intensities(batch.x), batch.label)
+
+
+def with_label(machine: Machine, visible: Float[Array, "batch visible"], label: Int[Array, " batch"]) -> States:
+    """States of the visible layer, labels as the top layer if it is one, None for the hidden layers."""
+    state: list[Array | None] = [visible, *[None] * (machine.depth - 1)]
     if labelled(machine):
-        state[-1] = machine.units[-1].encode(batch.label[:, None])
+        state[-1] = machine.units[-1].encode(label[:, None])
     return tuple(state)
 
 

@@ -7,15 +7,16 @@ Its batches hold users: `x` is `(users, items)`, with levels as in `genjax.data.
 
 import dataclasses
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from genjax import random
+from genjax.algorithms import examples
 from genjax.boltzmann.rating import (
     Levels,
     RatingMachine,
@@ -26,8 +27,9 @@ from genjax.boltzmann.rating import (
     one_hot,
     predict,
 )
+from genjax.errors import UserError
 from genjax.random import subkey
-from genjax.training.config import rate
+from genjax.training.config import at_least, factory, positive, rate, shares
 from genjax.training.devices import averaged, own_copy, own_key
 from genjax.training.optimiser import Optimiser, Schedule, learning_rate_at, tail_average, transformation
 from genjax.typing import Algorithm, Batch, Example, Hyper, Metrics
@@ -66,6 +68,14 @@ class RecommenderConfig:
     """Precision, a user, of the prior on how far weights are from a straight line over neighbouring levels."""
     average: float = 0.1
     """Share of the run, at its end, over which the parameters are averaged (0: none)."""
+
+    def check(self) -> None:
+        """Raise `UserError` for what no data would make right."""
+        positive(self, "hidden", "k", "k_end", "learning_rate")
+        at_least(self, 0, "weight_decay", "smoothness")
+        shares(self, "momentum", "average")
+        if self.k_end < self.k:
+            raise UserError(f"`k_end` {self.k_end} is less than `k` {self.k}; k rises, or stays where they are equal.")
 
 
 class RecommenderState(NamedTuple):
@@ -197,7 +207,7 @@ def a_rating(slope: RatingMachine, share: Float[Array, " items"], least: float) 
     )
 
 
-@cache
+@factory
 def recommender(
     config: RecommenderConfig, axis_name: str | None = None, values: tuple[float, ...] = FIVE_STARS
 ) -> Algorithm:
@@ -267,7 +277,13 @@ def recommender(
             metrics |= watch(key, state, held_out.x, held_out.x <= -1, "held_out_")
         return metrics
 
-    return Algorithm(init, step, observe)
+    def check(batch: Batch) -> None:
+        examples.finite(batch.x)
+        level = np.asarray(batch.x)
+        if np.any(level != np.round(level)) or np.max(np.abs(level), initial=0) > len(values):
+            raise UserError(f"Ratings are levels, whole numbers from 1 to {len(values)}; see `genjax.data.ratings`.")
+
+    return Algorithm(init, step, observe, check)
 
 
 def watch(

@@ -5,7 +5,6 @@ chains. Asleep, what those chains stand for is drawn downwards and the recogniti
 """
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -13,6 +12,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, Key
 
+from genjax.algorithms import examples
 from genjax.algorithms.contrastive import ContrastiveState, LayeredConfig, largest, trained_machine
 from genjax.algorithms.greedy import stack
 from genjax.algorithms.negative import expected, persistent
@@ -20,8 +20,9 @@ from genjax.boltzmann.dbn import DBN, downward, log_down, log_up, log_weight, st
 from genjax.boltzmann.machine import States, energy
 from genjax.boltzmann.rbm import rbm
 from genjax.boltzmann.units import unit_type
+from genjax.errors import UserError
 from genjax.random import subkey
-from genjax.training.config import rate, split
+from genjax.training.config import completed, factory, rate, split
 from genjax.training.devices import averaged, own_copy, own_key
 from genjax.training.optimiser import learning_rate_at, tail_average, transformation
 from genjax.training.stages import LAST, Stage
@@ -36,6 +37,15 @@ class BeliefConfig(LayeredConfig):
     """Negative phase of the RBMs: persistent chains."""
     learning_rate: float = rate(0.02)
     """Learning rate of the fine-tuning at its start."""
+
+    def check(self) -> None:
+        """Raise `UserError` for what no data would make right."""
+        super().check()
+        for name in ("visible_type", "hidden_type"):
+            if getattr(self, name) != "bernoulli":
+                raise UserError(f"`{name}` {getattr(self, name)}: a belief network takes bernoulli.")
+        if self.classes:
+            raise UserError(f"`classes` {self.classes}: a belief network learns images alone; leave it out.")
 
 
 class BeliefState(NamedTuple):
@@ -63,7 +73,7 @@ def loss(
     return contrast - jnp.mean(log_down(network, awake)) - jnp.mean(log_up(network, asleep))
 
 
-@cache
+@factory
 def updown(config: BeliefConfig, axis_name: str | None = None) -> Algorithm:
     """The fine-tuning as an `Algorithm`; its `init` has an untrained stack (see `stages`).
 
@@ -113,7 +123,10 @@ def updown(config: BeliefConfig, axis_name: str | None = None) -> Algorithm:
             metrics["free_energy_gap"] = metrics["held_out_free_energy"] - metrics["free_energy"]
         return metrics
 
-    return Algorithm(init, step, observe)
+    def check(batch: Batch) -> None:
+        examples.units(unit_type(config.visible_type), batch.x, f"`visible_type` {config.visible_type}")
+
+    return Algorithm(init, step, observe, check)
 
 
 def view(key: Key[Array, ""], network: DBN, batch: Batch, prefix: str) -> Metrics:
@@ -133,7 +146,8 @@ def decayed(network: DBN) -> DBN:
 
 
 def begun(key: Key[Array, ""], network: DBN, config: BeliefConfig, hyper: Hyper, chains: States | None = None) -> Any:
-    """The state before the first step."""
+    """The state before the first step; what `hyper` lacks is the config's."""
+    hyper = completed(config, hyper)
     chain = transformation(config.optimiser, hyper, hyper["learning_rate"], decayed(network))
     here: States = persistent(1).init(subkey(key, "chains"), network.top, config.chains) if chains is None else chains
     network = jax.tree.map(jnp.copy, network)  # up and down part here
@@ -145,7 +159,11 @@ def begun(key: Key[Array, ""], network: DBN, config: BeliefConfig, hyper: Hyper,
 def stages(
     config: BeliefConfig, steps: int, pretraining_steps: int, pretraining_rate: float = 0.1
 ) -> tuple[Stage, ...]:
-    """An RBM for each hidden layer, none of them doubled, then the fine-tuning for `steps`."""
+    """An RBM for each hidden layer, none of them doubled, then the fine-tuning for `steps`.
+
+    Raises `UserError` where the config contradicts itself.
+    """
+    config.check()
     static, hyper = split(config, steps)
 
     def handover(key: Key[Array, ""], state: ContrastiveState, example: Example, hyper: Hyper) -> BeliefState:

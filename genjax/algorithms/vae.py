@@ -2,14 +2,16 @@
 
 import dataclasses
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, Key, PyTree
 
+from genjax.algorithms import examples
+from genjax.errors import UserError
 from genjax.networks.backbones import ActivationName, Shape
 from genjax.networks.latent import (
     Architecture,
@@ -24,7 +26,7 @@ from genjax.networks.latent import (
 )
 from genjax.networks.pixels import PixelName
 from genjax.random import subkey
-from genjax.training.config import rate
+from genjax.training.config import at_least, factory, positive, rate, shares, sizes
 from genjax.training.devices import averaged, own_copy, own_key
 from genjax.training.optimiser import Optimiser, Schedule, learning_rate_at, tail_average, transformation
 from genjax.typing import Algorithm, Batch, Example, Hyper, Metrics
@@ -64,10 +66,23 @@ class VAEConfig:
     """Decoupled decay of the weights."""
     beta: float = rate(1.0)
     """Weight of the divergence from the prior (Higgins et al. 2017)."""
-    warm_up: float = rate(0.0)
+    warm_up: float = rate(0.0, of_run=True)
     """Share of the run over which that weight rises from 0."""
     average: float = 0.2
     """Share of the run, at its end, over which the parameters are averaged (0: none)."""
+
+    def check(self) -> None:
+        """Raise `UserError` for what no data would make right."""
+        sizes(self, "latents", least=1)
+        sizes(self, "layers", "between", "channels")
+        positive(self, "draws", "learning_rate")
+        at_least(self, 0, "weight_decay")
+        shares(self, "momentum", "average")
+        for name, most in (("beta", np.finfo(np.float32).max), ("warm_up", 1.0)):
+            if not 0 <= getattr(self, name) <= most:
+                raise UserError(f"`{name}` {getattr(self, name)} is out of range; give a number from 0 to {most:g}.")
+        if self.gradient == "doubly" and self.bound != "iwae":
+            raise UserError("`gradient` doubly is of the importance-weighted bound; give `bound` iwae.")
 
 
 class VAEState(NamedTuple):
@@ -158,7 +173,7 @@ def uphill(
     return jax.grad(objective, argnums=1, has_aux=True)(key, model, seen)
 
 
-@cache
+@factory
 def vae(config: VAEConfig, shape: Shape | None = None, classes: int = 0, axis_name: str | None = None) -> Algorithm:
     """Learning by a bound of the likelihood, as `config` says; rates come through `hyper`.
 
@@ -212,12 +227,27 @@ def vae(config: VAEConfig, shape: Shape | None = None, classes: int = 0, axis_na
             metrics["free_energy_gap"] = metrics["elbo"] - metrics["held_out_elbo"]
         return metrics
 
-    return Algorithm(init, step, observe)
+    def check(batch: Batch) -> None:
+        pixels_fit(config, batch.x)
+        if classes:
+            examples.labels(batch.label, classes)
+
+    return Algorithm(init, step, observe, check)
+
+
+def pixels_fit(config: VAEConfig, x: examples.Values) -> None:
+    """Raise `UserError` where these are not what the decoder says pixels are."""
+    if config.pixels == "bernoulli":
+        examples.binary(x, "`pixels` bernoulli", "`pixels` continuous_bernoulli or gaussian", "ones")
+    elif config.pixels == "continuous_bernoulli":
+        examples.intensities(x, "`pixels` continuous_bernoulli")
+    examples.finite(x)
 
 
 def divergence_weight(hyper: Hyper, step: Int[Array, ""]) -> Float[Array, ""]:
     """`beta`, after rising over the first part of the run."""
-    rising = jnp.maximum(hyper["warm_up"] * hyper["total_steps"], 1.0)
+    steps = jnp.where(hyper["warm_up"] > 0, hyper["warm_up"] * hyper["total_steps"], 1.0)  # a run may have no end
+    rising = jnp.maximum(steps, 1.0)
     return hyper["beta"] * jnp.minimum((step + 1) / rising, 1.0)
 
 

@@ -3,8 +3,8 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
-from genjax.algorithms.labels import class_log_probabilities, labelled, observed
-from genjax.boltzmann.machine import Machine, marginal, mean
+from genjax.algorithms.labels import class_log_probabilities, labelled
+from genjax.boltzmann.machine import Machine, States, marginal, mean
 from genjax.boltzmann.mean_field import bound, coupled, mean_field, means
 from genjax.likelihood.pseudo import one_pixel_pseudo_log_likelihood
 from genjax.random import subkey
@@ -12,12 +12,12 @@ from genjax.sampling.gibbs import draw
 from genjax.typing import Batch, Metrics
 
 
-def view(key: Key[Array, ""], machine: Machine, batch: Batch, prefix: str) -> Metrics:
+def view(key: Key[Array, ""], machine: Machine, data: States, batch: Batch, prefix: str) -> Metrics:
     """Nats an image, a reconstruction's squared error a pixel, the share of labels told wrong; names get the prefix.
 
-    Of a deep machine the free energy is the variational one: an upper bound.
+    `data` is what the batch says of the machine's layers; its `x` are the same visible units as intensities. Of a deep
+    machine the free energy is the variational one: an upper bound.
     """
-    data = observed(machine, batch)
     deep = coupled(machine, data)
     if deep:
         fields = mean_field(machine, data).fields

@@ -20,7 +20,10 @@ def to_arrays(machine: Machine) -> dict[str, np.ndarray]:
 
 
 def from_arrays(arrays: dict[str, np.ndarray], units: tuple[Unit, ...]) -> Machine:
-    """The float32 machine of these arrays, one unit type a layer. Raises `UserError` where they do not fit."""
+    """The float32 machine of these arrays, one unit type a layer (labels on top: `units.Label`).
+
+    Raises `UserError` where they do not fit.
+    """
 
     def all_of(kind: str, count: int) -> tuple:
         missing = [f"{kind}_{i}" for i in range(count) if f"{kind}_{i}" not in arrays]

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jax.lax import Precision
 from jaxtyping import Array, Float, PyTree
 
-from genjax.boltzmann.units import Quadratic, Unit
+from genjax.boltzmann.units import Label, Quadratic, Unit
 from genjax.errors import UserError
 
 States = tuple[PyTree, ...]
@@ -72,6 +72,8 @@ class Machine:
         for layer, (size, unit) in enumerate(zip(self.sizes, self.units)):
             if size % unit.width:
                 raise UserError(f"Layer {layer} has {size} entries; its type {unit} takes multiples of {unit.width}.")
+            if isinstance(unit, Label) and (layer + 1 < self.depth or size != unit.width):
+                raise UserError(f"Layer {layer} is {unit}; a label is one variable, of the highest layer.")
         return self
 
 

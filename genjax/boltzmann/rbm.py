@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from genjax.boltzmann.machine import Machine, marginal
-from genjax.boltzmann.units import BERNOULLI, Categorical, Unit
+from genjax.boltzmann.units import BERNOULLI, Label, Unit
 
 
 def rbm(
@@ -41,7 +41,7 @@ def with_classes(key: Key[Array, ""], machine: Machine, classes: int, scale: flo
     return Machine(
         (*machine.weights, weights),
         (*machine.biases, jnp.zeros(classes, jnp.float32)),
-        (*machine.units, Categorical(classes)),
+        (*machine.units, Label(classes)),
         (*machine.quadratics, None) if machine.quadratics else (),
     )
 

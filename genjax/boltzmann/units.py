@@ -327,6 +327,11 @@ class Categorical(_Plain):
         return self._split(x) @ jnp.linspace(0.0, 1.0, self.levels)
 
 
+@dataclass(frozen=True)
+class Label(Categorical):
+    """One categorical variable that the data give: the label of an example, on top of a machine."""
+
+
 BERNOULLI, SPIN, GAUSSIAN, RECTIFIED = Bernoulli(), Spin(), Gaussian(), Rectified()
 
 UnitName = Literal["bernoulli", "spin", "gaussian", "rectified", "categorical"]

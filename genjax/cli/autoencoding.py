@@ -50,14 +50,6 @@ def shape_and_classes(config: Any, dataset: Dataset) -> dict[str, Any]:
     return {"shape": dataset.shape, "classes": dataset.classes}
 
 
-def sizes(config: Any, *names: str) -> None:
-    """Refuse sizes of layers below 1."""
-    for name in names:
-        values = getattr(config, name)
-        if values and min(values) < 1:
-            raise UserError(f"--{name} {' '.join(map(str, values))}: every layer needs at least one unit.")
-
-
 @dataclass(frozen=True, kw_only=True)
 class AERun(AutoencoderConfig, RunConfig):
     """Train an autoencoder."""
@@ -115,18 +107,6 @@ def sae_stages(
 def sae_settled(config: SAERun, dataset: Dataset) -> dict[str, Any]:
     """A classifier has to know the classes."""
     return shape_and_classes(config, dataset) if config.task == "classify" else shape_of(config, dataset)
-
-
-def ae_check(config: AERun, dataset: Dataset) -> None:
-    """Layers there must be, and a corruption that can be done."""
-    sizes(config, "layers", "channels")
-    if not config.layers:
-        raise UserError("--layers is empty; give the units of at least one layer, the last being the code.")
-    if config.corruption == "none" and config.corruption_level != AutoencoderConfig().corruption_level:
-        raise UserError("--corruption-level has no effect without --corruption.")
-    most = np.finfo(np.float32).max if config.corruption == "gaussian" else 1.0
-    if not 0 <= config.corruption_level <= most:
-        raise UserError(f"--corruption-level {config.corruption_level} is out of range for {config.corruption}.")
 
 
 def ae_evaluate(key: Key[Array, ""], state: AutoencoderState, train: Batch, test: Batch, **_: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Key
 
-from genjax.algorithms import updown
+from genjax.algorithms import examples, updown
 from genjax.algorithms.updown import BeliefConfig, BeliefState, trained_network
 from genjax.boltzmann import filters
 from genjax.boltzmann.dbn import DBN, ascent, downward, log_weight, upward
@@ -18,7 +18,6 @@ from genjax.cli.blocks import in_blocks
 from genjax.cli.boltzmann import more_sweeps
 from genjax.cli.options import RunConfig
 from genjax.data import Dataset
-from genjax.errors import UserError
 from genjax.likelihood.estimate import LogZ, log_likelihood
 from genjax.likelihood.evaluate import log_partition, numbers
 from genjax.likelihood.importance import importance
@@ -49,16 +48,10 @@ def dbn_stages(config: DBNRun, steps_per_epoch: int) -> tuple[Stage, ...]:
 
 
 def dbn_check(config: DBNRun, dataset: Dataset) -> None:
-    """Binary units alone, at least two hidden layers."""
-    if len(config.layers) < 2 or min(config.layers) < 1:
-        raise UserError(f"--layers {' '.join(map(str, config.layers))}: a belief network has at least two of them.")
-    for name in ("visible_type", "hidden_type"):
-        if getattr(config, name) != "bernoulli":
-            raise UserError(f"--{name.replace('_', '-')} {getattr(config, name)}: a belief network takes bernoulli.")
-    if config.classes:
-        raise UserError(f"--classes {config.classes}: a belief network learns images alone; leave it out.")
-    if config.binarisation == "none" and not np.all((dataset.train[:1000] == 0) | (dataset.train[:1000] == 1)):
-        raise UserError(f"--binarisation none leaves {config.dataset} with grey pixels; choose sampled or threshold.")
+    """Pixels have to be binary."""
+    if config.binarisation == "none":
+        for x in (dataset.train, dataset.validation, dataset.test):
+            examples.binary(x, "A belief network", "another model")
 
 
 def dbn_evaluate(key: Key[Array, ""], state: BeliefState, train: Batch, test: Batch, **options: Any) -> dict[str, Any]:

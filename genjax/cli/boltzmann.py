@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Key
 
-from genjax.algorithms import greedy
+from genjax.algorithms import examples, greedy
 from genjax.algorithms.contrastive import (
     ContrastiveConfig,
     ContrastiveState,
@@ -24,6 +24,7 @@ from genjax.boltzmann import filters
 from genjax.boltzmann.arrays import to_arrays
 from genjax.boltzmann.machine import Machine, States, condition, mean
 from genjax.boltzmann.mean_field import coupled, mean_field, means
+from genjax.boltzmann.units import unit_type
 from genjax.cli.blocks import in_blocks
 from genjax.cli.options import RunConfig
 from genjax.data import Dataset
@@ -69,9 +70,7 @@ def dbm_stages(config: DBMRun, steps_per_epoch: int) -> tuple[Stage, ...]:
 
 
 def dbm_check(config: DBMRun, dataset: Dataset) -> None:
-    """Layers there must be, and RBMs hand on binary units alone."""
-    if len(config.layers) < 2 or min(config.layers) < 1:
-        raise UserError(f"--layers {' '.join(map(str, config.layers))}: a deep machine has at least two hidden layers.")
+    """RBMs hand on binary units alone; otherwise as of an RBM."""
     if config.pretraining and config.hidden_type != "bernoulli":
         raise UserError(f"--hidden-type {config.hidden_type} has no pretraining; give --pretraining 0.")
     rbm_check(config, dataset)
@@ -79,25 +78,14 @@ def dbm_check(config: DBMRun, dataset: Dataset) -> None:
 
 def rbm_check(config: RBMRun | DBMRun, dataset: Dataset) -> None:
     """Pixels have to be what the visible units are, labels as many as the classes."""
-    binary = bool(np.all((dataset.train[:1000] == 0) | (dataset.train[:1000] == 1)))
-    if config.visible_type not in ("bernoulli", "spin"):
-        if config.binarisation != "none":
-            raise UserError(f"--visible-type {config.visible_type} takes intensities; give --binarisation none.")
-        if config.visible_type != "categorical" and config.hidden_type in ("gaussian", "rectified"):
-            raise UserError(
-                f"--visible-type {config.visible_type} with --hidden-type {config.hidden_type} has no bounded density; "
-                "choose bernoulli, spin or categorical for one of the two."
-            )
-    elif config.binarisation == "none" and not binary:
-        raise UserError(
-            f"--binarisation none leaves {config.dataset} with intensities between 0 and 1, and --visible-type "
-            f"{config.visible_type} takes binary pixels; choose sampled or threshold, or another type."
-        )
-    labels = np.concatenate([dataset.labels.train, dataset.labels.validation, dataset.labels.test])
-    if config.classes and labels.min() < 0:
-        raise UserError(f"--classes {config.classes}: {config.dataset} has images without labels; leave it out.")
-    if config.classes and dataset.classes > config.classes:
-        raise UserError(f"--classes {config.classes} is less than the {dataset.classes} labels of {config.dataset}.")
+    if config.visible_type not in ("bernoulli", "spin") and config.binarisation != "none":
+        raise UserError(f"--visible-type {config.visible_type} takes intensities; give --binarisation none.")
+    if config.binarisation == "none":
+        unit = unit_type(config.visible_type, config.levels)
+        for x in (dataset.train, dataset.validation, dataset.test):
+            examples.units(unit, x, f"`visible_type` {config.visible_type}")
+    if config.classes:
+        examples.labels(np.concatenate(dataset.labels), config.classes)
 
 
 def rbm_evaluate(

@@ -9,6 +9,7 @@ import io
 import json
 import math
 import os
+import re
 import sys
 from typing import Any
 
@@ -126,9 +127,14 @@ def console() -> None:
 
 
 def fail(sentence: str, status: int = 2) -> int:
-    """Print one sentence on standard error; the exit status."""
-    print(f"genjax: {sentence}", file=sys.stderr)
+    """Print one sentence on standard error, arguments of the library as options; the exit status."""
+    print(f"genjax: {as_options(sentence)}", file=sys.stderr)
     return status
+
+
+def as_options(sentence: str) -> str:
+    """Names of arguments, which the library puts between backquotes, as the options that they are here."""
+    return re.sub(r"`([a-z][a-z0-9_]*)`", lambda name: f"--{name[1].replace('_', '-')}", sentence)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import io
 import itertools
-import math
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,8 @@ import tyro
 from genjax.data.binarisation import Binarisation
 from genjax.errors import UserError
 from genjax.random import Generator
+from genjax.training.config import at_least as at_least
+from genjax.training.config import positive as positive
 
 Options = TypeVar("Options")
 
@@ -107,23 +108,6 @@ def fits(value: Any, hint: Any) -> bool:
     if hint is float:
         return isinstance(value, int | float) and not isinstance(value, bool)
     return isinstance(value, hint) and (hint is bool or not isinstance(value, bool))
-
-
-def at_least(config: Any, least: int, *names: str) -> None:
-    """Raise `UserError` for the first of these fields that is not finite and at least `least`."""
-    for name in names:
-        value = getattr(config, name)
-        if value is not None and not (math.isfinite(value) and value >= least):
-            option = f"--{name.replace('_', '-')}"
-            raise UserError(f"{option} {value} is out of range; give a finite number of at least {least}.")
-
-
-def positive(config: Any, *names: str) -> None:
-    """Raise `UserError` for the first of these fields that is not finite and positive."""
-    for name in names:
-        value = getattr(config, name)
-        if value is not None and not (math.isfinite(value) and value > 0):
-            raise UserError(f"--{name.replace('_', '-')} {value} is not positive; give a finite number above 0.")
 
 
 def unless_same(given: Any, saved: Any, folder: Path) -> None:

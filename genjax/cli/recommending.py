@@ -66,8 +66,6 @@ class RecommenderRun(RecommenderConfig, RunConfig):
 
 def recommender_data(config: RecommenderRun) -> tuple[SplitRatings, loop.TrainingSet, loop.Plan, dict[str, Any]]:
     """The split ratings, what of them the loop reads, how it is cut up, and what they settle of the algorithm."""
-    if config.k_end < config.k:
-        raise UserError(f"--k-end {config.k_end} is less than --k {config.k}; k rises, or stays where they are equal.")
     if config.dataset == GENERATED:
         made, _ = tastes.generate(0, users=1000, items=100)
         data = ratings.split(made, GENERATED, validation=0.1 if config.validation else 0.0)

@@ -11,8 +11,7 @@ from flax.traverse_util import flatten_dict
 from jaxtyping import Array, Key
 from tyro.conf import Fixed, Suppress
 
-from genjax.algorithms.vae import VAEConfig, VAEState, trained_model, vae
-from genjax.cli.autoencoding import sizes
+from genjax.algorithms.vae import VAEConfig, VAEState, pixels_fit, trained_model, vae
 from genjax.cli.blocks import in_blocks
 from genjax.cli.options import RunConfig, cost
 from genjax.data import Dataset
@@ -74,27 +73,12 @@ def vae_algorithm(
 
 
 def vae_check(config: VAERun, dataset: Dataset) -> None:
-    """Layers there must be, and pixels have to be what the decoder says they are."""
-    sizes(config, "latents", "layers", "between", "channels")
-    if not config.latents:
-        raise UserError("--latents is empty; give the units of at least one stochastic layer.")
-    if config.draws < 1:
-        raise UserError(f"--draws {config.draws} is not positive; give at least 1.")
-    for name, most in (("beta", np.finfo(np.float32).max), ("warm_up", 1.0)):
-        if not 0 <= getattr(config, name) <= most:
-            raise UserError(f"--{name.replace('_', '-')} {getattr(config, name)} is out of range; see --help.")
-    if config.gradient == "doubly" and config.bound != "iwae":
-        raise UserError(
-            "--gradient doubly is the encoder's gradient of the importance-weighted bound; give --bound iwae."
-        )
-    binary = bool(np.all((dataset.train[:1000] == 0) | (dataset.train[:1000] == 1)))
-    if config.pixels == "bernoulli" and config.binarisation == "none" and not binary:
-        raise UserError(
-            f"--binarisation none leaves {config.dataset} with intensities, and --pixels bernoulli takes binary ones; "
-            "choose sampled or threshold, or --pixels continuous_bernoulli or gaussian."
-        )
+    """Pixels have to be what the decoder says they are."""
     if config.pixels != "bernoulli" and config.binarisation != "none":
         raise UserError(f"--pixels {config.pixels} takes intensities; give --binarisation none.")
+    if config.binarisation == "none":
+        for x in (dataset.train, dataset.validation, dataset.test):
+            pixels_fit(config, x)
 
 
 def vae_evaluate(

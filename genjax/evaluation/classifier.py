@@ -12,7 +12,6 @@ digits' 98.6 % grey and 91 % sampled, which leaves little of 64 pixels.
 import dataclasses
 import hashlib
 from collections.abc import Callable
-from functools import cache as cached
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -25,13 +24,14 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from jaxtyping import Array, Float, Int, Key, PyTree
 
 from genjax import random
+from genjax.algorithms import examples
 from genjax.data.cache import Arrays, remembered
 from genjax.data.dataset import Dataset
 from genjax.errors import UserError
 from genjax.networks.conv import Conv
 from genjax.random import subkey
 from genjax.training import loop
-from genjax.training.config import rate, split
+from genjax.training.config import at_least, factory, positive, rate, shares, split
 from genjax.training.devices import averaged, own_copy, own_key
 from genjax.training.optimiser import learning_rate_at, tail_average, transformation
 from genjax.typing import Algorithm, Batch, Example, Hyper, Metrics
@@ -81,6 +81,12 @@ class ClassifierConfig:
     average: float = 0.2
     """Share of the run, at its end, over which the parameters are averaged."""
 
+    def check(self) -> None:
+        """Raise `UserError` for what no data would make right."""
+        positive(self, "classes", "learning_rate")
+        at_least(self, 0, "weight_decay")
+        shares(self, "momentum", "average")
+
 
 class ClassifierState(NamedTuple):
     """What training carries from step to step."""
@@ -92,7 +98,7 @@ class ClassifierState(NamedTuple):
     hyper: Hyper
 
 
-@cached
+@factory
 def classifier(config: ClassifierConfig, axis_name: str | None = None) -> Algorithm:
     """Cross-entropy by AdamW, on images that are moved by a few pixels; every second one is binarised.
 
@@ -137,7 +143,11 @@ def classifier(config: ClassifierConfig, axis_name: str | None = None) -> Algori
                 found |= {prefix + name: value for name, value in scores(logits, batch.label).items()}
         return found
 
-    return Algorithm(init, step, observe)
+    def check(batch: Batch) -> None:
+        examples.intensities(batch.x, "The classifier")
+        examples.labels(batch.label, config.classes)
+
+    return Algorithm(init, step, observe, check)
 
 
 def scores(logits: Float[Array, "batch classes"], label: Int[Array, " batch"]) -> Metrics:

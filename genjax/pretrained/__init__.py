@@ -14,7 +14,7 @@ import numpy as np
 
 from genjax.boltzmann.arrays import from_arrays
 from genjax.boltzmann.machine import Machine
-from genjax.boltzmann.units import Categorical, unit_type
+from genjax.boltzmann.units import Label, unit_type
 from genjax.errors import UserError
 
 HERE = Path(__file__).parent
@@ -57,5 +57,5 @@ def read(folder: Path, config: dict[str, Any]) -> Machine:
         arrays = {name: stored[name] for name in stored.files}
     visible, hidden = (unit_type(config[f"{layer}_type"], config["levels"]) for layer in ("visible", "hidden"))
     depth = sum(name.startswith("bias_") for name in arrays)
-    labels = (Categorical(config["classes"]),) if config["classes"] else ()
+    labels = (Label(config["classes"]),) if config["classes"] else ()
     return from_arrays(arrays, (visible, *(hidden,) * (depth - 1 - len(labels)), *labels))

@@ -1,0 +1,56 @@
+"""What examples an algorithm can learn: each function raises `UserError`, on the host, where they are none."""
+
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from genjax.boltzmann.units import Rectified, Unit
+from genjax.errors import UserError
+
+Values = Float[Array | np.ndarray, "examples values"]
+
+
+def finite(x: Values) -> None:
+    """Refuse what is no number."""
+    if not np.all(np.isfinite(np.asarray(x))):
+        raise UserError("The examples hold values that are not finite; leave these examples out, or mend them.")
+
+
+def intensities(x: Values, wanted: str) -> None:
+    """Refuse values outside [0, 1]; `wanted` names the argument that takes no others."""
+    finite(x)
+    low, high = np.min(np.asarray(x), initial=0), np.max(np.asarray(x), initial=0)
+    if low < 0 or high > 1:
+        raise UserError(f"{wanted} takes intensities from 0 to 1, and these go from {low:g} to {high:g}; rescale them.")
+
+
+def binary(x: Values, wanted: str, others: str, noun: str = "pixels") -> None:
+    """Refuse values that are neither 0 nor 1; `others` says what takes them."""
+    values = np.asarray(x)
+    grey = (values != 0) & (values != 1)
+    if grey.any():
+        raise UserError(
+            f"{wanted} takes binary {noun}, and `binarisation` none leaves others, such as {values[grey].flat[0]:g}; "
+            f"choose sampled or threshold, or {others}."
+        )
+
+
+def units(unit: Unit, x: Values, wanted: str) -> None:
+    """Refuse pixels that are none of this type; `wanted` names the argument that chose it."""
+    if unit.states == 2 and unit.width == 1:
+        binary(x, wanted, "another type")
+    elif unit.states is not None:
+        intensities(x, wanted)
+    else:
+        finite(x)
+    lowest = np.min(np.asarray(x), initial=0)
+    if isinstance(unit, Rectified) and lowest < 0:
+        raise UserError(f"{wanted} takes values of at least 0, and these begin at {lowest:g}; shift them.")
+
+
+def labels(label: Int[Array | np.ndarray, " examples"], classes: int) -> None:
+    """Refuse labels that are missing, or more than there are classes."""
+    values = np.asarray(label)
+    if values.size and values.min() < 0:
+        raise UserError(f"`classes` {classes}: there are examples without labels; leave it out.")
+    if values.size and values.max() >= classes:
+        raise UserError(f"`classes` {classes} is less than the {values.max() + 1} labels of the examples.")
