@@ -50,9 +50,7 @@ def read(folder: Path, name: str, by_index: bool) -> Images:
     images, labels = arrays["train"], arrays["train_labels"]
     test, test_labels = arrays.get("test"), arrays.get("test_labels")
     validation = arrays.get("validation")
-    if validation is not None and test is None:
-        test, test_labels, validation = validation, arrays["validation_labels"], None
-    elif validation is not None:
+    if validation is not None:
         images = np.concatenate([images, validation])
         labels = np.concatenate([labels, arrays["validation_labels"]])
     count = None if validation is None else len(validation)

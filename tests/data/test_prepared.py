@@ -130,6 +130,17 @@ def test_a_coloured_set_that_genjax_does_not_know(tmp_path):
         np.testing.assert_array_equal(getattr(data.labels, part), np.arange(a, b))
 
 
+def test_validation_images_are_not_for_testing(tmp_path):
+    x = np.random.default_rng(1).integers(0, 256, (20, 4, 5), np.uint8)
+    splits = {
+        part: records_of(x[a:b], np.arange(a, b) % 2) for part, a, b in (("train", 0, 15), ("validation", 15, 20))
+    }
+    write_set(tmp_path / "birds" / "1.0.0", splits)
+    data = load("birds", tmp_path)
+    np.testing.assert_array_equal(data.validation * 255, x[15:].reshape(5, 20))
+    assert (len(data.train), len(data.test)) == (12, 3)
+
+
 def test_decoded_once_and_never_stale(tmp_path, small_set, cache, monkeypatch):
     folder = write_small(tmp_path, small_set)
     decoded = []
