@@ -12,6 +12,7 @@ import pytest
 from genjax import data
 from genjax.cli.main import main
 from genjax.cli.run import FIXED_DRAW
+from genjax.training.folder import read_metrics
 from tests.cli.test_commands import TOO_SMALL_FOR_A_PICTURE, one_sentence
 from tests.cli.test_resume import without_seconds
 
@@ -58,6 +59,13 @@ def test_a_dbm_is_judged_by_a_bound_just_below_the_truth(genjax, dbm):
     assert test["kind"] == "lower_bound"
     assert answer["log_z"]["mean"] == pytest.approx(log_z, abs=1e-3)
     assert truth - 0.5 < test["mean"] < truth + 1e-4
+
+
+def test_seconds_count_on_over_stages(dbm):
+    entries = read_metrics(dbm)
+    assert list(dict.fromkeys(entry.get("stage") for entry in entries)) == ["layer-1", "layer-2", None]
+    seconds = [entry["seconds"] for entry in entries]
+    assert seconds == sorted(seconds)
 
 
 def test_a_dbn_is_judged_by_two_bounds(genjax, dbn):
