@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from genjax import pretrained
-from genjax.cli.evaluate import judge
+from genjax.cli.evaluate import called, judge
 from genjax.cli.run import load
 from genjax.data import catalog
 from genjax.errors import UserError
@@ -65,7 +65,7 @@ def ship(source: Path, out: Path, data_dir: str | None, **effort: Any) -> dict[s
 def sentence(judged: dict[str, Any]) -> str:
     """The test images' part of an evaluation."""
     test = judged["log_likelihood"]["test"]
-    return f"{test['mean']:.3f} nats [{test['low']:.3f}, {test['high']:.3f}], {test['estimator']}"
+    return f"{called(test)} {test['mean']:.3f} nats [{test['low']:.3f}, {test['high']:.3f}], {test['estimator']}"
 
 
 def main() -> None:

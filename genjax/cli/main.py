@@ -44,6 +44,9 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     # JAX must be told before it starts; a person who wants its logs sets the level himself.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names that cannot be printed
     try:
         try:
             print(answer(arguments))
@@ -111,11 +114,8 @@ def console() -> None:
     """The installed command. After a failure it leaves at once: what runs in the background has nothing to add."""
     os.environ["MPLBACKEND"] = "Agg"  # only files are drawn, and a notebook's backend need not exist where this runs
     for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is None:  # closed
+        if getattr(sys, name) is None:  # closed
             setattr(sys, name, io.StringIO())
-        else:
-            stream.reconfigure(errors="backslashreplace")  # names that cannot be printed
     try:
         status = main()
     except SystemExit as leaving:  # after --help

@@ -123,7 +123,18 @@ def check(config: Any) -> None:
     at_least(config, 0, "checkpoint_seconds", *[name for name in ("pretraining",) if hasattr(config, name)])
     if config.out == "":
         raise UserError("--out is empty; name a folder.")
+    if not is_text(os.path.abspath(config.out or "runs")):
+        raise UserError(f"--out {config.out or 'runs'} is in a folder whose name is not UTF-8; choose another one.")
     config.check()
+
+
+def is_text(path: str) -> bool:
+    """Whether checkpoints can be written there: their library takes no bytes that are not UTF-8."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def with_absolute_paths(config: Any) -> Any:

@@ -109,6 +109,13 @@ def test_names_that_cannot_be_printed_are_escaped(monkeypatch):
     assert left == [2]
 
 
+def test_a_run_whose_name_is_not_utf8_is_refused_before_it_is_trained(capsys, tmp_path):
+    for where in (tmp_path / "b\udcff", tmp_path / "a\udcffb" / "run"):
+        sentence = one_sentence(main.main(["train", "rbm", "--out", str(where)]), capsys.readouterr().err)
+        assert "not UTF-8" in sentence
+    assert not list(tmp_path.iterdir())
+
+
 def test_closed_streams_are_no_error(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["genjax", "data"])
     for name in ("stdout", "stderr"):
