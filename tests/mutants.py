@@ -62,7 +62,10 @@ def missing_tests(mutant: Mutant, root: Path = ROOT) -> list[str]:
     def there(test: str) -> bool:
         path, _, name = test.partition("::")
         file = root / "tests" / path
-        return file.is_file() and re.search(rf"^def {re.escape(name.partition('[')[0])}\b", file.read_text(), re.M) is not None
+        return (
+            file.is_file()
+            and re.search(rf"^def {re.escape(name.partition('[')[0])}\b", file.read_text(), re.M) is not None
+        )
 
     return [test for test in mutant.tests if not there(test)]
 

@@ -50,34 +50,36 @@ def test_a_new_precision_leaves_the_mean_and_stays_finite():
     np.testing.assert_allclose(far.quadratics[0], LEAST_DEVIATION**-2, rtol=1e-5)
 
 
-def log_likelihood(machine: Machine, x: jax.Array) -> jax.Array:
-    """Mean over images, exact: the layers of the parity that can be enumerated are visited, the others integrated."""
-    visited = 1 if machine.units[0].states is None else 0
-    layers = [states_of(machine.units[i], machine.sizes[i]) for i in machine.layers(visited)]
-    grid = np.indices([len(states) for states in layers]).reshape(len(layers), -1)
+def visited_states(machine: Machine) -> tuple:
+    """All joint states of the layers of one parity that can be enumerated."""
+    parity = 1 if machine.units[0].states is None else 0
+    layers = [states_of(machine.units[i], machine.sizes[i]) for i in machine.layers(parity)]
+    numbers = np.indices([len(states) for states in layers]).reshape(len(layers), -1)
     states: list = [None] * machine.depth
-    for layer, part, index in zip(machine.layers(visited), layers, grid):
-        states[layer] = jnp.asarray(part[index], jnp.float32)
-    log_z = jax.nn.logsumexp(marginal(machine, tuple(states), 1 - visited))
-    if machine.depth == 2:
-        return jnp.mean(marginal(machine, (x, None), 1)) - log_z
-    above = jnp.asarray(states_of(machine.units[2], machine.sizes[2]), jnp.float32)
-    both = [jnp.repeat(x, len(above), 0), None, jnp.tile(above, (len(x), 1))]
-    return jnp.mean(jax.nn.logsumexp(marginal(machine, tuple(both), 1).reshape(len(x), -1), axis=1)) - log_z
+    for layer, part, number in zip(machine.layers(parity), layers, numbers):
+        states[layer] = jnp.asarray(part[number], jnp.float32)
+    return parity, tuple(states)
+
+
+def log_likelihood(machine: Machine, data: tuple, everything: tuple) -> jax.Array:
+    """Mean over states of the even layers; exact, the other parity summed or integrated out."""
+    parity, states = everything
+    return jnp.mean(marginal(machine, data, 1)) - jax.nn.logsumexp(marginal(machine, states, 1 - parity))
 
 
 @pytest.mark.parametrize("machine", MACHINES.values(), ids=MACHINES)
 def test_the_slope_is_the_chain_rule(machine):
     """The likelihood's gradient by plain parameters, carried over, against that by the coordinates themselves."""
-    offsets = offsets_of(machine)
-    draws = np.random.default_rng(2).normal(0.3, 0.5, (7, machine.sizes[0]))
-    x = jnp.asarray(np.abs(draws) if machine.units[0] is RECTIFIED else np.sign(draws) if machine.units[0] is SPIN else draws, jnp.float32)
+    offsets, everything = offsets_of(machine), visited_states(machine)
+    draws = np.random.default_rng(2).normal(0.3, 0.5, (2, 7, machine.sizes[0]))
+    x, above = {GAUSSIAN: draws, RECTIFIED: np.abs(draws), SPIN: np.sign(draws)}[machine.units[0]]
+    data = tuple(jnp.asarray(a, jnp.float32) for a in (x, x, above[:, :2]))[: machine.depth]
 
     def of_coordinates(coordinates: Machine) -> jax.Array:
-        return log_likelihood(plain(coordinates, machine, offsets), x)
+        return log_likelihood(plain(coordinates, machine, offsets), data, everything)
 
-    wanted = jax.jit(jax.grad(of_coordinates))(learned(machine, offsets))
-    gradient = jax.jit(jax.grad(log_likelihood))(machine, x)
+    wanted = jax.grad(of_coordinates)(learned(machine, offsets))
+    gradient = jax.grad(log_likelihood)(machine, data, everything)
     # Biases count from g mu, so where g moves the bias goes with it.
     quadratics = tuple(
         None if g is None else g + mu * b for g, mu, b in zip(gradient.quadratics, offsets, gradient.biases)
