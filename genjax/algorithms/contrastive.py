@@ -178,7 +178,8 @@ def gradient(
     the centred parametrisation, carried back to the plain one (Melchior 2016, equations 8 to 11). Offsets of zero
     give the plain gradient. That of quadratic terms is the difference of <(x - mu)^2> / 2, biases counted from g mu.
     Weights above the lowest have theirs times `upper_rate`, before it is carried back: the direction in which they
-    learn at that share of the rate.
+    learn at that share of the rate. Where layers have a scale (`coordinates.scales`), weights will move by its square
+    times their part, and it is for that move that the biases' part is corrected.
     """
 
     def contrast(machine: Machine) -> Float[Array, ""]:
@@ -191,11 +192,11 @@ def gradient(
     centred = jax.grad(contrast)(machine)
     lowest, *upper = centred.weights
     slopes = (lowest, *jax.tree.map(lambda w: upper_rate * w, upper))
-    biases = list(centred.biases)
+    biases, means = list(centred.biases), [s**2 * mu for s, mu in zip(coordinates.scales(machine), offsets)]
     for layer, weights in enumerate(slopes):
         if weights is not None:
-            biases[layer] = biases[layer] - weights @ offsets[layer + 1]
-            biases[layer + 1] = biases[layer + 1] - offsets[layer] @ weights
+            biases[layer] = biases[layer] - weights @ means[layer + 1]
+            biases[layer + 1] = biases[layer + 1] - means[layer] @ weights
     return dataclasses.replace(centred, weights=slopes, biases=tuple(biases))
 
 

@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 
 from genjax import data
-from genjax.algorithms.autoencoder import AutoencoderConfig, autoencoder, corrupted, stages, trained_model, view
+from genjax.algorithms.autoencoder import (
+    AutoencoderConfig,
+    Lesson,
+    autoencoder,
+    corrupted,
+    pair_loss,
+    stages,
+    trained_model,
+    view,
+)
+from genjax.networks.stack import Stack, stack_model
 from genjax.training import loop
 from genjax.training.config import split
 from genjax.training.stages import begin, key_of
@@ -43,6 +53,21 @@ def test_corruption_hits_the_share_that_it_says():
     noise = corrupted(key, x, "gaussian", level) - x
     assert abs(float(noise.std()) - 0.3) < 5.5 * 0.3 / np.sqrt(2 * x.size)
     assert corrupted(key, x, "none", level) is x
+
+
+def test_a_pair_learns_alone():
+    """Neither the pairs below it nor those above have a slope."""
+    of = Stack((1, 8, 1), (6, 5, 4))
+    model = jax.tree.map(lambda leaf: leaf + 0.1, stack_model(jax.random.key(0), of))
+    batch = Batch(jnp.asarray(np.random.default_rng(0).random((7, 8)), jnp.float32), None)
+
+    @jax.jit
+    @jax.grad
+    def slopes_of(model):
+        return pair_loss(jax.random.key(1), model, Lesson(batch, "none", jnp.ones(())), 1)
+
+    slopes = slopes_of(model)
+    assert {name for name, part in slopes.parameters["params"].items() if np.any(flat(part))} == {"up_1", "down_1"}
 
 
 @pytest.mark.parametrize("channels", [(), (4,)])

@@ -5,11 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from genjax.algorithms.contrastive import ContrastiveConfig, contrastive, trained_machine
+from genjax.algorithms.negative import sweeps, tempered
 from genjax.likelihood import exact
 from genjax.sampling import tempering
 from genjax.training import loop
 from genjax.training.config import split
 from tests.algorithms.test_contrastive import images_with_structure, score
+from tests.machines import all_states, energies, random_machine
 
 
 def learned(**options):
@@ -40,3 +42,49 @@ def test_tempered_chains_are_at_the_target():
     x = np.asarray(top[500:]).reshape(-1, 200, 9).mean(0)
     right = np.asarray(exact.moments(machine).biases[0])
     assert np.all(np.abs(x.mean(0) - right) < 6 * x.std(0, ddof=1) / np.sqrt(200))
+
+
+def test_temperatures_come_to_refuse_at_one_rate():
+    """Evenly spaced ones refuse at rates that differ several times over; adapted by what they refuse, they do not."""
+    machine, phase = random_machine((8, 6), 2.5, seed=1), tempered(1, 5)
+    carried = phase.init(jax.random.key(0), machine, 200)
+
+    @jax.jit
+    def advanced(key, carried, count):
+        data = (jnp.zeros((1, 8)), None)
+
+        def one(number, carried):
+            return phase.advance(jax.random.fold_in(key, number), machine, carried, data)[0]
+
+        return jax.lax.fori_loop(0, count, one, carried)
+
+    def spread(carried) -> float:
+        ladder = tempering.path_ladder(carried.base, machine, carried.betas)
+        refused = 1 - np.asarray(rates(jax.random.key(9), ladder, carried.chains))
+        return float(refused.max() / refused.min())
+
+    rates = jax.jit(lambda key, ladder, chains: tempering.report(tempering.run(key, ladder, chains, 300)[1]).swap_rate)
+    even = advanced(jax.random.key(1), carried, 50)
+    np.testing.assert_array_equal(even.betas, carried.betas)
+    adapted = advanced(jax.random.key(2), even, 800)
+    assert spread(even) > 2
+    assert spread(adapted) < 1.3
+    assert adapted.betas[0] == 0
+    assert adapted.betas[-1] == 1
+
+
+def test_k_sweeps_are_k_steps_of_the_exact_chain():
+    """From one state of a slow machine: means of the hidden units after k sweeps, by powers of the exact kernel."""
+    machine, chains = random_machine((4, 3), 1.5, seed=3), 100_000
+    x, h = all_states((4,))[0], all_states((3,))[0]
+    pairs = [np.repeat(x, len(h), 0), np.tile(h, (len(x), 1))]
+    log_p = -energies(machine, pairs).reshape(len(x), len(h))
+    up, down = (np.exp(log_p - np.logaddexp.reduce(log_p, axis=axis, keepdims=True)) for axis in (1, 0))
+    kernel = down.T @ up
+    start = int(np.argmax(np.abs((kernel - np.linalg.matrix_power(kernel, 4)) @ h).max(1)))  # where k matters most
+    state = (jnp.zeros((chains, 4)), jnp.tile(jnp.asarray(h[start], jnp.float32), (chains, 1)))
+    exactly = [np.linalg.matrix_power(kernel, k)[start] @ h for k in (1, 4)]
+    assert np.abs(exactly[0] - exactly[1]).max() > 0.1
+    for k, mean in zip((1, 4), exactly):
+        found = jax.jit(sweeps, static_argnums=3)(jax.random.key(k), machine, state, k)[0][1]
+        assert np.all(np.abs(np.asarray(found).mean(0) - mean) < 5.5 * 0.5 / np.sqrt(chains))

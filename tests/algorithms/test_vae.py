@@ -11,13 +11,13 @@ import pytest
 from scipy import stats
 
 from genjax import data
-from genjax.algorithms.vae import Seen, VAEConfig, elbo, iwae, uphill, vae
+from genjax.algorithms.vae import Seen, VAEConfig, divergence_weight, elbo, iwae, uphill, vae
 from genjax.likelihood.importance import importance, total
 from genjax.likelihood.latent import latent_activity
 from genjax.networks.latent import Architecture, LatentModel, latent_model, log_weight
 from genjax.training import loop
 from genjax.training.config import split
-from genjax.typing import Batch
+from genjax.typing import Batch, Example
 
 PIXELS, LATENTS, DEVIATION = 6, 2, 0.5
 
@@ -148,6 +148,41 @@ def test_bounds_are_ordered():
 
     means, errors = zip(mean_of(elbo, 1), mean_of(iwae, 5), mean_of(iwae, 25), (truth.mean(), 0.0))
     assert (np.diff(means) > 5.5 * np.add(errors[:-1], errors[1:])).all()
+
+
+def test_the_divergence_is_subtracted_with_its_weight():
+    """On the same draws: beta times KL(q || standard normal), which is known, and none of it in the second value."""
+    model, batch, _ = linear(astray=0.3)
+    dense = model.recognition["params"]["lowest"]["MLP_0"]["Dense_0"]
+    mean, log_variance = np.split(np.asarray(batch.x @ dense["kernel"] + dense["bias"], np.float64), 2, axis=1)
+    known = 0.5 * np.sum(np.exp(log_variance) + mean**2 - 1 - log_variance, axis=1).mean()
+    seen = [Seen(batch.x, jnp.zeros((50, 0)), 1, jnp.asarray(beta)) for beta in (0.0, 0.3)]
+    none, some = (elbo(jax.random.key(0), model, one) for one in seen)
+    assert float(some[0] - none[0]) == pytest.approx(-0.3 * known, rel=1e-4)
+    assert float(none[1] - none[0]) == pytest.approx(-known, rel=1e-4)
+    assert float(none[1]) == float(some[1])
+
+
+def test_the_divergences_weight_rises_over_the_first_part_of_the_run():
+    hyper = {name: jnp.asarray(value) for name, value in {"beta": 2.0, "warm_up": 0.4, "total_steps": 10.0}.items()}
+    found = [float(divergence_weight(hyper, jnp.asarray(step))) for step in range(6)]
+    assert found == pytest.approx([0.5, 1.0, 1.5, 2.0, 2.0, 2.0])
+    assert float(divergence_weight(hyper | {"warm_up": jnp.zeros(())}, jnp.asarray(0))) == 2
+
+
+def test_kernels_decay_and_biases_do_not():
+    model, batch, _ = linear()
+    static, hyper = split(VAEConfig(latents=(2,), layers=(), pixels="gaussian", average=0.0), 10)
+    algorithm = vae(static)
+    example = Example(batch, batch.x.mean(0), batch.x.var(0))
+    state, step = algorithm.init(jax.random.key(0), example, hyper)._replace(model=model), jax.jit(algorithm.step)
+    ended = [
+        step(jax.random.key(1), state._replace(hyper=hyper | {"weight_decay": jnp.asarray(decay)}), batch)[0].model
+        for decay in (0.0, 0.5)
+    ]
+    for before, plain, decayed in zip(*map(jax.tree.leaves, (model, *ended))):
+        lost = float(hyper["learning_rate"]) * 0.5 * before if before.ndim > 1 else 0 * before
+        np.testing.assert_allclose(plain - decayed, lost, atol=1e-6)
 
 
 def test_both_gradients_of_the_bound_have_one_mean_and_the_doubly_reparameterised_less_noise():

@@ -3,10 +3,16 @@
 import json
 import re
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from genjax.algorithms.recommender import RecommenderConfig, recommender
+from genjax.cli.recommending import recommender_evaluate
 from genjax.data import tastes
+from genjax.training.config import split
+from genjax.typing import Batch, Example
 
 
 @pytest.fixture(scope="module", name="file")
@@ -44,6 +50,20 @@ def test_evaluate_stands_beside_the_baselines(genjax, run):
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert {"rmse", "held_out_rmse", "mae", "held_out_mae"} <= set(lines[-1])
     assert (run / "figures" / "curves.png").stat().st_size > 5000
+
+
+def test_predictions_of_the_biases_stay_on_the_scale():
+    """A user and an item above the mean in all that is known: together beyond the best rating that there is."""
+    x = np.full((10, 10), 5.0, np.float32)
+    x[5:, :9] = 1.0
+    x[0, 9] = -5.0  # to be predicted
+    batch = Batch(jnp.asarray(x), jnp.zeros(10, jnp.int32))
+    algorithm = recommender(RecommenderConfig(hidden=2))
+    _, hyper = split(RecommenderConfig(), 10)
+    state = algorithm.init(jax.random.key(0), Example(batch, batch.x.mean(0), batch.x.var(0)), hyper)
+    answer = recommender_evaluate(jax.random.key(0), state, batch, batch)
+    assert answer["errors"]["user_item_bias"]["rmse"] == 0
+    assert answer["ratings"] == {"train": 99, "test": 1}
 
 
 def test_recommendations_are_unrated_items_in_order(genjax, run, file):

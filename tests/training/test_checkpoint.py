@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from genjax.errors import UserError
-from genjax.training.checkpoint import Checkpoints
+from genjax.training.checkpoint import Checkpoints, digest
 from tests.machines import random_machine
 
 
@@ -73,3 +73,13 @@ def test_another_models_state_is_refused(tmp_path):
     checkpoints.save(4, state())
     with pytest.raises(UserError, match="another model"):
         checkpoints.restore(4, state(sizes=(30, 21)))
+
+
+def test_the_digest_is_of_names_and_bytes():
+    """Arrays of one shape that have changed places, and one bit of one of them."""
+    a, b = np.arange(4.0), np.arange(4.0) + 1
+    right = digest({"a": a, "b": b})
+    assert right == digest({"b": b, "a": a})
+    assert right != digest({"a": b, "b": a})
+    assert right != digest({"a": a, "c": b})
+    assert right != digest({"a": a, "b": np.nextafter(b, 9)})

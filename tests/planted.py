@@ -1,0 +1,723 @@
+"""Small mistakes that the tests must notice: what `tests.mutants` plants, one at a time.
+
+A needle is found wherever it stands in genjax, so that moving code from file to file leaves the table as it is. Tests
+are named below tests/, the fastest that should notice; a file stands for all that it holds.
+"""
+
+from typing import NamedTuple
+
+
+class Mutant(NamedTuple):
+    """A mistake: its name, what stands in genjax exactly once, what is planted there, and the tests that must fail."""
+
+    name: str
+    needle: str
+    replacement: str
+    tests: tuple[str, ...]
+
+
+def mutant(name: str, needle: str, replacement: str, *tests: str) -> Mutant:
+    """One row of the table."""
+    return Mutant(name, needle, replacement, tests)
+
+
+BOLTZMANN = (
+    mutant(
+        "the precision's slope has the other sign",
+        "None if g is None else g * slope for",
+        "None if g is None else -g * slope for",
+        "boltzmann/test_coordinates.py::test_the_slope_is_the_chain_rule",
+    ),
+    mutant(
+        "slopes are divided by the pixels' scale",
+        "biases=gradient.biases), 1)",
+        "biases=gradient.biases), -1)",
+        "boltzmann/test_coordinates.py::test_the_slope_is_the_chain_rule",
+    ),
+    mutant(
+        "biases are counted from the wrong side of the offset",
+        "_scaled(_shifted(machine, offsets, -1), -1)",
+        "_scaled(_shifted(machine, offsets, 1), -1)",
+        "boltzmann/test_coordinates.py::test_there_and_back",
+    ),
+    mutant(
+        "precisions of hidden layers are learned as well",
+        "None if g is None else jnp.zeros_like(g) for g in others",
+        "g for g in others",
+        "boltzmann/test_coordinates.py::test_the_slope_is_the_chain_rule",
+    ),
+    mutant(
+        "Gaussian units have the mean t g",
+        '"""t / g."""\n        return field / quadratic',
+        '"""t / g."""\n        return field * quadratic',
+        "boltzmann/test_units.py::test_the_mean_is_the_slope_of_the_cumulant",
+    ),
+    mutant(
+        "Gaussian noise has the variance 1 / g^2",
+        "random.normal(key, field.shape) / jnp.sqrt(quadratic)",
+        "random.normal(key, field.shape) / quadratic",
+        "boltzmann/test_units.py::test_draws_of_curved_types_follow_their_law",
+    ),
+    mutant(
+        "spins are drawn at half their field",
+        "2 * random.bernoulli(key, 2 * field) - 1",
+        "2 * random.bernoulli(key, field) - 1",
+        "boltzmann/test_units.py::test_draws_of_discrete_types_follow_their_law",
+    ),
+    mutant(
+        "a categorical draw is off by one level",
+        "below[..., :-1] <= (u",
+        "below[..., 1:] <= (u",
+        "boltzmann/test_units.py::test_draws_of_discrete_types_follow_their_law",
+    ),
+    mutant(
+        "rectified draws are not cut off at zero but shifted",
+        "ndtri(u * jax.scipy.special.ndtr(near))",
+        "ndtri(u)",
+        "boltzmann/test_units.py::test_draws_of_curved_types_follow_their_law",
+    ),
+    mutant(
+        "rectified units far out have no variance left",
+        "jnp.where(a < 10 * FAR, far**-2 - 6 * far**-4 + 50 * far**-6, 1 - m * (m - a))",
+        "1 - m * (m - a)",
+        "boltzmann/test_units.py::test_curved_types_by_quadrature",
+    ),
+    mutant(
+        "the wrong side is summed out by default",
+        "return int(odd > even)",
+        "return int(odd < even)",
+        "boltzmann/test_machine.py::test_the_larger_side_is_summed_out_by_default",
+    ),
+    mutant(
+        "a clamped layer sends its message with the other sign",
+        "biases[layer - 1] += jnp.matmul(",
+        "biases[layer - 1] -= jnp.matmul(",
+        "boltzmann/test_machine.py::test_condition_is_the_conditional_machine",
+    ),
+    mutant(
+        "an RBM between two others is not halved",
+        "w if i in (0, len(machines) - 1) else 0.5 * w",
+        "w if i in (0, len(machines) - 1) else w",
+        "boltzmann/test_dbm.py::test_a_shared_layers_field_is_half_of_what_each_rbm_gives",
+    ),
+    mutant(
+        "a bias that two RBMs share is their sum",
+        "0.5 * (lower.biases[1] + upper.biases[0])",
+        "(lower.biases[1] + upper.biases[0])",
+        "boltzmann/test_dbm.py::test_a_shared_layers_field_is_half_of_what_each_rbm_gives",
+    ),
+    mutant(
+        "the recognition pass does not double what nothing is above",
+        "field + (message if known is None else",
+        "field + (0 * message if known is None else",
+        "boltzmann/test_mean_field.py::test_the_recognition_pass_doubles_what_nothing_is_above",
+    ),
+    mutant(
+        "the mean-field bound counts the entropy's field twice",
+        "own = jnp.sum((machine.biases[layer] - field)",
+        "own = jnp.sum((machine.biases[layer] - 2 * field)",
+        "boltzmann/test_mean_field.py::test_the_bound_is_brute_forces_at_the_same_q",
+    ),
+    mutant(
+        "mean field damps the new field away",
+        "field + damping * (old[layer] - field)",
+        "old[layer] + damping * (old[layer] - field)",
+        "boltzmann/test_mean_field.py::test_a_damped_pass_ends_where_an_undamped_one_does",
+        "boltzmann/test_mean_field.py::test_it_never_exceeds_the_truth_and_undamped_never_falls",
+    ),
+    mutant(
+        "the log weight of a belief network forgets the way up",
+        "marginal(network.top, (states[-1], None), 1) - log_up(network, states)",
+        "marginal(network.top, (states[-1], None), 1)",
+        "algorithms/test_updown.py::test_bound_and_estimate_are_those_of_enumeration",
+    ),
+    mutant(
+        "withheld ratings count as known",
+        "return x >= 1\n",
+        "return x != 0\n",
+        "algorithms/test_recommender.py::test_what_is_missing_changes_nothing",
+        "algorithms/test_recommender.py::test_conditionals_and_energy_are_those_of_the_enumerated_machine",
+    ),
+    mutant(
+        "a rating is predicted from itself too",
+        "others = fields[user] - jnp.sum(",
+        "others = fields[user] - 0 * jnp.sum(",
+        "algorithms/test_recommender.py::test_predictions_are_the_conditional_probabilities",
+    ),
+)
+
+SAMPLING = (
+    mutant(
+        "binary units are drawn the other way round",
+        "return 2.0**24 + v < (2.0**24 - v) * jnp.exp(logits)",
+        "return 2.0**24 + v > (2.0**24 - v) * jnp.exp(logits)",
+        "test_random.py",
+    ),
+    mutant(
+        "noise is counted from each device's first chain",
+        "jnp.arange(count, dtype=jnp.uint32) + jnp.asarray(first, jnp.uint32)",
+        "jnp.arange(count, dtype=jnp.uint32)",
+        "test_random.py::test_words_depend_on_the_global_index_alone",
+    ),
+    mutant(
+        "both parities are drawn from one key",
+        "drawn = draw(jax.random.fold_in(key, layer), machine",
+        "drawn = draw(key, machine",
+        "sampling/test_gibbs.py::test_the_sweep_follows_its_matrix[sizes0-plain-counter]",
+        "sampling/test_gibbs.py::test_a_chain_that_starts_at_the_target_stays_there",
+    ),
+    mutant(
+        "clamps are ignored",
+        "\n        kept = None if clamp is None else clamp[layer]\n",
+        "\n        kept = None\n",
+        "sampling/test_gibbs.py::test_clamped_units_keep_their_values_for_each_chain",
+    ),
+    mutant(
+        "swaps are accepted where they should be refused",
+        "return gain + gain[partner]",
+        "return -gain - gain[partner]",
+        "sampling/test_tempering.py::test_log_acceptance_of_every_pair_of_states",
+    ),
+    mutant(
+        "only even pairs swap",
+        "(rung - state.round) % 2 == 0",
+        "rung % 2 == 0",
+        "sampling/test_tempering.py::test_even_and_odd_rounds_swap_their_own_pairs",
+    ),
+    mutant(
+        "each of a pair decides for itself whether to swap",
+        "accepted = accepted[jnp.minimum(rung, partner)]",
+        "accepted = accepted[rung]",
+        "sampling/test_tempering.py::test_even_and_odd_rounds_swap_their_own_pairs",
+        "sampling/test_tempering.py::test_swap_rates_are_the_exact_ones",
+    ),
+    mutant(
+        "inpainting clamps the hole and frees the rest",
+        "clamp = (jnp.broadcast_to(~removed, visible.shape)",
+        "clamp = (jnp.broadcast_to(removed, visible.shape)",
+        "sampling/test_inpainting.py",
+    ),
+    mutant(
+        "imputation takes every proposal",
+        "taken = (jnp.log(u) < ratio) | (index < burn_in // 2)",
+        "taken = jnp.log(u) < jnp.inf",
+        "sampling/test_imputation.py",
+    ),
+    mutant(
+        "autocorrelations count once",
+        "tau = -1 + 2 * jnp.sum(jnp.where(kept",
+        "tau = -1 + jnp.sum(jnp.where(kept",
+        "sampling/test_diagnostics.py::test_stored_traces_agree_with_arviz",
+    ),
+    mutant(
+        "R-hat without the variance within",
+        "jnp.sqrt(between / within + (draws - 1) / draws)",
+        "jnp.sqrt(between / within)",
+        "sampling/test_diagnostics.py::test_stored_traces_agree_with_arviz",
+        "sampling/test_diagnostics.py::test_r_hat_sees_chains_that_have_not_mixed",
+    ),
+    mutant(
+        "the error of a mean takes its draws as independent",
+        "jnp.sqrt(variance * tau / total)",
+        "jnp.sqrt(variance / total)",
+        "sampling/test_diagnostics.py::test_autocorrelation_time_and_error_of_known_chains",
+    ),
+)
+
+LIKELIHOOD = (
+    mutant(
+        "AIS weighs with the other sign",
+        "total += jnp.sum(new - old, axis=-1)",
+        "total += jnp.sum(old - new, axis=-1)",
+        "likelihood/test_ais.py::test_the_bases_log_z_and_the_log_ratio",
+    ),
+    mutant(
+        "reverse AIS adds the base's log Z",
+        "run.log_weights - float(uncoupled_log_z(path[0]))",
+        "run.log_weights + float(uncoupled_log_z(path[0]))",
+        "likelihood/test_bracket.py::test_both_ways_are_unbiased_and_their_logs_lie_on_either_side",
+    ),
+    mutant(
+        "reverse AIS goes up the path",
+        "local = within[s] if up else within[s][::-1]",
+        "local = within[s]",
+        "likelihood/test_bracket.py::test_both_ways_are_unbiased_and_their_logs_lie_on_either_side",
+    ),
+    mutant(
+        "the interval of reverse AIS is not turned over",
+        "low=-inverse.high, high=-inverse.low",
+        "low=-inverse.low, high=-inverse.high",
+        "likelihood/test_bracket.py::test_the_interval_of_reverse_ais_covers_the_truth_in_95_of_100",
+    ),
+    mutant(
+        "the interval of a likelihood is not turned over",
+        "mean - log_z.high,\n        mean - log_z.low,",
+        "mean - log_z.low,\n        mean - log_z.high,",
+        "likelihood/test_ais.py::test_log_likelihood_carries_the_interval_over",
+    ),
+    mutant(
+        "the bracket blames the wrong side",
+        '"more temperatures are needed" if gap > 0 else',
+        '"more temperatures are needed" if gap < 0 else',
+        "likelihood/test_bracket.py::test_sides_that_disagree_are_not_trusted",
+    ),
+    mutant(
+        "an estimate above what the images sum to is refuted",
+        "bound <= log_z.high",
+        "bound >= log_z.high",
+        "likelihood/test_ais.py::test_a_missed_mode_is_refuted_by_the_images",
+    ),
+    mutant(
+        "blocks of states count alike in exact moments",
+        "shares = np.exp(shares - np.logaddexp.reduce(shares))",
+        "shares = np.ones_like(shares) / len(shares)",
+        "likelihood/test_exact.py::test_log_z_over_many_blocks",
+    ),
+    mutant(
+        "one pixel's pseudo-likelihood stands for itself alone",
+        "return pixels * total / draws",
+        "return total / draws",
+        "likelihood/test_pseudo.py::test_one_pixel_estimate_is_unbiased",
+    ),
+    mutant(
+        "the pseudo-likelihood forgets a pixel's own bias",
+        "gain = change * own_bias + jnp.sum(there - here, axis=-1)",
+        "gain = jnp.sum(there - here, axis=-1)",
+        "likelihood/test_pseudo.py::test_exact_over_all_pixels",
+    ),
+    mutant(
+        "the estimate of importance sampling is the mean log weight",
+        "return total / draws, peak + jnp.log(mean), spread",
+        "return total / draws, total / draws, spread",
+        "algorithms/test_vae.py::test_with_another_encoder_many_draws_meet_the_likelihood",
+    ),
+    mutant(
+        "errors of importance sampling are those of single draws",
+        "jnp.maximum(squares / draws - mean**2, 0.0) / (draws - 1)",
+        "jnp.maximum(squares / draws - mean**2, 0.0)",
+        "algorithms/test_vae.py::test_errors_are_those_of_repetitions_and_few_draws_are_not_trusted",
+    ),
+    mutant(
+        "knots of averaged moments run from the machine to the base",
+        "lambda m0, m1: (1 - b) * m0 + b * m1",
+        "lambda m0, m1: b * m0 + (1 - b) * m1",
+        "likelihood/test_averaging.py::test_moments_of_the_knots",
+    ),
+    mutant(
+        "temperatures are dense where nothing happens",
+        "length / length[-1], run.betas)",
+        "run.betas, length / length[-1])",
+        "likelihood/test_schedule.py::test_adapted_temperatures_equalise_the_increments_and_do_not_bias",
+    ),
+)
+
+LEARNING = (
+    mutant(
+        "the least likely class is told",
+        "jax.nn.log_softmax(jax.lax.map(joint,",
+        "jax.nn.log_softmax(-jax.lax.map(joint,",
+        "algorithms/test_learning.py::test_class_probabilities_are_those_of_enumeration",
+        "algorithms/test_learning.py::test_labels_are_told",
+    ),
+    mutant(
+        "the rate of upper weights is ignored",
+        'state.hyper.get("upper_rate", 1.0)',
+        "1.0",
+        "algorithms/test_learning.py::test_upper_weights_learn_at_their_share_of_the_rate",
+    ),
+    mutant(
+        "temperatures are placed by acceptance",
+        "1 - tempering.report(info).swap_rate",
+        "tempering.report(info).swap_rate",
+        "algorithms/test_negative.py::test_temperatures_come_to_refuse_at_one_rate",
+    ),
+    mutant(
+        "the asleep phase pushes the recognition model away",
+        "- jnp.mean(log_up(network, asleep))",
+        "+ jnp.mean(log_up(network, asleep))",
+        "algorithms/test_updown.py",
+    ),
+    mutant(
+        "the gradient climbs for the model and not for the data",
+        "((positive, 1.0), (negative, -1.0))",
+        "((positive, -1.0), (negative, 1.0))",
+        "algorithms/test_contrastive.py::test_the_gradient_is_the_formula_of_the_paper",
+    ),
+    mutant(
+        "the centred gradient is corrected the wrong way",
+        "biases[layer] = biases[layer] - weights @ means[layer + 1]",
+        "biases[layer] = biases[layer] + weights @ means[layer + 1]",
+        "algorithms/test_contrastive.py::test_the_gradient_is_the_formula_of_the_paper",
+    ),
+    mutant(
+        "offsets follow ten times as fast",
+        "mu + 0.01 * (mean - mu)",
+        "mu + 0.1 * (mean - mu)",
+        "algorithms/test_contrastive.py::test_offsets_are_the_datas_means",
+    ),
+    mutant(
+        "one sweep, whatever k says",
+        "jax.lax.fori_loop(0, k - 1, one, state)",
+        "jax.lax.fori_loop(0, 0, one, state)",
+        "algorithms/test_negative.py::test_k_sweeps_are_k_steps_of_the_exact_chain",
+    ),
+    mutant(
+        "chains of CD go on",
+        "start = tuple(hidden if layer == 1 else x for layer, x in enumerate(data))",
+        "start = tuple(hidden if layer == 1 else x for layer, x in enumerate(state))",
+        "algorithms/test_contrastive.py::test_persistent_chains_go_on_and_cd_chains_restart",
+    ),
+    mutant(
+        "biases decay",
+        "plain = jax.tree.map(lambda _: False, machine)",
+        "plain = jax.tree.map(lambda _: True, machine)",
+        "algorithms/test_contrastive.py::test_weight_decay_and_schedule_act_as_said",
+    ),
+    mutant(
+        "a new corner of the trajectory takes the last machine alone",
+        "share = 1 / (carried.window + 1)",
+        "share = 1.0",
+        "algorithms/test_trajectory.py::test_windows_hold_the_means_of_the_steps_they_cover",
+    ),
+    mutant(
+        "log ratios of the trajectory have the other sign",
+        "return log_f(upper, below) - own[:-1], own[1:] - log_f(lower, above)",
+        "return own[:-1] - log_f(upper, below), log_f(lower, above) - own[1:]",
+        "algorithms/test_trajectory.py::test_log_ratios_are_those_of_the_partition_functions",
+    ),
+    mutant(
+        "the ends of a stack are not doubled",
+        "return (2, 1) if number == 0 else",
+        "return (1, 1) if number == 0 else",
+        "algorithms/test_greedy.py::test_the_ends_of_a_stack_are_doubled",
+    ),
+    mutant(
+        "dropout leaves the mean smaller",
+        "return x * kept / (1 - share)",
+        "return x * kept",
+        "algorithms/test_discriminative.py::test_dropout_keeps_the_mean",
+    ),
+    mutant(
+        "a rating's own level stays in the pseudo-likelihood",
+        "hidden_fields(machine, x)[:, None, None, :] - own + weights",
+        "hidden_fields(machine, x)[:, None, None, :] + weights",
+        "algorithms/test_recommender.py::test_the_pseudo_gradient_is_that_of_the_predictions",
+    ),
+    mutant(
+        "the prior of ratings pulls away from zero",
+        'weights=slope.weights + jnp.einsum("kl,ilh->ikh", own, machine.weights)',
+        'weights=slope.weights - jnp.einsum("kl,ilh->ikh", own, machine.weights)',
+        "algorithms/test_recommender.py::test_data_and_prior_are_divided_alike",
+    ),
+    mutant(
+        "the negative phase of ratings draws what nobody rated",
+        "drawn = jnp.where(where, drawn, x)",
+        "drawn = jnp.abs(drawn) + (x == 0)",
+        "algorithms/test_recommender.py::test_the_negative_phase_samples_the_users_own_machine",
+    ),
+)
+
+NETWORKS = (
+    mutant(
+        "the divergence from the prior counts twice",
+        "return 0.5 * jnp.sum(variance + q.mean**2 - 1",
+        "return jnp.sum(variance + q.mean**2 - 1",
+        "networks/test_latent.py::test_the_divergence_is_that_of_monte_carlo",
+    ),
+    mutant(
+        "the ELBO adds the divergence",
+        "return image - seen.beta * away",
+        "return image + seen.beta * away",
+        "algorithms/test_vae.py::test_the_divergence_is_subtracted_with_its_weight",
+    ),
+    mutant(
+        "the bound of IWAE is a sum",
+        "jax.nn.logsumexp(weights, axis=0) - jnp.log(weights.shape[0])",
+        "jax.nn.logsumexp(weights, axis=0)",
+        "algorithms/test_vae.py::test_with_the_exact_posterior_every_bound_is_the_likelihood",
+    ),
+    mutant(
+        "shares of the doubly reparameterised gradient are not squared",
+        "again = (1 - seen.beta + seen.beta * share)",
+        "again = (1 - seen.beta + seen.beta * share**0)",
+        "algorithms/test_vae.py::test_both_gradients_agree_with_two_layers",
+    ),
+    mutant(
+        "samples of a VAE come from a prior twice as wide",
+        'top = normal(subkey(key, "top")',
+        'top = 2 * normal(subkey(key, "top")',
+        "cli/test_variational.py::test_samples_follow_the_prior",
+    ),
+    mutant(
+        "samples of a VAE pass its lower latents by",
+        "here = p.mean + jnp.exp(p.log_deviation) * noise",
+        "here = p.mean",
+        "cli/test_variational.py::test_samples_follow_the_prior",
+    ),
+    mutant(
+        "biases of a VAE decay",
+        "return jax.tree.map(lambda leaf: leaf.ndim > 1, model)",
+        "return jax.tree.map(lambda leaf: leaf.ndim > 0, model)",
+        "algorithms/test_vae.py::test_kernels_decay_and_biases_do_not",
+    ),
+    mutant(
+        "warm-up begins at full weight",
+        "jnp.minimum((step + 1) / rising, 1.0)",
+        "jnp.minimum(1.0 + step / rising, 1.0)",
+        "algorithms/test_vae.py::test_the_divergences_weight_rises_over_the_first_part_of_the_run",
+    ),
+    mutant(
+        "Gaussian pixels are scaled up where they should be scaled down",
+        "scaled = (x - outputs) * jnp.exp(-log_deviation)",
+        "scaled = (x - outputs) * jnp.exp(log_deviation)",
+        "algorithms/test_vae.py::test_with_the_exact_posterior_every_bound_is_the_likelihood",
+    ),
+    mutant(
+        "Gaussian pixels are given back as if they were binary",
+        'if kind == "gaussian":\n        return outputs\n',
+        'if kind == "gaussian":\n        return jax.nn.sigmoid(outputs)\n',
+        "sampling/test_imputation.py",
+        "cli/test_variational.py::test_samples_follow_the_prior",
+    ),
+    mutant(
+        "the slope of a convolution is not turned round",
+        "turned = kernel[::-1, ::-1].swapaxes(2, 3)",
+        "turned = kernel.swapaxes(2, 3)",
+        "networks/test_conv.py::test_values_and_slopes[mnist]",
+    ),
+    mutant(
+        "pairs of a stack learn through those below them",
+        "below = jax.lax.stop_gradient(model.encode(lesson.batch.x, 0, number))",
+        "below = model.encode(lesson.batch.x, 0, number)",
+        "algorithms/test_autoencoder.py::test_a_pair_learns_alone",
+    ),
+    mutant(
+        "corruption keeps the share that it should hit",
+        "return jnp.where(hit, salt, x)",
+        "return jnp.where(hit, x, salt)",
+        "algorithms/test_autoencoder.py::test_corruption_hits_the_share_that_it_says",
+    ),
+    mutant(
+        "R1 is subtracted",
+        "* losses.zero_centred_penalty(",
+        "* -losses.zero_centred_penalty(",
+        "algorithms/test_gan.py::test_what_is_configured_reaches_the_update",
+        "algorithms/test_gan.py",
+    ),
+    mutant(
+        "the gradient penalty wants no slope at all",
+        "jnp.mean((jnp.sqrt(squares + 1e-12) - 1) ** 2)",
+        "jnp.mean(jnp.sqrt(squares + 1e-12) ** 2)",
+        "algorithms/test_gan.py::test_penalties_of_a_quadratic_score",
+    ),
+    mutant(
+        "the critic of Wasserstein favours fakes",
+        "lambda real, fake, smoothing: jnp.mean(fake) - jnp.mean(real)",
+        "lambda real, fake, smoothing: jnp.mean(real) - jnp.mean(fake)",
+        "algorithms/test_gan.py::test_losses_are_their_formulas",
+    ),
+    mutant(
+        "the moving average keeps what it should forget",
+        "optax.incremental_update(new, average, 1 - decay)",
+        "optax.incremental_update(new, average, decay)",
+        "algorithms/test_gan.py::test_the_average_follows_and_the_film_keeps_powers_of_two",
+    ),
+    mutant(
+        "spectral normalisation is left out",
+        "return nn.SpectralNorm(layer)(y, update_stats=train)",
+        "return layer(y)",
+        "algorithms/test_gan.py::test_spectral_normalisation_bounds_the_slope",
+    ),
+    mutant(
+        "statistics of BatchNorm are not kept",
+        'return found[0], network._replace(statistics=found[1].get("batch_stats", {}))',
+        "return found[0], network",
+        "algorithms/test_gan.py",
+    ),
+)
+
+TRAINING = (
+    mutant(
+        "the tail average begins half way to the newest machine",
+        "weight = 1 / jnp.maximum(since + 1, 1)",
+        "weight = 1 / jnp.maximum(since + 2, 1)",
+        "algorithms/test_contrastive.py::test_the_tail_average_is_the_mean_of_the_last_machines",
+    ),
+    mutant(
+        "the learning rate rises",
+        '"linear": 1 - progress,',
+        '"linear": progress,',
+        "training/test_optimiser.py::test_schedules",
+    ),
+    mutant(
+        "momentum is ignored",
+        '"sgd": lambda: optax.trace(momentum),',
+        '"sgd": lambda: optax.trace(0.0),',
+        "training/test_optimiser.py::test_each_is_the_optax_chain",
+    ),
+    mutant(
+        "everything decays",
+        'optax.add_decayed_weights(hyper["weight_decay"], mask=decayed)',
+        'optax.add_decayed_weights(hyper["weight_decay"])',
+        "training/test_optimiser.py::test_each_is_the_optax_chain",
+    ),
+    mutant(
+        "the rate of a shortened run jumps",
+        '"learning_rate": now / share',
+        '"learning_rate": now',
+        "training/test_early.py",
+    ),
+    mutant(
+        "a damaged checkpoint passes",
+        'whole = digest(leaves) == record["digest"]',
+        "whole = True",
+        "training/test_checkpoint.py",
+    ),
+    mutant(
+        "the digest of a checkpoint knows no names",
+        "zlib.crc32(name.encode(), total)",
+        "total",
+        "training/test_checkpoint.py::test_the_digest_is_of_names_and_bytes",
+    ),
+)
+
+DATA = (
+    mutant(
+        "binary draws show the negative",
+        "random.bernoulli_of_mean(key, x.astype(jnp.float32))",
+        "random.bernoulli_of_mean(key, 1 - x.astype(jnp.float32))",
+        "data/test_binarisation.py::test_sampled_has_the_intensities_as_means",
+    ),
+    mutant(
+        "the threshold shows the negative",
+        "return (x > 0.5).astype(jnp.float32)",
+        "return (x < 0.5).astype(jnp.float32)",
+        "data/test_binarisation.py::test_threshold_and_none",
+    ),
+    mutant(
+        "generated ratings know no noise",
+        "(2 * self.noise**2)",
+        "(0.2 * self.noise**2)",
+        "data/test_ratings.py::test_generated_ratings_have_the_noise_that_they_say",
+    ),
+    mutant(
+        "ratings to be predicted stay among those learned from",
+        "train[ratings.users[rows], ratings.items[rows]] = WITHHELD",
+        "pass",
+        "data/test_ratings.py::test_the_split_keeps_every_rating_once_and_every_user_and_item_known",
+    ),
+)
+
+EVALUATION = (
+    mutant(
+        "Frechet's distance takes the root once",
+        "- 2 * cross)",
+        "- cross)",
+        "evaluation/test_distances.py::test_frechet_of_two_gaussians_in_closed_form",
+    ),
+    mutant(
+        "the kernel distance is biased by its diagonal",
+        "return (k.sum() - np.trace(k)) / (len(a) * (len(a) - 1))",
+        "return k.mean()",
+        "evaluation/test_distances.py::test_kernel_distance_is_scikit_learns_kernel_without_its_diagonal",
+    ),
+    mutant(
+        "balls reach one neighbour less",
+        "np.partition(part, neighbours, axis=1)[:, neighbours]",
+        "np.partition(part, neighbours - 1, axis=1)[:, neighbours - 1]",
+        "evaluation/test_distances.py::test_support_is_counted_by_hand_and_by_prdc",
+    ),
+    mutant(
+        "the density is not divided by the neighbours",
+        "density=float(balls.mean() / neighbours)",
+        "density=float(balls.mean())",
+        "evaluation/test_distances.py::test_support_is_counted_by_hand_and_by_prdc",
+    ),
+    mutant(
+        "copies are what lies far from the training images",
+        "copied = ours <= threshold",
+        "copied = ours >= threshold",
+        "evaluation/test_coverage.py::test_planted_copies_are_found_and_held_out_digits_are_not",
+    ),
+    mutant(
+        "the classifier score forgets the classes' shares",
+        "(np.log(probabilities) - np.log(probabilities.mean(0)))",
+        "np.log(probabilities)",
+        "evaluation/test_modes.py::test_classifier_score_at_its_ends",
+    ),
+    mutant(
+        "modes are caught within one deviation",
+        "WIDTHS = 3.0",
+        "WIDTHS = 1.0",
+        "evaluation/test_modes.py::test_mixtures_know_their_own_draws_and_what_is_missing",
+    ),
+    mutant(
+        "biases of users are not held back",
+        "/ (user_counts + penalty)",
+        "/ np.maximum(user_counts, 1)",
+        "evaluation/test_ratings.py::test_biases_solve_the_normal_equations",
+    ),
+    mutant(
+        "the interval of the RMSE takes errors as independent",
+        "spread = np.bincount(users, square - square.mean())",
+        "spread = square - square.mean()",
+        "evaluation/test_ratings.py::test_errors_and_their_interval",
+    ),
+    mutant(
+        "spherical walks cut through the sphere",
+        "return np.where(straight, (1 - share) * a + share * b, circle)",
+        "return (1 - share) * a + share * b",
+        "evaluation/test_latent.py",
+    ),
+)
+
+COMMANDS = (
+    mutant(
+        "predictions of the biases leave the scale of ratings",
+        "np.clip(biases.predict(wanted.users, wanted.items), values[0], values[-1])",
+        "biases.predict(wanted.users, wanted.items)",
+        "cli/test_recommender.py::test_predictions_of_the_biases_stay_on_the_scale",
+    ),
+    mutant(
+        "the best recommendations come last",
+        'np.argsort(-guess, kind="stable")',
+        'np.argsort(guess, kind="stable")',
+        "cli/test_recommender.py::test_recommendations_are_unrated_items_in_order",
+    ),
+    mutant(
+        "samples of a label are those of another",
+        "condition(machine, machine.depth - 1, machine.units[-1].encode(jnp.array([label])))",
+        "condition(machine, machine.depth - 1, machine.units[-1].encode(jnp.array([0 * label])))",
+        "cli/test_looks.py::test_a_clamped_label_gives_its_own_images",
+    ),
+    mutant(
+        "reconstructions count the pixels that are right",
+        "np.mean((p > 0.5) != (x > 0.5))",
+        "np.mean((p > 0.5) == (x > 0.5))",
+        "cli/test_commands.py::test_reconstruct_beats_the_mean_and_keeps_what_is_known",
+    ),
+    mutant(
+        "rows are removed from the other end",
+        '"bottom": height - size, "rows"',
+        '"bottom": 0, "rows"',
+        "cli/test_commands.py::test_regions",
+    ),
+    mutant(
+        "labels told rightly count as errors",
+        "np.mean(in_blocks(guess, observed(machine, batch)[0]) != np.asarray(batch.label))",
+        "np.mean(in_blocks(guess, observed(machine, batch)[0]) == np.asarray(batch.label))",
+        "algorithms/test_learning.py::test_labels_are_told",
+    ),
+)
+
+MUTANTS: tuple[Mutant, ...] = (
+    *BOLTZMANN,
+    *SAMPLING,
+    *LIKELIHOOD,
+    *LEARNING,
+    *NETWORKS,
+    *TRAINING,
+    *DATA,
+    *EVALUATION,
+    *COMMANDS,
+)
