@@ -2,18 +2,17 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import jax.numpy as jnp
 import numpy as np
-import tyro
 from scipy.special import ndtri
 
 from genjax.cli.blocks import in_blocks
-from genjax.cli.export import write_arrays
-from genjax.cli.options import parse, positive
-from genjax.cli.run import Run, fixed_batches, load
+from genjax.cli.options import OpenOptions, parse, positive
+from genjax.cli.run import Run, fixed_batches, opened
 from genjax.cli.sample import TRAINING, chosen_label
+from genjax.cli.writing import refuse_file, refuse_run_folder, write_arrays
 from genjax.errors import UserError
 from genjax.evaluation import latent as walks
 from genjax.evaluation.latent import LatentSpace, spherical
@@ -29,15 +28,11 @@ WALKS = {
 }
 
 
-@dataclass(frozen=True)
-class Options:
+@dataclass(frozen=True, kw_only=True)
+class Options(OpenOptions):
     """Picture a latent space: plane, traversals and interpolations; of a generator neighbourhoods, of an autoencoder a
     map of codes and reconstructions."""
 
-    run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """The run's folder."""
-    data_dir: str | None = None
-    """Where the images lie, if not where they lay at training."""
     images: int = 2000
     """Test images on the map of codes."""
     map: Literal["tsne", "pca"] = "tsne"
@@ -52,17 +47,18 @@ class Options:
     """An .npz for codes (images x units) and labels of those test images."""
     overwrite: bool = False
     """Replace --out where it exists."""
-    json: bool = False
-    """Print one JSON object."""
 
 
 def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     """Run `genjax latent`."""
     options = parse(Options, arguments, "genjax latent")
     positive(options, "images")
-    run = load(Path(options.run), options.data_dir)
+    if options.out is not None:
+        refuse_file(Path(options.out), "--out", ".npz", options.overwrite)
+    run = opened(options)
     if run.family.latent is None:
         raise UserError(f"A {run.model} has no latent space to picture.")
+    refuse_run_folder(run.folder)
     chosen_label(run, None if options.label is None else str(options.label))
     pictures, result = draw(run, options)
     result |= {"figures": [str(path) for path in pictures]}

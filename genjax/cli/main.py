@@ -50,12 +50,15 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         from genjax.cli.train import Interrupted
+        from genjax.cli.writing import Unwritten
     except KeyboardInterrupt:
         return fail("interrupted.", 130)
     try:
         command = importlib.import_module(f"genjax.cli.{COMMANDS[arguments[0]][0]}").command
         result, text = command(arguments[1:])
     except UserError as error:
+        if isinstance(error, Unwritten):
+            show(error.result, error.text, arguments)
         return fail(str(error))
     except Interrupted as error:
         return fail(f"{error}: the run is saved; go on with --resume.", 128 + error.number)
@@ -65,8 +68,13 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except OSError as error:
         return fail(f"{error.filename or arguments[0]}: {error.strerror or error}; name a place that can be used.")
-    print(json.dumps(finite(result), allow_nan=False) if "--json" in arguments else text)
+    show(result, text, arguments)
     return 0
+
+
+def show(result: dict[str, Any], text: str, arguments: list[str]) -> None:
+    """The answer, as one JSON object where that is wanted."""
+    print(json.dumps(finite(result), allow_nan=False) if "--json" in arguments else text)
 
 
 def finite(value: Any) -> Any:
