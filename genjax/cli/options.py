@@ -89,7 +89,7 @@ def parse(kind: type[Options], arguments: list[str], program: str, default: Opti
     box = io.StringIO()
     try:
         with contextlib.redirect_stderr(box):
-            options = tyro.cli(kind, args=arguments, prog=program, default=default)  # type: ignore[arg-type]
+            options: Any = tyro.cli(kind, args=arguments, prog=program, default=default)  # type: ignore[arg-type]
         refuse_seed(options)
         return options
     except SystemExit as leaving:

@@ -168,12 +168,10 @@ def recommend(
         raise UserError(
             f"--user {user} is not among the {len(found.user_ids)} users of {config.dataset}, such as {some}."
         )
-    known_ratings, others = ratings.row(found, user, items, values, config.dataset)
+    known_ratings = ratings.row(found, user, items, values, config.dataset)
     said = [] if record is None or user in record.names["users"] else [f"user {user} is new since training"]
-    if others:
-        said.append(f"left out, since the run does not know them: {len(others)} rated items ({listed(sorted(others))})")
-    if new := sorted(set(found.item_ids) - set(items) - set(others)):
-        said.append(f"never recommended, since they are new since training: {len(new)} items ({listed(new)})")
+    if new := sorted(set(found.item_ids) - set(items)):
+        said.append(f"left out: {len(new)} items that are new since training ({listed(new)})")
     unrated = np.flatnonzero(known_ratings[0] == 0)
     if not len(unrated):
         return [], said

@@ -85,7 +85,7 @@ def read(config: RunConfig, family: Family, old: bool = False) -> Any:
 
 
 def reread(folder: Path, config: RunConfig, family: Family, record: Record | None) -> Prepared:
-    """The data of a run that exists. Raises `UserError` where they are gone, or are not those that it was trained on."""
+    """The data of a run that exists. Raises `UserError` where they are gone, or are not those it was trained on."""
     refuse_missing(config, folder)
     dataset = read(config, family, old=record is None)
     if record is None:
@@ -174,10 +174,9 @@ def outline(record: Record, family: Family, config: RunConfig, folder: Path) -> 
     try:
         inspect.signature(family.stages or family.algorithm or stages_of).bind(config, 1, **record.settled)
         blank(prepared, stages_of(prepared, family, config)[-1], config)
-    except (TypeError, ValueError, OverflowError, ZeroDivisionError) as error:
-        raise UserError(
-            f"{folder / 'config.json'} has data that its model cannot have; restore it from a copy."
-        ) from error
+    except (TypeError, ValueError, ArithmeticError, LookupError) as error:
+        text = f"{folder / 'config.json'} has data that its model cannot have; restore it from a copy."
+        raise UserError(text) from error
     return prepared
 
 
@@ -210,8 +209,10 @@ def load(folder: Path, data_dir: str | None = None, dataset: str | None = None) 
         raise UserError(f"{folder} is not a run folder: make one with genjax train ({pretrained.known()}).")
     model, family, config = read_config(folder)
     config, record = moved(config, data_dir, dataset), run_folder.read_record(folder)
-    loaded = reread(folder, config, family, None) if record is None else None
-    prepared = loaded or outline(record, family, config, folder)
+    if record is None:
+        prepared = loaded = reread(folder, config, family, None)
+    else:
+        prepared, loaded = outline(record, family, config, folder), None
     last = stages_of(prepared, family, config)[-1]
     state, step = restore_newest(folder, blank(prepared, last, config))
     return Run(folder, model, family, config, state, step, loaded, record)

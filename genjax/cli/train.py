@@ -225,10 +225,12 @@ def longer_since(config: RunConfig, saved: dict[str, Any], step: int) -> Hyper:
 
     Says so where it becomes longer now, at this step of the stage.
     """
-    schedule, average = getattr(config, "schedule", "constant"), getattr(config, "average", 0.0)
+    fields = {field.name: field for field in dataclasses.fields(config)}
+    averaged = "average" in fields and not fields["average"].metadata.get("rate")  # of a GAN it is a rate of decay
+    schedule, average = getattr(config, "schedule", "constant"), getattr(config, "average", 0.0) if averaged else 0.0
     before, now = saved["epochs"], config.epochs or 0
     since = step if now > before else saved.get("decided", {}).get("averaged_from", 0)
-    if not since or not hasattr(config, "schedule") or (schedule == "constant" and not average):
+    if not since or (schedule == "constant" and not average):
         return {}  # as if it had been to be as long from the start
     if now > before:
         rate = "" if schedule == "constant" else f"the learning rate jumps to that of {now} epochs at this point"

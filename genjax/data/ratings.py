@@ -212,26 +212,24 @@ def _places(names: tuple[str, ...]) -> Int[np.ndarray, " names"]:
 
 def row(
     ratings: Ratings, user: str, item_ids: tuple[str, ...], values: tuple[float, ...], place: str
-) -> tuple[Float32[np.ndarray, "1 items"], tuple[str, ...]]:
-    """What a user has rated of these items, as levels of these values (0: not), and those of other items.
+) -> Float32[np.ndarray, "1 items"]:
+    """What a user has rated of these items, as levels of these values (0: not); other items are left out.
 
     Raises `UserError` for a rating that is none of the values.
     """
     column = {item: number for number, item in enumerate(item_ids)}
     level = {value: float(number) for number, value in enumerate(values, 1)}
-    found, others = np.zeros((1, len(item_ids)), np.float32), []
+    found = np.zeros((1, len(item_ids)), np.float32)
     for rating in np.flatnonzero(ratings.users == ratings.user_ids.index(user)):
         item, value = ratings.item_ids[ratings.items[rating]], ratings.values[ratings.levels[rating] - 1]
-        if item not in column:
-            others.append(item)
-        elif value in level:
-            found[0, column[item]] = level[value]
-        else:
+        if value not in level:
             raise UserError(
                 f"--dataset {place}: user {user} has rated item {item} with {value:g}, and the run knows ratings from "
                 f"{values[0]:g} to {values[-1]:g} in steps of {values[1] - values[0]:g}; correct that rating."
             )
-    return found, tuple(others)
+        if item in column:
+            found[0, column[item]] = level[value]
+    return found
 
 
 def split(
