@@ -29,3 +29,8 @@ def test_a_gap_is_too_wide_above_its_limit():
     assert early.too_wide(chunk, 1.9)
     assert not early.too_wide(chunk, 2.1)
     assert not early.too_wide(chunk._replace(metrics={}), 2.1)
+
+
+def test_the_average_of_a_shortened_run_begins_where_it_was_stopped():
+    hyper = {"learning_rate": jnp.asarray(0.3), "total_steps": jnp.asarray(1000.0)}
+    assert float(early.shortened(hyper, "linear", 400, 440)["averaged_from"]) == 400
