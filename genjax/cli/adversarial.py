@@ -120,7 +120,7 @@ def _decode(state: GANState, z: Array, label: Array) -> Array:
     return decode(state, z, label)
 
 
-def gan_space(state: GANState, train: Batch) -> LatentSpace:
+def gan_space(state: GANState) -> LatentSpace:
     """Standard normal latents; a class is given as its number."""
     size = state.game.config.latent
     return LatentSpace(

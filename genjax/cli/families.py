@@ -45,7 +45,8 @@ class Family(NamedTuple):
     - `recommend(config, state, record, user, top)`: items with expected ratings, and what is to be said of them.
     - `stages(config, steps_per_epoch)`: of a model that is trained in several, in place of `algorithm`.
     - `settle(config, dataset)`: what images and labels settle of either (keyword arguments).
-    - `latent(state, train)`: the space of its latents, or codes.
+    - `latent(state, train)`: the space of its latents, or codes; None where images have none.
+    - `decoder(state)`: the space of latents from which images are only made, for which no images are needed.
     - `watch(config, dataset)`: gives what is called with each chunk, and answers with numbers and with alarms.
     - `figures(state, shape, name, folder)`: pictures of its own; the paths written.
     - `judges_samples`: whether `evaluate` judges samples: it is given the `dataset`, and may be `inception`, too.
@@ -73,6 +74,7 @@ class Family(NamedTuple):
     draw: Callable[..., dict[str, np.ndarray]] | None = None
     classes: Callable[[Any], int] | None = None
     latent: Callable[[Any, Batch], LatentSpace] | None = None
+    decoder: Callable[[Any], LatentSpace] | None = None
     watch: Callable[[Any, Dataset], Callable[[Chunk], tuple[dict[str, float], list[str]]]] | None = None
     figures: Callable[..., list[Path]] | None = None
     judges_samples: bool = False
@@ -108,6 +110,7 @@ VAE = Family(
     sentences=variational.vae_sentences,
     settle=autoencoding.shape_of,
     latent=variational.vae_space,
+    decoder=variational.vae_decoder,
     draw=variational.vae_draw,
     classes=variational.vae_classes,
     importance=True,
@@ -160,7 +163,7 @@ FAMILIES = {
         settle=adversarial.gan_settle,
         draw=adversarial.gan_draw,
         classes=adversarial.gan_classes,
-        latent=adversarial.gan_space,
+        decoder=adversarial.gan_space,
         watch=adversarial.gan_watch,
         figures=adversarial.gan_figures,
         judges_samples=True,

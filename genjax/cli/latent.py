@@ -9,7 +9,8 @@ import numpy as np
 from scipy.special import ndtri
 
 from genjax.cli.blocks import in_blocks
-from genjax.cli.options import OpenOptions, parse, positive
+from genjax.cli.options import OpenOptions, parse, positive, say
+from genjax.cli.places import Missing
 from genjax.cli.run import Run, fixed_batches, opened
 from genjax.cli.sample import TRAINING, chosen_label
 from genjax.cli.writing import refuse_file, refuse_run_folder, write_arrays
@@ -56,7 +57,7 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     if options.out is not None:
         refuse_file(Path(options.out), "--out", ".npz", options.overwrite)
     run = opened(options)
-    if run.family.latent is None:
+    if run.family.latent is None and run.family.decoder is None:
         raise UserError(f"A {run.model} has no latent space to picture.")
     refuse_run_folder(run.folder)
     chosen_label(run, None if options.label is None else str(options.label))
@@ -67,15 +68,29 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
 
 def draw(run: Run, options: Options) -> tuple[list[Path], dict[str, Any]]:
     """All pictures into the run's figures/; their paths, and what was measured."""
-    assert run.family.latent is not None
-    train, test = fixed_batches(run)
-    space = run.family.latent(run.state, Batch(train.x[:TRAINING], train.label[:TRAINING]))
+    space, test = space_of(run)
     one = np.asarray(space.condition(jnp.full(1, options.label or 0)))
     if space.encode is None and (options.out or options.axes):
-        raise UserError(f"--out and --axes are of codes, and a {run.model} has none; leave them out.")
-    if space.encode is None:
+        raise UserError("--out and --axes are of images' codes, and here there are none; leave them out.")
+    if test is None:
         return draw_walks(run, space, one, options.seed), {"units": len(space.centre)}
     return draw_codes(run, space, Batch(test.x[: options.images], test.label[: options.images]), one, options)
+
+
+def space_of(run: Run) -> tuple[LatentSpace, Batch | None]:
+    """The latent space and test images; of a generator, and of what is one without its data, the space alone."""
+    family = run.family
+    if family.latent is None:
+        assert family.decoder is not None
+        return family.decoder(run.state), None
+    try:
+        train, test = fixed_batches(run)
+    except Missing as missing:
+        if family.decoder is None:
+            raise
+        say(f"{missing} Without them only what is made of latents can be pictured.")
+        return family.decoder(run.state), None
+    return family.latent(run.state, Batch(train.x[:TRAINING], train.label[:TRAINING])), test
 
 
 def draw_walks(run: Run, space: LatentSpace, one: np.ndarray, seed: int) -> list[Path]:
@@ -83,7 +98,7 @@ def draw_walks(run: Run, space: LatentSpace, one: np.ndarray, seed: int) -> list
     units, written = len(space.centre), []
     for name, (walk, title) in WALKS.items():
         z, names = walk(np.random.default_rng(seed), units)
-        flat = z.reshape(-1, units)
+        flat = z.reshape(-1, units).astype(np.float32)
         pixels = in_blocks(space.decode, flat, np.repeat(one, len(flat), 0)).reshape(*z.shape[:2], -1)
         rows = dict(zip(names, pixels))
         path = run.folder / "figures" / f"latent-{name}.png"

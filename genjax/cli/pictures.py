@@ -41,7 +41,7 @@ def draw(run: Run) -> list[Path]:
         removed = damage(parse_region(where), shape, count, run.config.seed)
         found = fill(run, removed, 400, run.config.seed)
         written.append(draw_filled(run, found, target / "reconstructions.png"))
-    if run.family.latent is not None:
+    if run.family.latent is not None or run.family.decoder is not None:
         written += latent.draw(run, latent.Options(run=str(run.folder)))[0]
     return written
 

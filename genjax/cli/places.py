@@ -57,9 +57,13 @@ def moved(config: Any, data_dir: str | None, dataset: str | None) -> Any:
     return dataclasses.replace(config, data_dir=absolute(data_dir))
 
 
+class Missing(UserError):
+    """A run's data are not where they were."""
+
+
 def refuse_missing(config: Any, folder: Path, needed: str = "what this needs") -> None:
-    """Raise `UserError` where a run's data are no longer where they were; `needed` says what of them is."""
+    """Raise `Missing` where a run's data are no longer where they were; `needed` says what of them is."""
     remedy = "give --dataset or --data-dir with the place where they are now"
     for option, place in (("--data-dir", config.data_dir), ("--dataset", config.dataset)):
         if place is not None and os.path.isabs(place) and not os.path.exists(place):
-            raise UserError(f"{option} {place}: nothing is there, where the data of {folder} were, {needed}; {remedy}.")
+            raise Missing(f"{option} {place}: nothing is there, where the data of {folder} were, {needed}; {remedy}.")

@@ -89,6 +89,11 @@ def test_weights_and_samples_need_no_data_and_the_rest_says_what_it_misses(genja
         assert (place / answer["figure"]).exists()
     if family.filters:
         assert genjax("filters", run)[0] == 0
+    if family.decoder:
+        status, answer, error = genjax("latent", run, "--json")
+        assert status == 0, error
+        assert len(answer["figures"]) == 4
+        assert ("Without them" in error) == (family.latent is not None)
     if family.recommend:
         said = one_sentence(*genjax("recommend", run, "--user", "u1")[::2])
         assert "what user u1 has rated" in said
