@@ -33,7 +33,7 @@ def own(dataset: str) -> bool:
     return bool(dataset) and catalog.find(dataset) is None
 
 
-def moved(config: Any, data_dir: str | None, dataset: str | None) -> Any:
+def moved(config: Any, data_dir: str | None = None, dataset: str | None = None) -> Any:
     """The config of a run whose data are elsewhere now, as --data-dir and --dataset say (None: where they were).
 
     A file of one's own is looked for in the new folder by its name. Raises `UserError` where it is not there.
@@ -54,16 +54,17 @@ def moved(config: Any, data_dir: str | None, dataset: str | None) -> Any:
                 f"--data-dir {data_dir}: {name}, on which the run was trained, is not there; give the folder that "
                 "holds it, or its new place with --dataset."
             )
-    return dataclasses.replace(config, data_dir=absolute(data_dir))
+    return dataclasses.replace(config, data_dir=data_dir)
 
 
 class Missing(UserError):
     """A run's data are not where they were."""
 
 
-def refuse_missing(config: Any, folder: Path, needed: str = "what this needs") -> None:
-    """Raise `Missing` where a run's data are no longer where they were; `needed` says what of them is."""
+def refuse_missing(config: Any, folder: Path, purpose: str = "") -> None:
+    """Raise `Missing` where a run's data are no longer where they were; `purpose` says what they are needed for."""
     remedy = "give --dataset or --data-dir with the place where they are now"
     for option, place in (("--data-dir", config.data_dir), ("--dataset", config.dataset)):
         if place is not None and os.path.isabs(place) and not os.path.exists(place):
-            raise Missing(f"{option} {place}: nothing is there, where the data of {folder} were, {needed}; {remedy}.")
+            why = f"the data of {folder} are needed{purpose}"
+            raise Missing(f"{option} {place}: nothing is there, and {why}; {remedy}.")

@@ -26,7 +26,7 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     run = opened(options)
     if run.family.recommend is None:
         raise UserError(f"A {run.model} does not recommend; train one with genjax train recommender.")
-    refuse_missing(run.config, run.folder, f"what user {options.user} has rated")
+    refuse_missing(run.config, run.folder, f" for what user {options.user} has rated")
     best, said = run.family.recommend(run.config, run.state, run.record, options.user, options.top)
     for sentence in said:
         say(sentence)

@@ -182,7 +182,7 @@ def resumed(given: RunConfig, model: str, arguments: list[str], folder: Path) ->
     unless_same(config, saved, folder)
     places = {name: getattr(config, name) for name in PLACES if getattr(config, name) != getattr(saved, name)}
     config = dataclasses.replace(config, **{name: getattr(saved, name) for name in PLACES})
-    return moved(config, places.get("data_dir"), places.get("dataset"))
+    return with_absolute_paths(moved(config, **places)) if places else config
 
 
 class Position(NamedTuple):
