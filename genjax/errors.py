@@ -1,6 +1,7 @@
 """What ends a command early, and the one warning. `UserError` means "the person can fix this": it is one sentence."""
 
 import signal
+from typing import Any
 
 
 class UserError(Exception):
@@ -9,6 +10,14 @@ class UserError(Exception):
 
 class Diverged(UserError):
     """Training left the finite numbers; its text names the step and the last good checkpoint."""
+
+
+class Unwritten(UserError):
+    """A file could not be written after the work was done; `result` and `text` are the answer, to be printed."""
+
+    def __init__(self, sentence: str, result: dict[str, Any], text: str):
+        super().__init__(sentence)
+        self.result, self.text = result, text
 
 
 class DataWarning(UserWarning):

@@ -13,6 +13,8 @@ import jax.numpy as jnp
 from jax.extend.random import define_prng_impl
 from jaxtyping import Array, Bool, Float, Int, Key, UInt32
 
+from genjax.errors import UserError
+
 Generator = Literal["counter", "threefry", "rbg"]
 """`counter`: `words` below; `threefry`: all bits by JAX's threefry2x32; `rbg`: the device's own generator."""
 
@@ -32,8 +34,14 @@ _THREEFRY = define_prng_impl(
 )
 
 
+LARGEST_SEED = 2**32 - 1
+"""JAX takes the lower 32 bits of a seed, unless 64 bits are enabled: beyond this, two seeds would be one."""
+
+
 def key(seed: int, generator: Generator = "counter") -> Key[Array, ""]:
-    """A key whose draws come from this generator."""
+    """A key whose draws come from this generator. Raises `UserError` for a seed not from 0 to 2^32 - 1."""
+    if not 0 <= seed <= LARGEST_SEED:
+        raise UserError(f"seed {seed} is out of range; give a whole number from 0 to {LARGEST_SEED}.")
     implementations = {"counter": "threefry2x32", "threefry": _THREEFRY, "rbg": "rbg"}
     return jax.random.key(seed, impl=implementations[generator])
 

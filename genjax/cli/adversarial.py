@@ -121,7 +121,7 @@ def _decode(state: GANState, z: Array, label: Array) -> Array:
     return decode(state, z, label)
 
 
-def gan_space(state: GANState, train: Batch) -> LatentSpace:
+def gan_space(state: GANState) -> LatentSpace:
     """Standard normal latents; a class is given as its number. Labels, which are joined to the latents, have rows of
     the first layer too, after theirs."""
     size = state.game.config.latent

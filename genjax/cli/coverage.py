@@ -7,18 +7,17 @@ are all of one; `sure`, the share of images of which the judge is sure, tells su
 """
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-import tyro
 from jaxtyping import Array, Key
 
 from genjax import data, random
 from genjax.cli.adversarial import learned_judge
-from genjax.cli.options import parse, positive, say
-from genjax.cli.run import FIXED_DRAW, Run, load
+from genjax.cli.options import OpenOptions, parse, positive, say
+from genjax.cli.run import FIXED_DRAW, Run, opened
 from genjax.cli.sample import class_names, drawing
+from genjax.cli.writing import in_any_case, refuse_run_folder
 from genjax.data.classes import labelled
 from genjax.errors import UserError
 from genjax.evaluation.coverage import Coverage, coverage, memorisation
@@ -27,22 +26,16 @@ from genjax.plots.images import save
 from genjax.training.folder import write_json
 
 
-@dataclass(frozen=True)
-class Options:
+@dataclass(frozen=True, kw_only=True)
+class Options(OpenOptions):
     """Tell the classes of samples from fresh, independent chains, and find the training images nearest to them."""
 
-    run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """The run's folder, or the name of a machine that comes with genjax."""
     chains: int = 1000
     """Independent chains, one sample each."""
     sweeps: int = 10_000
     """Gibbs sweeps from fresh starting points (never from training images)."""
-    data_dir: str | None = None
-    """Where the images lie, if not where they lay at training."""
     seed: int = 0
     """Of the chains."""
-    json: bool = False
-    """Print one JSON object."""
 
 
 class Covered(NamedTuple):
@@ -59,12 +52,14 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     """Run `genjax coverage`."""
     options = parse(Options, arguments, "genjax coverage")
     positive(options, "chains", "sweeps")
-    run = load(Path(options.run), options.data_dir)
+    run = opened(options)
+    refuse_run_folder(run.folder)
     found = cover(run, options.chains, options.sweeps, options.seed)
     path = run.folder / "figures" / "coverage.png"
-    save(plots.coverage(found.sampled, found.nearest, run.shape, foot(found.numbers)), path)
     numbers = found.numbers | {"figure": str(path)}
-    write_json(run.folder / "coverage.json", numbers | {"samples": found.each})
+    with in_any_case(found.numbers, "\n".join(sentences(numbers))):
+        save(plots.coverage(found.sampled, found.nearest, run.shape, foot(found.numbers)), path)
+        write_json(run.folder / "coverage.json", numbers | {"samples": found.each})
     return numbers, "\n".join([*sentences(numbers), str(path)])
 
 

@@ -4,50 +4,44 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
-
-import tyro
+from typing import Any
 
 from genjax import random
 from genjax.cli.families import Family
-from genjax.cli.options import at_least, cost, parse, positive
+from genjax.cli.options import OpenOptions, at_least, cost, parse, positive
 from genjax.cli.progress import Bar
-from genjax.cli.run import Run, fixed_batches, load
+from genjax.cli.run import Run, fixed_batches, opened
+from genjax.cli.writing import in_any_case, refuse_run_folder
 from genjax.errors import UserError
 from genjax.likelihood.bracket import PathKind, Schedule
 from genjax.training.folder import write_json
 
-EFFORT = ("temperatures", "chains", "precision", "path", "schedule")  # options of the estimate
+EFFORT = {"temperatures": 10_000, "chains": 500, "precision": None, "path": "geometric", "schedule": "sine"}
 AGREE = 0.5  # nats between the two sides of log Z, above which it is said
 
 
-@dataclass(frozen=True)
-class Options:
+@dataclass(frozen=True, kw_only=True)
+class Options(OpenOptions):
     """Estimate the log-likelihood of a trained model on its training and test images, or what else it is judged by."""
 
-    run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """The run's folder, or the name of a machine that comes with genjax: its log Z comes with it, and is estimated
-    anew only where an option of the estimate is given."""
-    data_dir: str | None = None
-    """Where the images lie, if not where they lay at training."""
-    temperatures: int = 10_000
-    """Temperatures of annealed importance sampling."""
-    chains: int = 500
-    """Its chains."""
+    temperatures: int | None = None
+    """Temperatures of annealed importance sampling (by default 10,000). The log Z of a machine that comes with genjax
+    comes with it, and is estimated anew only where an option of the estimate is given."""
+    chains: int | None = None
+    """Its chains (by default 500)."""
     precision: float | None = None
     """Standard error of log Z in nats for which to choose temperatures and chains instead, by a pilot run."""
-    path: PathKind = "geometric"
-    """From the data's base rates to the machine: straight, or through machines of averaged moments."""
-    schedule: Schedule = "sine"
-    """Where the temperatures stand: denser near 1, or (adapted) where a pilot run finds that they are needed."""
+    path: PathKind | None = None
+    """From the data's base rates to the machine: straight (the default), or through machines of averaged moments."""
+    schedule: Schedule | None = None
+    """Where the temperatures stand: denser near 1 (the default, sine), or where a pilot run finds that they are
+    needed (adapted)."""
     draws: int | None = None
     """Importance samples an image, of variational autoencoders (by default 5,000)."""
     inception: Path | None = None
     """A file with the Inception network's weights, for FID and KID of an adversarial network's samples."""
-    seed: int = 0
-    """Of the estimate."""
-    json: bool = False
-    """Print one JSON object."""
+    seed: int | None = None
+    """Of the estimate (by default 0)."""
 
 
 def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
@@ -55,11 +49,12 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     options = parse(Options, arguments, "genjax evaluate")
     at_least(options, 2, "temperatures", "chains")
     positive(options, "precision", "draws")
-    run = load(Path(options.run), options.data_dir)
-    effort = {name: getattr(options, name) for name in EFFORT}
-    idle = [name for name in EFFORT if effort[name] != getattr(Options(""), name)]
-    if idle and run.family.sentences is not None:
-        raise UserError(f"--{idle[0]}: a {run.model} is not judged by annealed importance sampling; leave it out.")
+    run = opened(options)
+    refuse_run_folder(run.folder)
+    given = [name for name in EFFORT if getattr(options, name) is not None]
+    if given and run.family.sentences is not None:
+        raise UserError(f"--{given[0]}: a {run.model} is not judged by annealed importance sampling; leave it out.")
+    effort = EFFORT | {name: getattr(options, name) for name in given}
     if options.draws is not None:
         if not run.family.importance:
             raise UserError(f"--draws {options.draws}: a {run.model} is not judged by such; leave it out.")
@@ -68,14 +63,30 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
         if not run.family.judges_samples:
             raise UserError(f"--inception: not samples of a {run.model} are judged but its likelihood; leave it out.")
         effort["inception"] = options.inception
-    if run.known_log_z is not None and options == Options(options.run, options.data_dir, json=options.json):
+    if run.known_log_z is not None and not given and options.seed is None:
         effort = {"known": run.known_log_z}
-    judged = judge(run, options.seed, **effort)
-    return judged, "\n".join(sentences(judged, run.family))
+    judged = measure(run, options.seed or 0, **effort)
+    text = "\n".join(sentences(judged, run.family))
+    with in_any_case(judged, text):
+        write(run, judged)
+    return judged, text
 
 
 def judge(run: Run, seed: int, **options: Any) -> dict[str, Any]:
     """The evaluation of a run as plain numbers, also written to its evaluation.json; options are its family's."""
+    judged = measure(run, seed, **options)
+    write(run, judged)
+    return judged
+
+
+def write(run: Run, judged: dict[str, Any]) -> None:
+    """Into the run's evaluation.json."""
+    run.folder.mkdir(parents=True, exist_ok=True)
+    write_json(run.folder / "evaluation.json", judged)
+
+
+def measure(run: Run, seed: int, **options: Any) -> dict[str, Any]:
+    """The evaluation of a run as plain numbers; options are its family's."""
     if run.family.evaluate is None:
         raise UserError(f"A {run.model} has no likelihood to evaluate.")
     began = time.perf_counter()
@@ -85,7 +96,7 @@ def judge(run: Run, seed: int, **options: Any) -> dict[str, Any]:
     with Bar("evaluating", 1.0) as bar:
         key = random.key(seed, run.config.rng)
         judged = run.family.evaluate(key, run.state, train, test, progress=bar.update, **options)
-    judged |= {
+    return judged | {
         "model": run.model,
         "dataset": run.config.dataset,
         "step": run.step,
@@ -94,9 +105,6 @@ def judge(run: Run, seed: int, **options: Any) -> dict[str, Any]:
         "seconds": round(time.perf_counter() - began, 2),
         "peak_memory_mb": peak_memory_mb(),
     }
-    run.folder.mkdir(parents=True, exist_ok=True)
-    write_json(run.folder / "evaluation.json", judged)
-    return judged
 
 
 def peak_memory_mb() -> int | None:

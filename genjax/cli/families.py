@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from genjax.cli import adversarial, autoencoding, belief, boltzmann, recommending, variational
 from genjax.cli.options import RunConfig
 from genjax.data import Dataset
+from genjax.data.record import Record, of_images, of_ratings
 from genjax.evaluation.latent import LatentSpace
 from genjax.plots.curves import BOLTZMANN, Panel
 from genjax.training.loop import Chunk
@@ -36,13 +37,16 @@ class Family(NamedTuple):
       a layer (from 2) most, or None where there are none.
     - `features(state, images)`: `(images, features)` for a classifier, of intensities.
     - `check(config, dataset)`: raises `UserError` where the two do not go together.
-    - `prepare(config)`: dataset, training set, plan, and what the data settle of `algorithm` (keyword arguments);
-      None for models of images.
+    - `read(config, old)`: its data, split; `old` as a run did that keeps no record of them. None for models of images.
+    - `prepare(config, data)`: of these the training set, the plan, and what they settle of `algorithm` (keyword
+      arguments); None for models of images.
+    - `describe(data)`: what a run keeps of its data.
     - `sentences(evaluation)`: what a person reads of it; None where it is a likelihood.
-    - `recommend(state, dataset, user, top)`: items with expected ratings.
+    - `recommend(config, state, record, user, top)`: items with expected ratings, and what is to be said of them.
     - `stages(config, steps_per_epoch)`: of a model that is trained in several, in place of `algorithm`.
     - `settle(config, dataset)`: what images and labels settle of either (keyword arguments).
-    - `latent(state, train)`: the space of its latents, or codes.
+    - `latent(state, train)`: the space of its latents, or codes; None where images have none.
+    - `decoder(state)`: the space of latents from which images are only made, for which no images are needed.
     - `watch(config, dataset)`: gives what is called with each chunk, and answers with numbers and with alarms.
     - `figures(state, shape, name)`: pictures of its own, by the names of their files.
     - `judges_samples`: whether `evaluate` judges samples: it is given the `dataset`, and may be `inception`, too.
@@ -57,9 +61,11 @@ class Family(NamedTuple):
     filters: Callable[[Any], list[np.ndarray]] | None
     panels: tuple[Panel, ...]
     check: Callable[[Any, Dataset], None] | None
-    prepare: Callable[[Any], tuple[Any, ...]] | None = None
+    read: Callable[[Any, bool], Any] | None = None
+    prepare: Callable[[Any, Any], tuple[Any, ...]] | None = None
+    describe: Callable[[Any], Record] = of_images
     sentences: Callable[[dict[str, Any]], list[str]] | None = None
-    recommend: Callable[..., list[dict[str, Any]]] | None = None
+    recommend: Callable[..., tuple[list[dict[str, Any]], list[str]]] | None = None
     stages: Callable[..., tuple[Stage, ...]] | None = None
     persistent: Callable[..., Any] | None = None
     maxima: Callable[..., np.ndarray | None] | None = None
@@ -68,6 +74,7 @@ class Family(NamedTuple):
     draw: Callable[..., dict[str, np.ndarray]] | None = None
     classes: Callable[[Any], int] | None = None
     latent: Callable[[Any, Batch], LatentSpace] | None = None
+    decoder: Callable[[Any], LatentSpace] | None = None
     watch: Callable[[Any, Dataset], Callable[[Chunk], tuple[dict[str, float], list[str]]]] | None = None
     figures: Callable[..., dict[str, Figure]] | None = None
     judges_samples: bool = False
@@ -103,6 +110,7 @@ VAE = Family(
     sentences=variational.vae_sentences,
     settle=autoencoding.shape_of,
     latent=variational.vae_space,
+    decoder=variational.vae_decoder,
     draw=variational.vae_draw,
     classes=variational.vae_classes,
     importance=True,
@@ -155,7 +163,7 @@ FAMILIES = {
         settle=adversarial.gan_settle,
         draw=adversarial.gan_draw,
         classes=adversarial.gan_classes,
-        latent=adversarial.gan_space,
+        decoder=adversarial.gan_space,
         watch=adversarial.gan_watch,
         figures=adversarial.gan_figures,
         judges_samples=True,
@@ -170,7 +178,9 @@ FAMILIES = {
         filters=None,
         panels=recommending.PANELS,
         check=None,
+        read=recommending.recommender_ratings,
         prepare=recommending.recommender_data,
+        describe=of_ratings,
         sentences=recommending.recommender_sentences,
         recommend=recommending.recommend,
         examples="users",

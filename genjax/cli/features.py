@@ -2,37 +2,31 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-import tyro
 
-from genjax.cli.export import write_arrays
-from genjax.cli.options import parse
-from genjax.cli.run import load
+from genjax.cli.options import OpenOptions, parse
+from genjax.cli.run import opened
+from genjax.cli.writing import refuse_file, write_arrays
 from genjax.errors import UserError
 
 
-@dataclass(frozen=True)
-class Options:
+@dataclass(frozen=True, kw_only=True)
+class Options(OpenOptions):
     """Write the mean hidden units of every image: `x_train`, `y_train`, `x_test` and `y_test` (float32 and int32)."""
 
-    run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """The run's folder, or the name of a machine that comes with genjax."""
     out: str
     """The .npz to write. Its training images end with those that the run held out."""
-    data_dir: str | None = None
-    """Where the images lie, if not where they lay at training."""
     overwrite: bool = False
     """Replace --out where it exists."""
-    json: bool = False
-    """Print one JSON object."""
 
 
 def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     """Run `genjax features`."""
     options = parse(Options, arguments, "genjax features")
-    run = load(Path(options.run), options.data_dir)
+    refuse_file(Path(options.out), "--out", ".npz", options.overwrite)
+    run = opened(options)
     if run.family.features is None:
         raise UserError(f"A {run.model} has no features of images.")
     whole = run.prepared.dataset.without_validation()

@@ -2,43 +2,40 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-import tyro
 from jaxtyping import Array, Key
 from matplotlib.figure import Figure
 
 from genjax import random
-from genjax.cli.options import parse, positive
-from genjax.cli.run import Run, load
+from genjax.cli.options import OpenOptions, parse, positive
+from genjax.cli.run import Run, opened
 from genjax.cli.sample import class_names, classes
+from genjax.cli.writing import refuse_run_folder
 from genjax.errors import UserError
 from genjax.plots import images
 
 
-@dataclass(frozen=True)
-class Options:
+@dataclass(frozen=True, kw_only=True)
+class Options(OpenOptions):
     """Picture the strongest units of every layer: their weights to the pixels (those of higher layers through the
     layers between), and from the second layer on the images that drive them most, found by gradient ascent."""
 
-    run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """The run's folder, or the name of a machine that comes with genjax."""
     units: int = 64
     """How many of each layer."""
     seed: int = 0
     """Of the images from which gradient ascent starts."""
-    json: bool = False
-    """Print one JSON object."""
 
 
 def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     """Run `genjax filters`."""
     options = parse(Options, arguments, "genjax filters")
     positive(options, "units")
-    run = load(Path(options.run))
+    run = opened(options)
     if run.family.filters is None:
         raise UserError(f"A {run.model} has no filters to picture.")
+    refuse_run_folder(run.folder)
     written = [str(path) for path in draw(run, options.units, options.seed)]
     return {"figures": written}, "\n".join(written)
 

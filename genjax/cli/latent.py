@@ -2,19 +2,19 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import jax.numpy as jnp
 import numpy as np
-import tyro
 from matplotlib.figure import Figure
 from scipy.special import ndtri
 
 from genjax.cli.blocks import in_blocks
-from genjax.cli.export import write_arrays
-from genjax.cli.options import parse, positive
-from genjax.cli.run import Run, fixed_batches, load
+from genjax.cli.options import OpenOptions, parse, positive, say
+from genjax.cli.places import Missing
+from genjax.cli.run import Run, fixed_batches, opened
 from genjax.cli.sample import TRAINING, chosen_label, class_names
+from genjax.cli.writing import refuse_file, refuse_run_folder, write_arrays
 from genjax.errors import UserError
 from genjax.evaluation import latent as walks
 from genjax.evaluation.latent import LatentSpace, spherical
@@ -26,15 +26,11 @@ TRAVERSED = 10  # directions of a generator that are shown
 ALONG = "along the principal directions of the generator's first layer"
 
 
-@dataclass(frozen=True)
-class Options:
+@dataclass(frozen=True, kw_only=True)
+class Options(OpenOptions):
     """Picture a latent space: plane, traversals and interpolations; of a generator neighbourhoods, of an autoencoder a
     map of codes and reconstructions."""
 
-    run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """The run's folder."""
-    data_dir: str | None = None
-    """Where the images lie, if not where they lay at training."""
     images: int = 2000
     """Test images on the map of codes."""
     map: Literal["tsne", "pca"] = "tsne"
@@ -49,17 +45,18 @@ class Options:
     """An .npz for codes (images x units) and labels of those test images."""
     overwrite: bool = False
     """Replace --out where it exists."""
-    json: bool = False
-    """Print one JSON object."""
 
 
 def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     """Run `genjax latent`."""
     options = parse(Options, arguments, "genjax latent")
     positive(options, "images")
-    run = load(Path(options.run), options.data_dir)
-    if run.family.latent is None:
+    if options.out is not None:
+        refuse_file(Path(options.out), "--out", ".npz", options.overwrite)
+    run = opened(options)
+    if run.family.latent is None and run.family.decoder is None:
         raise UserError(f"A {run.model} has no latent space to picture.")
+    refuse_run_folder(run.folder)
     label = chosen_label(run, options.label)
     if label == "all":
         raise UserError("--label all: pictures of a latent space are of one label; name it.")
@@ -70,15 +67,29 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
 
 def draw(run: Run, options: Options, label: int = 0) -> tuple[list[Path], dict[str, Any]]:
     """All pictures into the run's figures/; their paths, and what was measured."""
-    assert run.family.latent is not None
-    train, test = fixed_batches(run)
-    space = run.family.latent(run.state, Batch(train.x[:TRAINING], train.label[:TRAINING]))
+    space, test = space_of(run)
     one = np.asarray(space.condition(jnp.full(1, label)))
     if space.encode is None and (options.out or options.axes):
-        raise UserError(f"--out and --axes are of codes, and a {run.model} has none; leave them out.")
-    if space.encode is None:
+        raise UserError("--out and --axes are of images' codes, and here there are none; leave them out.")
+    if test is None:
         return draw_walks(run, space, one, options.seed), {"units": len(space.centre)}
     return draw_codes(run, space, Batch(test.x[: options.images], test.label[: options.images]), one, options)
+
+
+def space_of(run: Run) -> tuple[LatentSpace, Batch | None]:
+    """The latent space and test images; of a generator, and of what is one without its data, the space alone."""
+    family = run.family
+    if family.latent is None:
+        assert family.decoder is not None
+        return family.decoder(run.state), None
+    try:
+        train, test = fixed_batches(run)
+    except Missing as missing:
+        if family.decoder is None:
+            raise
+        say(f"{missing} Without them only what is made of latents can be pictured.")
+        return family.decoder(run.state), None
+    return family.latent(run.state, Batch(train.x[:TRAINING], train.label[:TRAINING])), test
 
 
 def draw_walks(run: Run, space: LatentSpace, one: np.ndarray, seed: int) -> list[Path]:

@@ -14,7 +14,7 @@ import sys
 from typing import Any
 
 from genjax import __version__
-from genjax.errors import Interrupted, UserError
+from genjax.errors import Interrupted, Unwritten, UserError
 
 COMMANDS = {
     "train": ("train", "train a model, and judge and draw it at the end"),
@@ -81,7 +81,16 @@ def answer(arguments: list[str]) -> str:
     if arguments[0] not in COMMANDS:
         raise UserError(f"{arguments[0]} is no command; choose one of {', '.join(COMMANDS)}.")
     command = importlib.import_module(f"genjax.cli.{COMMANDS[arguments[0]][0]}").command
-    result, text = command(arguments[1:])
+    try:
+        result, text = command(arguments[1:])
+    except Unwritten as error:
+        print(shown(error.result, error.text, arguments))
+        raise
+    return shown(result, text, arguments)
+
+
+def shown(result: dict[str, Any], text: str, arguments: list[str]) -> str:
+    """The answer, as one JSON object where that is wanted."""
     return json.dumps(finite(result), allow_nan=False) if "--json" in arguments else text
 
 

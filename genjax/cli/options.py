@@ -7,13 +7,13 @@ import itertools
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import tyro
 
 from genjax.data.binarisation import Binarisation
 from genjax.errors import UserError
-from genjax.random import Generator
+from genjax.random import LARGEST_SEED, Generator
 from genjax.training.config import at_least as at_least
 from genjax.training.config import positive as positive
 
@@ -49,7 +49,10 @@ class RunConfig:
     out: str | None = None
     """The run's folder (by default runs/<model>-<dataset>, with -2, -3, ... where that exists)."""
     resume: str | None = None
-    """A run's folder to go on with; its config.json rules, and only --epochs may differ."""
+    """A run's folder to go on with: after an interruption it ends bit for bit as if there had been none. Its
+    config.json rules; only --epochs may differ, and --dataset and --data-dir where its data have moved. More epochs
+    stretch the schedule: the learning rate jumps to what a run of that length has at this point, and the average over
+    the end of the run begins anew."""
     checkpoint_seconds: float = 15.0
     """Least time between two checkpoints."""
     evaluate: bool = True
@@ -64,7 +67,22 @@ class RunConfig:
     """Print one JSON object instead of sentences."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class OpenOptions:
+    """Which run a command opens, and where its data are."""
+
+    run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """The run's folder, or the name of a machine that comes with genjax."""
+    dataset: str | None = None
+    """Where its own file or folder of data is now, if it has moved since training."""
+    data_dir: str | None = None
+    """The folder in which its data are now, if they have moved since training."""
+    json: bool = False
+    """Print one JSON object."""
+
+
 NOT_SAVED = ("out", "resume", "json")  # where and how this process runs, not what the run is
+PLACES = ("dataset", "data_dir")  # of data that may have moved
 MAY_DIFFER = (*NOT_SAVED, "epochs", "evaluate", "temperatures", "ais_chains", "precision", "checkpoint_seconds")
 
 
@@ -73,7 +91,9 @@ def parse(kind: type[Options], arguments: list[str], program: str, default: Opti
     box = io.StringIO()
     try:
         with contextlib.redirect_stderr(box):
-            return tyro.cli(kind, args=arguments, prog=program, default=default)  # type: ignore[arg-type]
+            options: Any = tyro.cli(kind, args=arguments, prog=program, default=default)  # type: ignore[arg-type]
+        refuse_seed(options)
+        return options
     except SystemExit as leaving:
         if not leaving.code:
             raise
@@ -81,6 +101,13 @@ def parse(kind: type[Options], arguments: list[str], program: str, default: Opti
     rest = itertools.dropwhile(lambda line: not line, lines)  # a rule may follow the heading
     message = " ".join(itertools.takewhile(bool, rest)) or heading
     raise UserError(f"{message.rstrip('.')}; see {program} --help.")
+
+
+def refuse_seed(options: Any) -> None:
+    """Raise `UserError` for a --seed of which no generator makes a key of its own."""
+    seed = getattr(options, "seed", None)
+    if seed is not None and not 0 <= seed <= LARGEST_SEED:
+        raise UserError(f"--seed {seed} is out of range; give a whole number from 0 to {LARGEST_SEED}.")
 
 
 def restore(kind: type[Options], saved: dict[str, Any], folder: Path) -> Options:
@@ -111,12 +138,15 @@ def fits(value: Any, hint: Any) -> bool:
 
 
 def unless_same(given: Any, saved: Any, folder: Path) -> None:
-    """Raise `UserError` for the first field, --epochs aside, in which a resumed run's options differ from its own."""
+    """Raise `UserError` for the first field in which a resumed run's options may not differ from its own and do."""
     for field in dataclasses.fields(saved):
         new, old = getattr(given, field.name), getattr(saved, field.name)
-        if field.name not in MAY_DIFFER and new != old:
+        if field.name not in (*MAY_DIFFER, *PLACES) and new != old:
             option = f"--{field.name.replace('_', '-')}"
-            raise UserError(f"{option} {new} differs from {old} in {folder}; with --resume only --epochs may differ.")
+            raise UserError(
+                f"{option} {new} differs from {old} in {folder}; with --resume only --epochs may differ, and --dataset "
+                "and --data-dir where the data have moved."
+            )
 
 
 def cost(evaluation: dict[str, Any]) -> str:

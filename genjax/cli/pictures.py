@@ -5,7 +5,8 @@ from pathlib import Path
 
 from genjax.cli import filters, latent, sample
 from genjax.cli.evaluate import called
-from genjax.cli.reconstruct import damage, parse_region, reconstruct
+from genjax.cli.reconstruct import damage, fill, parse_region
+from genjax.cli.reconstruct import draw as draw_filled
 from genjax.cli.run import Run
 from genjax.plots import curves
 from genjax.plots.images import save
@@ -39,8 +40,9 @@ def draw(run: Run) -> list[Path]:
         count = min(16, len(run.prepared.dataset.test))
         where = f"bottom:{shape[0] // 2}" if shape[0] > 1 else "random:0.5"
         removed = damage(parse_region(where), shape, count, run.config.seed)
-        written.append(reconstruct(run, removed, 400, run.config.seed, target / "reconstructions.png")[1])
-    if run.family.latent is not None:
+        found = fill(run, removed, 400, run.config.seed)
+        written.append(draw_filled(run, found, target / "reconstructions.png"))
+    if run.family.latent is not None or run.family.decoder is not None:
         written += latent.draw(run, latent.Options(run=str(run.folder)))[0]
     return written
 

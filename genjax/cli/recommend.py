@@ -1,37 +1,34 @@
 """`genjax recommend RUN --user ID`: the items that a user would like best."""
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import tyro
-
-from genjax.cli.options import parse, positive
-from genjax.cli.run import load
+from genjax.cli.options import OpenOptions, parse, positive, say
+from genjax.cli.places import refuse_missing
+from genjax.cli.run import opened
 from genjax.errors import UserError
 
 
-@dataclass(frozen=True)
-class Options:
+@dataclass(frozen=True, kw_only=True)
+class Options(OpenOptions):
     """List the items with the highest expected ratings, of those that the user has not rated."""
 
-    run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """The run's folder."""
     user: str
     """The user, as the file of ratings writes it."""
     top: int = 10
     """How many items."""
-    json: bool = False
-    """Print one JSON object."""
 
 
 def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     """Run `genjax recommend`."""
     options = parse(Options, arguments, "genjax recommend")
     positive(options, "top")
-    run = load(Path(options.run))
+    run = opened(options)
     if run.family.recommend is None:
         raise UserError(f"A {run.model} does not recommend; train one with genjax train recommender.")
-    best = run.family.recommend(run.state, run.prepared.dataset, options.user, options.top)
+    refuse_missing(run.config, run.folder, f" for what user {options.user} has rated")
+    best, said = run.family.recommend(run.config, run.state, run.record, options.user, options.top)
+    for sentence in said:
+        say(sentence)
     lines = [f"{entry['rating']:.2f}  item {entry['item']}" for entry in best]
     return {"user": options.user, "items": best}, "\n".join(lines) or f"User {options.user} has rated every item."

@@ -20,7 +20,8 @@ from genjax.boltzmann.rating import RatingMachine, predict
 from genjax.cli.options import RunConfig, cost
 from genjax.data import ratings, tastes
 from genjax.data.binarisation import Binarisation
-from genjax.data.ratings import SplitRatings
+from genjax.data.ratings import Ratings, SplitRatings
+from genjax.data.record import Record, listed
 from genjax.errors import UserError
 from genjax.evaluation.ratings import asked, best_biases, item_means, judged, known
 from genjax.plots.curves import Panel
@@ -64,18 +65,25 @@ class RecommenderRun(RecommenderConfig, RunConfig):
     stop_gap: Suppress[Fixed[float | None]] = None
 
 
-def recommender_data(config: RecommenderRun) -> tuple[SplitRatings, loop.TrainingSet, loop.Plan, dict[str, Any]]:
-    """The split ratings, what of them the loop reads, how it is cut up, and what they settle of the algorithm."""
+def recommender_ratings(config: RecommenderRun, old: bool = False) -> SplitRatings:
+    """The split ratings; `old` as a run has split them that keeps no record of them."""
     if config.dataset == GENERATED:
-        made, _ = tastes.generate(0, users=1000, items=100)
-        data = ratings.split(made, GENERATED, validation=0.1 if config.validation else 0.0)
-    else:
-        data = ratings.load(config.dataset, config.data_dir, config.validation)
+        return ratings.split(generated(), GENERATED, validation=0.1 if config.validation else 0.0)
+    return ratings.load(config.dataset, config.data_dir, config.validation, by_line=old)
+
+
+def generated() -> Ratings:
+    """Ratings of known cause."""
+    return tastes.generate(0, users=1000, items=100)[0]
+
+
+def recommender_data(config: RecommenderRun, data: SplitRatings) -> tuple[loop.TrainingSet, loop.Plan, dict[str, Any]]:
+    """What of the ratings the loop reads, how it is cut up, and what they settle of the algorithm."""
     held_out = None
     if (data.validation <= -1).any():
         held_out = Batch(jnp.asarray(data.validation[:1000]), jnp.zeros(min(1000, len(data.validation)), jnp.int32))
     training = loop.TrainingSet(jnp.asarray(data.train), jnp.zeros(len(data.train), jnp.int32), held_out)
-    return data, training, loop.plan(len(data.train), config.batch_size, "none"), {"values": data.values}
+    return training, loop.plan(len(data.train), config.batch_size, "none"), {"values": data.values}
 
 
 def recommender_algorithm(
@@ -138,18 +146,36 @@ def recommender_sentences(judged: dict[str, Any]) -> list[str]:
     return [*(line(name) for name in NAMES), f"{size}; {cost(judged)}"]
 
 
-def recommend(state: RecommenderState, data: SplitRatings, user: str, top: int) -> list[dict[str, Any]]:
-    """The `top` items that this user is expected to rate highest, of those not rated yet, given all known ratings."""
-    if user not in data.user_ids:
-        some = ", ".join(data.user_ids[:3])
-        raise UserError(f"--user {user} is not among the {len(data.user_ids)} users of {data.name}, such as {some}.")
-    row = data.all_known()[[data.user_ids.index(user)]]
-    items = np.flatnonzero(row[0] == 0)
-    if not len(items):
-        return []
-    guess = expected(state, row, np.zeros(len(items), np.int32), items)
+def recommend(
+    config: RecommenderRun, state: RecommenderState, record: Record | None, user: str, top: int
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """The `top` items that a user is expected to rate highest, of those not rated yet, given all that the file holds
+    of this user now; and what is to be said of users and items that the run does not know.
+
+    Items are known by the names that the run keeps. A run that keeps none (`record` None) was trained on them in the
+    order of the file.
+    """
+    found = generated() if config.dataset == GENERATED else ratings.read(ratings.find(config.dataset, config.data_dir))
+    items, values = found.item_ids, found.values
+    if record is not None:
+        items, values = record.names["items"], tuple(np.asarray(state.values).tolist())
+    elif len(items) != len(trained_machine(state).biases):
+        raise UserError(f"--dataset {config.dataset} has other items than the run was trained on; train anew.")
+    if user not in found.user_ids:
+        some = ", ".join(found.user_ids[:3])
+        raise UserError(
+            f"--user {user} is not among the {len(found.user_ids)} users of {config.dataset}, such as {some}."
+        )
+    known_ratings = ratings.row(found, user, items, values, config.dataset)
+    said = [] if record is None or user in record.names["users"] else [f"user {user} is new since training"]
+    if new := sorted(set(found.item_ids) - set(items)):
+        said.append(f"left out: {len(new)} items that are new since training ({listed(new)})")
+    unrated = np.flatnonzero(known_ratings[0] == 0)
+    if not len(unrated):
+        return [], said
+    guess = expected(state, known_ratings, np.zeros(len(unrated), np.int32), unrated)
     best = np.argsort(-guess, kind="stable")[:top]
-    return [{"item": data.item_ids[items[n]], "rating": round(float(guess[n]), 4)} for n in best]
+    return [{"item": items[unrated[n]], "rating": round(float(guess[n]), 4)} for n in best], said
 
 
 def recommender_arrays(state: RecommenderState) -> dict[str, np.ndarray]:

@@ -3,40 +3,34 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-import tyro
 
 from genjax import random
-from genjax.cli.options import at_least, parse, positive
-from genjax.cli.run import Run, fixed_splits, load
+from genjax.cli.options import OpenOptions, at_least, parse, positive
+from genjax.cli.run import Run, fixed_splits, opened
+from genjax.cli.writing import in_any_case, refuse_file, refuse_run_folder
 from genjax.errors import UserError
 from genjax.plots import images
 
 FORMS = "top:N, middle:N or bottom:N (rows), rows:A-B (from 0), or random:SHARE"
 
 
-@dataclass(frozen=True)
-class Options:
+@dataclass(frozen=True, kw_only=True)
+class Options(OpenOptions):
     """Remove pixels of test images, clamp the rest, and let the model fill them in."""
 
-    run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """The run's folder, or the name of a machine that comes with genjax."""
     remove: str = "bottom:4"
     """top:10, middle:6, bottom:8, rows:5-14 (both included, from 0), or random:0.3."""
     images: int = 1000
     """Test images to measure on."""
-    data_dir: str | None = None
-    """Where they lie, if not where they lay at training."""
     sweeps: int = 400
     """Gibbs sweeps; the first quarter is not counted."""
     seed: int = 0
     """Of chains and of random removal."""
     out: str | None = None
     """The picture (by default in the run's figures/)."""
-    json: bool = False
-    """Print one JSON object."""
 
 
 class Region(NamedTuple):
@@ -84,20 +78,25 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     positive(options, "images")
     at_least(options, 2, "sweeps")
     region = parse_region(options.remove)
-    run = load(Path(options.run), options.data_dir)
+    if options.out is not None:
+        refuse_file(Path(options.out), "--out", ".png", overwrite=True)
+    run = opened(options)
     if run.family.reconstruct is None:
         raise UserError(f"A {run.model} does not reconstruct.")
+    if options.out is None:
+        refuse_run_folder(run.folder)
     count = min(options.images, len(run.prepared.dataset.test))
     removed = damage(region, run.shape, count, options.seed)
     if not removed.any():
         raise UserError(f"--remove {options.remove} removes no pixel of {count} images; give a larger share.")
     name = options.remove.replace(":", "-").replace(".", "_")
-    if options.out is not None and not options.out.endswith(".png"):
-        raise UserError(f"--out {options.out} is not a .png; give it that ending.")
     path = Path(options.out) if options.out else run.folder / "figures" / f"reconstruct-{name}.png"
-    measured, picture = reconstruct(run, removed, options.sweeps, options.seed, path)
-    measured = {"remove": options.remove} | measured | {"figure": str(picture)}
-    return measured, "\n".join([*sentences(options.remove, measured), str(picture)])
+    found, measured = measure(run, removed, options.sweeps, options.seed)
+    measured = {"remove": options.remove} | measured
+    lines = sentences(options.remove, measured)
+    with in_any_case(measured, "\n".join(lines)):
+        picture = draw(run, found, path)
+    return measured | {"figure": str(picture)}, "\n".join([*lines, str(picture)])
 
 
 def sentences(remove: str, measured: dict[str, Any]) -> list[str]:
@@ -150,11 +149,15 @@ def errors(run: Run, found: Filled) -> dict[str, Any]:
     return measured
 
 
-def reconstruct(run: Run, removed: np.ndarray, sweeps: int, seed: int, path: Path) -> tuple[dict[str, Any], Path]:
-    """Fill in removed pixels of the first test images; errors, and the picture original | damaged | reconstruction."""
+def measure(run: Run, removed: np.ndarray, sweeps: int, seed: int) -> tuple[Filled, dict[str, Any]]:
+    """The first test images with their removed pixels filled in, and the errors."""
     found = fill(run, removed, sweeps, seed)
-    measured = {"images": len(removed), "removed_pixels": int(removed.sum()), "sweeps": sweeps} | errors(run, found)
+    return found, {"images": len(removed), "removed_pixels": int(removed.sum()), "sweeps": sweeps} | errors(run, found)
+
+
+def draw(run: Run, found: Filled, path: Path) -> Path:
+    """The picture original | damaged | reconstruction."""
     names = ("original", "damaged", "reconstruction")
     columns = {name: part[:16] for name, part in zip(names, found)}
     title = f"{run.folder.name}: removed pixels (red) filled in"
-    return measured, images.save(images.side_by_side(columns, run.shape, title), path)
+    return images.save(images.side_by_side(columns, run.shape, title), path)

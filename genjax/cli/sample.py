@@ -3,19 +3,18 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import tyro
 from jaxtyping import Array, Key
 
 from genjax import random
 from genjax.cli.blocks import in_blocks
-from genjax.cli.export import write_arrays
-from genjax.cli.options import parse, positive
-from genjax.cli.run import Run, fixed_batches, load
+from genjax.cli.options import OpenOptions, parse, positive
+from genjax.cli.run import Run, fixed_batches, opened
+from genjax.cli.writing import in_any_case, refuse_file, refuse_run_folder, write_arrays
 from genjax.errors import UserError
 from genjax.plots import grids, images
 
@@ -23,12 +22,10 @@ TRAINING = 10_000  # images whose codes are looked at
 Start = Literal["fresh", "persistent"]
 
 
-@dataclass(frozen=True)
-class Options:
+@dataclass(frozen=True, kw_only=True)
+class Options(OpenOptions):
     """Draw samples along independent chains, and picture them."""
 
-    run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """The run's folder, or the name of a machine that comes with genjax."""
     sweeps: int = 1000
     """Gibbs sweeps from the starting points (of models that have chains)."""
     chains: int = 10
@@ -37,16 +34,12 @@ class Options:
     """Fresh starting points, or where training has left its persistent chains."""
     label: str | None = None
     """Draw this label of a model that has learned them, or each of them in turn: all."""
-    data_dir: str | None = None
-    """Where the images lie, if not where they lay at training."""
     seed: int = 0
     """Of the chains."""
     out: str | None = None
     """An .npz for the last states (`samples`, chains x pixels) and their expected pixels (`means`)."""
     overwrite: bool = False
     """Replace --out where it exists."""
-    json: bool = False
-    """Print one JSON object."""
 
 
 def times(sweeps: int) -> list[int]:
@@ -58,7 +51,10 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     """Run `genjax sample`."""
     options = parse(Options, arguments, "genjax sample")
     positive(options, "sweeps", "chains")
-    run = load(Path(options.run), options.data_dir)
+    if options.out is not None:
+        refuse_file(Path(options.out), "--out", ".npz", options.overwrite)
+    run = opened(options)
+    refuse_run_folder(run.folder)
     at_once = drawing(run)
     if run.family.sample is None and at_once is None:
         raise UserError(f"A {run.model} does not sample.")
@@ -79,10 +75,13 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     count = len(arrays["samples"])
     result = {"images": count} if at_once else {"chains": count, "sweeps": options.sweeps}
     result |= {"figure": str(path)}
-    if options.out is not None:
-        result["out"] = str(write_arrays(Path(options.out), arrays, "--out", options.overwrite))
     said = f"{count} images" if at_once else f"{count} chains, {options.sweeps} sweeps"
-    return result, f"{said}: {path}" + (f"\n{options.out}" if options.out else "")
+    text = f"{said}: {path}"
+    if options.out is not None:
+        with in_any_case(result, text):
+            result["out"] = str(write_arrays(Path(options.out), arrays, "--out", options.overwrite))
+        text += f"\n{options.out}"
+    return result, text
 
 
 def classes(run: Run) -> int:

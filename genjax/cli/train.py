@@ -8,10 +8,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
+
 from genjax import random
 from genjax.cli import evaluate, pictures
-from genjax.cli.families import FAMILIES
-from genjax.cli.options import NOT_SAVED, RunConfig, at_least, parse, positive, say, unless_same
+from genjax.cli.families import FAMILIES, Family
+from genjax.cli.options import NOT_SAVED, PLACES, RunConfig, at_least, parse, positive, say, unless_same
+from genjax.cli.places import moved, with_absolute_paths
 from genjax.cli.progress import Bar
 from genjax.cli.run import (
     Prepared,
@@ -22,16 +25,19 @@ from genjax.cli.run import (
     parameters,
     prepare,
     read_config,
+    record_of,
+    reread,
     restore_newest,
     stages_of,
 )
-from genjax.data import catalog
+from genjax.cli.writing import in_any_case
 from genjax.errors import Diverged, Interrupted, UserError
 from genjax.networks.mlp import parameter_count
 from genjax.training import early, loop
 from genjax.training import folder as run_folder
 from genjax.training.checkpoint import Checkpoints
 from genjax.training.stages import LAST, Stage, key_of
+from genjax.typing import Hyper
 
 STEPS = 18_000  # default length of a run
 SHOWN = ("pseudo_likelihood", "reconstruction_error", "elbo", "held_out_elbo", "error", "held_out_error")
@@ -76,7 +82,8 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     else:
         config = with_absolute_paths(config)
     check(config)
-    prepared = prepare(config, family)
+    record = None if folder is None else run_folder.read_record(folder)
+    prepared = prepare(config, family) if folder is None else reread(folder, config, family, record)
     if config.epochs is None:
         config = dataclasses.replace(config, epochs=default_epochs(prepared.plan))
     if family.watch is not None:
@@ -87,7 +94,7 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     here = Position(0, begin(prepared, stages[0], config), 0)
     with Signals() as signals:  # from before the folder exists: what exists can be resumed
         if folder is None:
-            folder = create(config, model, prepared.dataset.licence, prepared.plan)
+            folder = create(config, model, family, prepared)
         else:
             here, stages = found(folder, config, prepared, stages, here)
         total = sum(stage.steps for stage in stages)
@@ -102,10 +109,13 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     lines = [f"{folder}: {total} steps in {seconds:.0f} s"]
     if config.evaluate and family.evaluate is not None:
         effort = {"temperatures": config.temperatures, "chains": config.ais_chains, "precision": config.precision}
-        judged = evaluate.judge(done, config.seed, **effort)
+        judged = evaluate.measure(done, config.seed, **effort)
         result |= {"evaluation": judged}
         lines += evaluate.sentences(judged, family)
-    result["figures"] = [str(path) for path in pictures.draw(done)]
+    with in_any_case(result, "\n".join(lines)):
+        if "evaluation" in result:
+            evaluate.write(done, result["evaluation"])
+        result["figures"] = [str(path) for path in pictures.draw(done)]
     return result, "\n".join([*lines, f"figures: {folder / 'figures'}"])
 
 
@@ -137,21 +147,12 @@ def is_text(path: str) -> bool:
     return True
 
 
-def with_absolute_paths(config: Any) -> Any:
-    """The config with its files named so that the run can be opened from any folder."""
-    changes = {}
-    if config.data_dir is not None:
-        changes["data_dir"] = os.path.abspath(os.path.expanduser(config.data_dir))
-    if catalog.find(config.dataset) is None and config.dataset and os.path.exists(os.path.expanduser(config.dataset)):
-        changes["dataset"] = os.path.abspath(os.path.expanduser(config.dataset))
-    return dataclasses.replace(config, **changes)
-
-
-def create(config: RunConfig, model: str, licence: str, plan: loop.Plan) -> Path:
+def create(config: RunConfig, model: str, family: Family, prepared: Prepared) -> Path:
     """A new run's folder."""
     name = Path(config.dataset).stem or "images"
     folder = run_folder.free_name(Path("runs") / f"{model}-{name}") if config.out is None else Path(config.out)
-    return run_folder.create(folder, model, saved_fields(config), decided(plan), licence)
+    fields, licence = saved_fields(config), prepared.dataset.licence
+    return run_folder.create(folder, model, fields, decided(prepared.plan), licence, record_of(prepared, family))
 
 
 def saved_fields(config: RunConfig) -> dict[str, Any]:
@@ -166,7 +167,8 @@ def decided(plan: loop.Plan) -> dict[str, Any]:
 
 
 def resumed(given: RunConfig, model: str, arguments: list[str], folder: Path) -> RunConfig:
-    """The saved config, with the new number of epochs if one was given; refuses any other difference."""
+    """The saved config, with the new number of epochs and the new places of data that were given; refuses any other
+    difference."""
     if given.out is not None:
         raise UserError(f"--out {given.out} does not go with --resume {folder}; leave it out.")
     saved_model, family, saved = read_config(folder)
@@ -174,7 +176,9 @@ def resumed(given: RunConfig, model: str, arguments: list[str], folder: Path) ->
         raise UserError(f"--resume {folder} holds a run of {saved_model}, not {model}; use genjax train {saved_model}.")
     config = parse(family.config, arguments, f"genjax train {model}", saved)
     unless_same(config, saved, folder)
-    return config
+    places = {name: getattr(config, name) for name in PLACES if getattr(config, name) != getattr(saved, name)}
+    config = dataclasses.replace(config, **{name: getattr(saved, name) for name in PLACES})
+    return with_absolute_paths(moved(config, **places)) if places else config
 
 
 class Position(NamedTuple):
@@ -195,18 +199,41 @@ def found(
     if begun:
         like = first.state if number == 0 else blank(prepared, stage, config)
         state, step = restore_newest(folder, like, stage.name)
-    state = state._replace(hyper=stage.hyper)  # a longer run's rates fall more slowly
-    stopped = run_folder.read_config(folder).get("decided", {}).get("stopped_early")
+    saved = run_folder.read_config(folder)
+    lengthened = longer_since(config, saved, step if number == len(stages) - 1 else 0)
+    state = state._replace(hyper=stage.hyper | lengthened)  # a longer run's rates fall more slowly
+    stopped = saved.get("decided", {}).get("stopped_early")
     if stopped is not None and number == len(stages) - 1:
         stage = stage._replace(steps=stopped["total_steps"])
         state = early.shorten(state, getattr(config, "schedule", "constant"), stopped["step"], stage.steps)
     stages = (*stages[:number], stage, *stages[number + 1 :])
     if step > stage.steps:
         raise UserError(f"--epochs {config.epochs} is less than the {step} steps that {folder} has done.")
-    saved = run_folder.read_config(folder)
-    run_folder.write_json(folder / "config.json", saved | {"epochs": config.epochs})
+    places = {name: getattr(config, name) for name in PLACES}
+    saved["decided"] = saved.get("decided", {}) | {name: int(step) for name, step in lengthened.items()}
+    run_folder.write_json(folder / "config.json", saved | {"epochs": config.epochs} | places)
     run_folder.rewind_metrics(folder, step + sum(stage.steps for stage in stages[:number]))
     return Position(number, state, step), stages
+
+
+def longer_since(config: RunConfig, saved: dict[str, Any], step: int) -> Hyper:
+    """Since when a run's last stage is longer than it once was to be, as a rate: nothing from before is averaged.
+
+    Says so where it becomes longer now, at this step of the stage.
+    """
+    fields = {field.name: field for field in dataclasses.fields(config)}
+    averaged = "average" in fields and not fields["average"].metadata.get("rate")  # of a GAN it is a rate of decay
+    schedule, average = getattr(config, "schedule", "constant"), getattr(config, "average", 0.0) if averaged else 0.0
+    before, now = saved["epochs"], config.epochs or 0
+    since = step if now > before else saved.get("decided", {}).get("averaged_from", 0)
+    if not since or (schedule == "constant" and not average):
+        return {}  # as if it had been to be as long from the start
+    if now > before:
+        rate = "" if schedule == "constant" else f"the learning rate jumps to that of {now} epochs at this point"
+        mean = "the average over the end of the run begins anew" if average else ""
+        what = " and ".join(part for part in (rate, mean) if part)
+        say(f"{now} epochs in place of {before}: {what}, so this is not the run that {now} epochs at once would be")
+    return {"averaged_from": jnp.asarray(since, jnp.float32)} if average else {}
 
 
 def run_stages(
@@ -270,7 +297,7 @@ def run(
     kept, total = time.perf_counter(), stage.steps
     may_stop = config.stop_gap is not None and stage.name == LAST
     may_stop = may_stop and "stopped_early" not in run_folder.read_config(folder).get("decided", {})
-    with Bar("training" if stage.name == LAST else f"training {stage.name}", total) as bar:
+    with Bar("training" if stage.name == LAST else f"training {stage.name}", total, first_step) as bar:
 
         def record(chunk: loop.Chunk) -> None:
             nonlocal kept

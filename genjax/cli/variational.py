@@ -150,6 +150,21 @@ def vae_arrays(state: VAEState) -> dict[str, np.ndarray]:
     return {name: np.asarray(leaf) for name, leaf in flatten_dict(both, sep=".").items()}
 
 
+def vae_decoder(state: VAEState) -> LatentSpace:
+    """Of the top layer, whose latents are standard normal: what can be said without images."""
+    model = trained_model(state)
+    size = model.of.latents[-1]
+    return LatentSpace(
+        encode=None,
+        decode=partial(jax.jit(decoded, static_argnames="layer"), model, layer=len(model.of.latents) - 1),
+        reconstruct=None,
+        condition=partial(condition, model),
+        centre=np.zeros(size),
+        spread=np.ones(size),
+        activity=np.ones(size),
+    )
+
+
 def vae_space(state: VAEState, train: Batch) -> LatentSpace:
     """Of the top layer, and of those below it."""
     model = trained_model(state)

@@ -8,6 +8,7 @@ A split holds one matrix `(users, items)` of levels for each purpose, with four 
 - `WITHHELD`: a rating of which only its being there is told.
 """
 
+import contextlib
 import csv
 import itertools
 import math
@@ -21,6 +22,7 @@ from jaxtyping import Float, Float32, Int
 
 from genjax.errors import UserError
 
+ENCODINGS = ("utf-8-sig", "latin-1")
 WITHHELD = -0.5
 MOST_LEVELS = 50  # more distinct ratings than this are not levels but a column of something else
 LARGEST = 10**9  # entries of one matrix: 4 GB
@@ -75,15 +77,18 @@ def read(path: str | os.PathLike) -> Ratings:
     """A file of user, item, rating and perhaps timestamp: MovieLens' u.data (tabs, no heading), or a CSV.
 
     A first line with a column called rating is a heading, and columns may then come in any order (userId, movieId,
-    ... are understood); without one they are user, item, rating[, timestamp]. Ratings are multiples of 1 or of 1/2.
+    ... are understood); without one they are user, item, rating[, timestamp]. Ratings are multiples of 1 or of 1/2. The
+    text is UTF-8, or else Latin-1, by which no two names become one.
     Raises `UserError` that names the line, for one that is cut short, not numeric or given twice.
     """
     place = f"--dataset {path}"
     try:
-        with open(path, encoding="utf-8-sig", errors="replace", newline="") as file:
-            return _parse(file, place)
+        for encoding in ENCODINGS:
+            with open(path, encoding=encoding, newline="") as file, contextlib.suppress(UnicodeDecodeError):
+                return _parse(file, place)
     except OSError as error:
         raise UserError(f"{place} cannot be read ({error.strerror or error}); {REMEDY}.") from None
+    raise AssertionError("Latin-1 decodes everything")
 
 
 def _parse(file: IO[str], place: str) -> Ratings:
@@ -110,7 +115,7 @@ def _parse(file: IO[str], place: str) -> Ratings:
                     f"{at}: {len(row)} column(s) where the first line has {width} ({_short(separator.join(row))}); "
                     "the file may be cut short there: correct or remove that line."
                 )
-            user, item = (row[where[name]].strip() for name in ("user", "item"))
+            user, item = (row[where[name]].strip(" \t") for name in ("user", "item"))
             if not user or not item:
                 raise UserError(f"{at}: the {'item' if user else 'user'} is empty; correct or remove that line.")
             pair = (users.setdefault(user, len(users)), items.setdefault(item, len(items)))
@@ -184,6 +189,49 @@ def _short(text: str) -> str:
     return repr(text if len(text) <= 60 else text[:57] + "...")
 
 
+def ordered(ratings: Ratings) -> Ratings:
+    """The same ratings whatever the order of their lines: users, items and ratings by name (numbers by their value)."""
+    users, items = _places(ratings.user_ids), _places(ratings.item_ids)
+    rows, columns = users[ratings.users], items[ratings.items]
+    order = np.lexsort((columns, rows))
+    return Ratings(
+        rows[order], columns[order], ratings.levels[order],
+        _sorted(ratings.user_ids), _sorted(ratings.item_ids), ratings.values,
+    )  # fmt: skip
+
+
+def _sorted(names: tuple[str, ...]) -> tuple[str, ...]:
+    numbers = all(name.isascii() and name.isdecimal() for name in names)
+    return tuple(sorted(names, key=lambda name: (int(name), name)) if numbers else sorted(names))
+
+
+def _places(names: tuple[str, ...]) -> Int[np.ndarray, " names"]:
+    place = {name: number for number, name in enumerate(_sorted(names))}
+    return np.array([place[name] for name in names], np.int32)
+
+
+def row(
+    ratings: Ratings, user: str, item_ids: tuple[str, ...], values: tuple[float, ...], place: str
+) -> Float32[np.ndarray, "1 items"]:
+    """What a user has rated of these items, as levels of these values (0: not); other items are left out.
+
+    Raises `UserError` for a rating that is none of the values.
+    """
+    column = {item: number for number, item in enumerate(item_ids)}
+    level = {value: float(number) for number, value in enumerate(values, 1)}
+    found = np.zeros((1, len(item_ids)), np.float32)
+    for rating in np.flatnonzero(ratings.users == ratings.user_ids.index(user)):
+        item, value = ratings.item_ids[ratings.items[rating]], ratings.values[ratings.levels[rating] - 1]
+        if value not in level:
+            raise UserError(
+                f"--dataset {place}: user {user} has rated item {item} with {value:g}, and the run knows ratings from "
+                f"{values[0]:g} to {values[-1]:g} in steps of {values[1] - values[0]:g}; correct that rating."
+            )
+        if item in column:
+            found[0, column[item]] = level[value]
+    return found
+
+
 def split(
     ratings: Ratings, name: str = "ratings", seed: int = 0, validation: float = 0.1, test: float = 0.1
 ) -> SplitRatings:
@@ -224,9 +272,18 @@ def split(
     )  # fmt: skip
 
 
-def load(name: str, data_dir: str | None = None, validation: bool = True) -> SplitRatings:
-    """The split of a file of ratings, seen from `data_dir` if given. Raises `UserError` where there is no such file."""
+def find(name: str, data_dir: str | None = None) -> Path:
+    """A file of ratings, seen from `data_dir` if given. Raises `UserError` where there is no such file."""
     path = Path(data_dir or "").expanduser() / Path(name).expanduser()
     if not path.is_file():
         raise UserError(f"--dataset {name}: there is no such file of ratings; {REMEDY}.")
-    return split(read(path), name, validation=0.1 if validation else 0.0)
+    return path
+
+
+def load(name: str, data_dir: str | None = None, validation: bool = True, by_line: bool = False) -> SplitRatings:
+    """The split of a file of ratings, seen from `data_dir` if given: the same for its lines in any order.
+
+    `by_line`: the split that earlier versions made, which depends on that order. Raises `UserError`.
+    """
+    found = read(find(name, data_dir))
+    return split(found if by_line else ordered(found), name, validation=0.1 if validation else 0.0)

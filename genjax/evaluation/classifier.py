@@ -10,7 +10,6 @@ digits' 98.6 % grey and 91 % sampled, which leaves little of 64 pixels.
 """
 
 import dataclasses
-import hashlib
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -26,6 +25,7 @@ from jaxtyping import Array, Float, Int, Key, PyTree
 from genjax import random
 from genjax.algorithms import examples
 from genjax.data.cache import Arrays, remembered
+from genjax.data.checksum import checksum
 from genjax.data.dataset import Dataset
 from genjax.errors import UserError
 from genjax.networks.conv import Conv
@@ -242,10 +242,7 @@ def length(images: int) -> tuple[loop.Plan, int]:
 
 def fingerprint(dataset: Dataset) -> str:
     """Of the training images, their labels and their shape: 16 hexadecimal digits."""
-    digest = hashlib.blake2b(repr(dataset.shape).encode(), digest_size=8)
-    digest.update(np.ascontiguousarray(dataset.train).data)
-    digest.update(np.ascontiguousarray(dataset.labels.train).data)
-    return digest.hexdigest()
+    return checksum(repr(dataset.shape), dataset.train, dataset.labels.train)
 
 
 def _train(

@@ -1,6 +1,7 @@
 """Checkpoints of a run: the whole state as named arrays, by Orbax, each written whole or not at all."""
 
 import logging
+import re
 import zlib
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,14 @@ def digest(leaves: dict[str, Any]) -> int:
     return total
 
 
+def with_rates(like: Any, names: dict[str, Any]) -> Any:
+    """The same structure with the rates that a checkpoint has, of which a run that was made longer has one more."""
+    if not isinstance(getattr(like, "hyper", None), dict):
+        return like
+    found = [match[1] for name in names if (match := re.fullmatch(r"\.hyper\['(\w+)'\]", name))]
+    return like._replace(hyper={name: jax.ShapeDtypeStruct((), jnp.float32) for name in found})
+
+
 class Checkpoints:
     """The folder `checkpoints/` of a run: the newest three, named by stage and step."""
 
@@ -62,11 +71,13 @@ class Checkpoints:
     def restore(self, step: int, like: Any) -> Any:
         """The state of a step, in the structure of `like` (a state or its `jax.eval_shape`).
 
-        Raises `UserError` where the files are damaged or hold another model's state.
+        Rates (`hyper`) are those that the checkpoint holds, which may have other names. Raises `UserError` where the
+        files are damaged or hold another model's state.
         """
         remedy = "delete that folder to go back to the checkpoint before it"
         try:
             record = self.manager.restore(step, args=ocp.args.Composite(record=ocp.args.JsonRestore()))["record"]
+            like = with_rates(like, record["shapes"])
             wanted = named_leaves(like)
             if record["shapes"] != shapes(wanted):
                 raise UserError(f"Checkpoint {self.path(step)} holds another model's state than config.json names.")

@@ -52,7 +52,7 @@ def new_end(step: int, total: int) -> int:
 def shortened(hyper: Hyper, schedule: Schedule, step: int | Int[Array, ""], total: int | Float[Array, ""]) -> Hyper:
     """The same rates for a run of `total` steps, the learning rate going on from where it is at `step`."""
     now = learning_rate_at(schedule, hyper, jnp.asarray(step))
-    ended = hyper | {"total_steps": jnp.asarray(total, jnp.float32)}
+    ended = hyper | {"total_steps": jnp.asarray(total, jnp.float32), "averaged_from": jnp.asarray(step, jnp.float32)}
     share = learning_rate_at(schedule, ended | {"learning_rate": jnp.ones(())}, jnp.asarray(step))
     return ended | {"learning_rate": now / share}
 

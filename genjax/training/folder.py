@@ -10,9 +10,12 @@ from typing import Any
 
 import jax
 
+from genjax.data import record as records
+from genjax.data.record import Record
 from genjax.errors import UserError
 
 FORMAT = 1
+NAMES = "names.json"  # of users and items, where ratings have them
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
@@ -31,15 +34,28 @@ def free_name(folder: Path) -> Path:
     return candidate
 
 
-def create(folder: Path, model: str, config: dict[str, Any], decided: dict[str, Any], licence: str) -> Path:
+def create(
+    folder: Path,
+    model: str,
+    config: dict[str, Any],
+    decided: dict[str, Any],
+    licence: str,
+    data: Record | None = None,
+) -> Path:
     """Make a run's folder with its config and environment. Raises `UserError` where it cannot be written.
 
-    `decided` holds what was chosen once for the run (plan, generator, dtype) and is kept on resume.
+    `decided` holds what was chosen once for the run (plan, generator, dtype) and is kept on resume; `data` what the run
+    keeps of its data, for which a folder without it needs these data whenever it is opened.
     """
+    content = {"format": FORMAT, "model": model, **config, "decided": decided}
     try:
         folder.mkdir(parents=True)
         write_json(folder / "environment.json", environment(licence))
-        write_json(folder / "config.json", {"format": FORMAT, "model": model, **config, "decided": decided})
+        if data is not None:
+            content["data"] = records.to_json(data)
+        if data is not None and data.names:
+            (folder / NAMES).write_text(json.dumps(data.names) + "\n")
+        write_json(folder / "config.json", content)
     except FileExistsError:
         raise UserError(f"--out {folder} exists; name another folder, or continue it with --resume {folder}.") from None
     except OSError as error:
@@ -64,6 +80,20 @@ def read_config(folder: Path) -> dict[str, Any]:
         found = content.get("format")
         raise UserError(f"{path} has format {found}; this version of genjax reads format {FORMAT}.")
     return content
+
+
+def read_record(folder: Path) -> Record | None:
+    """What a run keeps of its data; None of a run that keeps nothing. Raises `UserError` where it is damaged."""
+    saved, names = read_config(folder).get("data"), None
+    if saved is None:
+        return None
+    try:
+        if (folder / NAMES).exists():
+            names = json.loads((folder / NAMES).read_text())
+        return records.from_json(saved, names)
+    except (OSError, ValueError) as error:
+        files = f"{folder / 'config.json'} or {NAMES} beside it"
+        raise UserError(f"{files} is damaged (data: {error}); restore it from a copy.") from None
 
 
 def environment(licence: str) -> dict[str, Any]:

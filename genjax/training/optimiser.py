@@ -53,10 +53,14 @@ def transformation(
 def tail_average(share: float, average: Any, parameters: Any, step: Int[Array, ""], hyper: Hyper) -> Any:
     """The running mean of the parameters over the last `share` of the run; the newest ones before that begins.
 
-    `average` is that of the step before, or None where nothing is averaged (Polyak and Juditsky 1992).
+    `average` is that of the step before, or None where nothing is averaged (Polyak and Juditsky 1992). A run whose
+    length was changed at the step `averaged_from` averages nothing from before it.
     """
     if average is None:
         return None
-    since = step - jnp.floor((1 - share) * hyper["total_steps"])
+    begins = jnp.floor((1 - share) * hyper["total_steps"])
+    if "averaged_from" in hyper:
+        begins = jnp.maximum(begins, hyper["averaged_from"])
+    since = step - begins
     weight = 1 / jnp.maximum(since + 1, 1)
     return jax.tree.map(lambda old, new: old + weight * (new - old), average, parameters)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import jax
 import jax.numpy as jnp
@@ -9,10 +10,12 @@ import numpy as np
 import pytest
 
 from genjax.algorithms.recommender import RecommenderConfig, recommender
-from genjax.cli.recommending import recommender_evaluate
-from genjax.data import tastes
+from genjax.cli.recommending import expected, recommender_evaluate
+from genjax.cli.run import load
+from genjax.data import ratings, tastes
 from genjax.training.config import split
 from genjax.typing import Batch, Example
+from tests.cli.test_moved import untrained
 
 
 @pytest.fixture(scope="module", name="file")
@@ -122,3 +125,94 @@ def test_an_image_model_does_not_recommend(genjax, trained):
     status, _, error = genjax("recommend", trained, "--user", "1")
     assert status == 2
     assert "does not recommend" in error
+
+
+def lines_of(file) -> list[str]:
+    return file.read_text().splitlines(keepends=True)
+
+
+def test_the_order_of_lines_changes_nothing(genjax, run, file, tmp_path):
+    """Same run, same figures, same recommendations; and a run on the other file is the same run."""
+    other = tmp_path / "u.data"
+    other.write_text("".join(np.random.default_rng(1).permutation(lines_of(file))))
+    place = ["--data-dir", tmp_path, "--json"]
+    ours, theirs = (genjax("evaluate", run, *options)[1] for options in (["--json"], place))
+    assert ours["errors"] == theirs["errors"]
+    for options in (["--json"], place):
+        answer = genjax("recommend", run, "--user", "u7", "--top", 9, *options)[1]
+        assert answer == genjax("recommend", run, "--user", "u7", "--top", 9, "--json")[1]
+    again = untrained("recommender", tmp_path / "again", other)
+    first = untrained("recommender", tmp_path / "first", file)
+    for folder in (again, first):
+        assert genjax("export", folder, folder / "w.npz")[0] == 0
+    ours, theirs = np.load(first / "w.npz"), np.load(again / "w.npz")
+    for name in ours:
+        np.testing.assert_array_equal(ours[name], theirs[name])
+    assert (
+        json.loads((first / "config.json").read_text())["data"]
+        == json.loads((again / "config.json").read_text())["data"]
+    )
+
+
+def test_new_users_and_items_are_named(genjax, run, file, tmp_path):
+    other = tmp_path / "u.data"
+    other.write_text("u99\tfilm 3\t5\t1\nu99\tfilm 99\t5\t1\nu7\tfilm 98\t1\t1\n" + "".join(lines_of(file)))
+    place = ["--dataset", other]
+    for arguments in (["evaluate", run, *place], ["train", "recommender", "--resume", run, *place]):
+        status, _, error = genjax(*arguments)
+        assert status == 2
+        assert "1 new users (u99), 2 new items (film 98, film 99)" in error
+    before = genjax("recommend", run, "--user", "u7", "--json")
+    status, answer, said = genjax("recommend", run, "--user", "u7", *place, "--json")
+    assert (status, answer) == (0, before[1])
+    assert "2 items that are new since training (film 98, film 99)" in said
+    status, answer, said = genjax("recommend", run, "--user", "u99", "--top", 99, *place, "--json")
+    assert status == 0
+    assert "user u99 is new since training" in said
+    assert {entry["item"] for entry in answer["items"]} == {f"film {n}" for n in range(12)} - {"film 3"}
+
+
+def test_another_rating_is_another_file(genjax, run, file, tmp_path):
+    first, *rest = lines_of(file)
+    user, item, rating, time = first.split("\t")
+    for change, said in (
+        ("", "where the run saw 3"),
+        (f"{user}\t{item}\t{5 - int(rating) // 2}\t{time}", "as many ratings, but not the same ones"),
+    ):
+        (tmp_path / "u.data").write_text(change + "".join(rest))
+        status, _, error = genjax("evaluate", run, "--data-dir", tmp_path)
+        assert status == 2
+        assert said in error
+    (tmp_path / "u.data").write_text(f"{user}\t{item}\t9\t{time}" + "".join(rest))
+    status, _, error = genjax("recommend", run, "--user", user, "--data-dir", tmp_path)
+    assert status == 2
+    assert f"user {user} has rated item {item} with 9, and the run knows ratings from 1 to 5 in steps of 1" in error
+
+
+def test_damaged_names_are_one_sentence(genjax, run):
+    names = (run / "names.json").read_text()
+    for content in ("", "{", json.dumps({"users": [], "items": []}), names.replace("film 3", "film 4"), "[1]"):
+        (run / "names.json").write_text(content)
+        status, _, error = genjax("recommend", run, "--user", "u7")
+        assert status == 2
+        assert "names.json beside it is damaged" in error
+    (run / "names.json").unlink()
+    assert "there are no names" in genjax("recommend", run, "--user", "u7")[2]
+    (run / "names.json").write_text(names)
+
+
+def test_a_run_of_an_older_version_splits_by_line(genjax, run, file, tmp_path):
+    """Without a record of its data, whose names it had in the order of the file."""
+    made = ratings.load(str(file), by_line=True)
+    assert made.item_ids != ratings.load(str(file)).item_ids
+    config = json.loads((run / "config.json").read_text())
+    old = shutil.copytree(run, tmp_path / "old")
+    (old / "config.json").write_text(json.dumps({k: v for k, v in config.items() if k != "data"}))
+    (old / "names.json").unlink()
+    opened = load(old)
+    np.testing.assert_array_equal(opened.prepared.dataset.test, made.test)
+    status, answer, _ = genjax("recommend", old, "--user", "u7", "--top", 2, "--json")
+    row = made.all_known()[[made.user_ids.index("u7")]]
+    items = np.flatnonzero(row[0] == 0)
+    best = np.argsort(-expected(opened.state, row, np.zeros(len(items), np.int32), items), kind="stable")[:2]
+    assert (status, [entry["item"] for entry in answer["items"]]) == (0, [made.item_ids[items[n]] for n in best])

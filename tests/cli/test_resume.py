@@ -1,13 +1,18 @@
 """A run that is killed, interrupted or that diverges: what is left, and that going on gives what would have been."""
 
 import json
+import shutil
 import signal
 import time
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
+from genjax.cli import pictures
+from genjax.cli.run import load
+from genjax.training.checkpoint import named_leaves
 from genjax.training.folder import read_metrics
 from tests.cli.conftest import start
 
@@ -96,3 +101,43 @@ def test_a_divergence_names_the_step_and_keeps_the_last_good_checkpoint(genjax, 
     assert (run / "checkpoints" / "train").samefile(kept.rsplit("/", 1)[0])
     assert genjax("export", run, tmp_path / "w.npz")[0] == 0
     assert np.all(np.isfinite(np.load(tmp_path / "w.npz")["weights_0"]))
+
+
+def leaves(run: Path) -> dict[str, np.ndarray]:
+    return {name: np.asarray(leaf) for name, leaf in named_leaves(load(run).state).items() if ".hyper" not in name}
+
+
+def test_more_epochs_stretch_the_schedule_and_average_anew(genjax, tmp_path, monkeypatch):
+    """One step an epoch, so that the average over what is new is known: the newest parameters."""
+    monkeypatch.setattr(pictures, "draw", lambda run: [])
+    np.save(tmp_path / "own.npy", np.random.default_rng(0).integers(0, 2, (20, 4, 4)))
+    run, options = tmp_path / "run", ["--dataset", tmp_path / "own.npy", "--hidden", 3, "--no-evaluate"]
+    assert genjax("train", "rbm", "--out", run, "--epochs", 8, "--average", 0.9, *options)[0] == 0
+    state = load(run).state
+    assert not np.array_equal(state.average.weights[0], state.machine.weights[0])
+    status, _, error = genjax("train", "rbm", "--resume", run, "--epochs", 9)
+    assert status == 0, error
+    assert "9 epochs in place of 8: the learning rate jumps to that of 9 epochs at this point and the average" in error
+    state = load(run).state
+    for ours, theirs in zip(jax.tree.leaves(state.average), jax.tree.leaves(state.machine)):
+        np.testing.assert_array_equal(ours, theirs)
+    assert json.loads((run / "config.json").read_text())["decided"]["averaged_from"] == 8
+    longer = leaves(run)
+    shutil.rmtree(run / "checkpoints" / "train" / "9")  # as where it was killed before it saved anything more
+    status, _, error = genjax("train", "rbm", "--resume", run)
+    assert (status, "in place of" in error) == (0, False)
+    for name, leaf in leaves(run).items():
+        np.testing.assert_array_equal(leaf, longer[name])
+
+
+def test_more_epochs_at_one_rate_without_an_average_are_the_longer_run(genjax, tmp_path, monkeypatch):
+    monkeypatch.setattr(pictures, "draw", lambda run: [])
+    np.save(tmp_path / "own.npy", np.random.default_rng(0).integers(0, 2, (20, 4, 4)))
+    options = ["--dataset", tmp_path / "own.npy", "--hidden", 3, "--schedule", "constant", "--average", 0]
+    for name, epochs in (("run", 3), ("whole", 5)):
+        assert genjax("train", "rbm", "--out", tmp_path / name, "--epochs", epochs, "--no-evaluate", *options)[0] == 0
+    status, _, error = genjax("train", "rbm", "--resume", tmp_path / "run", "--epochs", 5)
+    assert (status, "in place of" in error) == (0, False)
+    ours, theirs = leaves(tmp_path / "run"), leaves(tmp_path / "whole")
+    for name in ours:
+        np.testing.assert_array_equal(ours[name], theirs[name])

@@ -142,3 +142,41 @@ def test_generated_ratings_have_the_noise_that_they_say():
     np.testing.assert_allclose(p[0], expected / expected.sum(), rtol=1e-9)
     liked, _ = tastes.generate(0, users=500, items=100, density=0.3, informative=1.0)
     assert liked.levels.mean() > made.levels.mean() + 0.2
+
+
+def test_lines_in_another_order_are_the_same_ratings(tmp_path):
+    rng = np.random.default_rng(2)
+    rows = [
+        f"{user},{item},{1 + (user * item) % 5}\n" for user in range(30) for item in range(15) if rng.random() < 0.6
+    ]
+    first = ratings.load(str(write(tmp_path, "".join(rows), "a.csv")))
+    assert first.item_ids == tuple(str(item) for item in range(15))
+    for shuffled in (rows[::-1], list(rng.permutation(rows))):
+        other = ratings.load(str(write(tmp_path, "".join(shuffled), "b.csv")))
+        assert (other.user_ids, other.item_ids, other.values) == (first.user_ids, first.item_ids, first.values)
+        for part in ("train", "validation", "test"):
+            np.testing.assert_array_equal(getattr(other, part), getattr(first, part))
+    assert not np.array_equal(ratings.load(str(tmp_path / "b.csv"), by_line=True).test, first.test)
+
+
+def test_ordered_ratings_are_the_same_ratings():
+    names = ("b", "10", "a", "9"), ("2", "10", "1")
+    made = ratings.Ratings(
+        np.array([0, 1, 2, 3]), np.array([2, 1, 0, 2]), np.array([1, 2, 3, 1]), *names, (1.0, 2.0, 3.0)
+    )
+
+    def spelled(some):
+        return {(some.user_ids[u], some.item_ids[i], v) for u, i, v in zip(some.users, some.items, some.levels)}
+
+    found = ratings.ordered(made)
+    assert (found.user_ids, found.item_ids) == (("10", "9", "a", "b"), ("1", "2", "10"))
+    assert spelled(found) == spelled(made)
+    assert found.users.tolist() == sorted(found.users)
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-8", "utf-8-sig"])
+def test_names_that_differ_in_one_letter_stay_apart(tmp_path, encoding):
+    text = "J\xfcrgen,1,5\nJ\xf6rgen,1,3\nJ\xf6rgen\xa0,1,2\nann,caf\xe9,1\n"
+    read = ratings.read(write(tmp_path, text.encode(encoding)))
+    assert read.user_ids == ("J\xfcrgen", "J\xf6rgen", "J\xf6rgen\xa0", "ann")
+    assert read.item_ids == ("1", "caf\xe9")

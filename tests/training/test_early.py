@@ -49,3 +49,8 @@ def test_a_run_that_would_never_be_stopped_is_refused(held_out, gap, why):
         early.refuse_without_gap(stage, data, plan)
     if gap:
         early.refuse_without_gap(stage, data._replace(held_out=batch), plan)
+
+
+def test_the_average_of_a_shortened_run_begins_where_it_was_stopped():
+    hyper = {"learning_rate": jnp.asarray(0.3), "total_steps": jnp.asarray(1000.0)}
+    assert float(early.shortened(hyper, "linear", 400, 440)["averaged_from"]) == 400

@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from genjax.training.optimiser import learning_rate_at, transformation
+from genjax.training.optimiser import learning_rate_at, tail_average, transformation
 
 HYPER = {name: jnp.asarray(v, jnp.float32) for name, v in {"momentum": 0.7, "weight_decay": 0.1}.items()}
 
@@ -53,3 +53,18 @@ def test_schedules(schedule, expected):
 def test_cosine_between():
     hyper = {"learning_rate": jnp.asarray(2.0), "total_steps": jnp.asarray(10.0)}
     assert float(learning_rate_at("cosine", hyper, jnp.asarray(2))) == pytest.approx(1 + np.cos(0.2 * np.pi), abs=1e-5)
+
+
+def test_a_run_made_longer_averages_nothing_from_before():
+    """Against the mean by hand; without `averaged_from` what was averaged so far would count."""
+    values = np.random.default_rng(0).normal(size=30).astype(np.float32)
+    hyper = {"total_steps": jnp.asarray(20.0)}
+    average = jnp.asarray(values[0])
+    for step in range(20):
+        average = tail_average(0.75, average, jnp.asarray(values[step]), jnp.asarray(step), hyper)
+    assert float(average) == pytest.approx(values[5:20].mean(), abs=1e-6)
+    for total, first in ((24.0, 20), (100.0, 25)):  # the window of 24 steps has begun at step 6, that of 100 at 25
+        longer, after = {"total_steps": jnp.asarray(total), "averaged_from": jnp.asarray(20.0)}, average
+        for step in range(20, 30):
+            after = tail_average(0.75, after, jnp.asarray(values[step]), jnp.asarray(step), longer)
+        assert float(after) == pytest.approx(values[first:30].mean(), abs=1e-6)

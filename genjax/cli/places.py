@@ -1,0 +1,70 @@
+"""Where a run's data are: named so that they are found from any folder, and found again where they have moved."""
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import Any
+
+from genjax.data import catalog
+from genjax.errors import UserError
+
+
+def with_absolute_paths(config: Any) -> Any:
+    """The config with its files named so that the run can be opened from any folder."""
+    changes = {}
+    if config.data_dir is not None:
+        changes["data_dir"] = absolute(config.data_dir)
+    if own(config.dataset):
+        inside = Path(config.data_dir or "").expanduser() / config.dataset
+        if os.path.exists(os.path.expanduser(config.dataset)):
+            changes["dataset"] = absolute(config.dataset)
+        elif inside.is_file():  # a folder there may be a set that is known by its name alone
+            changes["dataset"] = absolute(inside)
+    return dataclasses.replace(config, **changes)
+
+
+def absolute(path: str | Path) -> str:
+    """Seen from the root; ~ is the home folder."""
+    return os.path.abspath(os.path.expanduser(path))
+
+
+def own(dataset: str) -> bool:
+    """Whether it is a person's own file or folder, or may be, rather than a set known by name."""
+    return bool(dataset) and catalog.find(dataset) is None
+
+
+def moved(config: Any, data_dir: str | None = None, dataset: str | None = None) -> Any:
+    """The config of a run whose data are elsewhere now, as --data-dir and --dataset say (None: where they were).
+
+    A file of one's own is looked for in the new folder by its name. Raises `UserError` where it is not there.
+    """
+    if dataset is not None:
+        there = os.path.exists(os.path.expanduser(dataset))
+        folder = None if data_dir is None and there else data_dir or config.data_dir
+        return with_absolute_paths(dataclasses.replace(config, dataset=dataset, data_dir=folder))
+    if data_dir is None:
+        return config
+    if own(config.dataset):
+        name = os.path.basename(config.dataset) if os.path.isabs(config.dataset) else config.dataset
+        found = Path(data_dir).expanduser() / name
+        if found.is_file() or (found.exists() and os.path.isabs(config.dataset)):
+            config = dataclasses.replace(config, dataset=absolute(found))
+        elif os.path.isabs(config.dataset):
+            raise UserError(
+                f"--data-dir {data_dir}: {name}, on which the run was trained, is not there; give the folder that "
+                "holds it, or its new place with --dataset."
+            )
+    return dataclasses.replace(config, data_dir=data_dir)
+
+
+class Missing(UserError):
+    """A run's data are not where they were."""
+
+
+def refuse_missing(config: Any, folder: Path, purpose: str = "") -> None:
+    """Raise `Missing` where a run's data are no longer where they were; `purpose` says what they are needed for."""
+    remedy = "give --dataset or --data-dir with the place where they are now"
+    for option, place in (("--data-dir", config.data_dir), ("--dataset", config.dataset)):
+        if place is not None and os.path.isabs(place) and not os.path.exists(place):
+            why = f"the data of {folder} are needed{purpose}"
+            raise Missing(f"{option} {place}: nothing is there, and {why}; {remedy}.")
