@@ -4,6 +4,7 @@ A step improves the discriminator k times and then the generator once. Each of t
 and returns its own player alone, so that the other's parameters stay what they were, bit for bit.
 """
 
+import dataclasses
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from genjax import random
 from genjax.algorithms import gan_losses as losses
 from genjax.algorithms.gan_game import Game, GANConfig, Network, refuse_contradictions
 from genjax.algorithms.gan_losses import LOSSES
+from genjax.errors import UserError
 from genjax.networks.adversarial import Shape
 from genjax.random import subkey
 from genjax.training.optimiser import Optimiser, learning_rate_at, transformation
@@ -63,12 +65,14 @@ def gan(
 ) -> Algorithm:
     """The game on images of this shape with so many classes, intensities in [0, 1] unless they are not `bounded`.
 
-    A batch is divided among the updates of the discriminator. With `axis_name`, `step` runs inside `jax.pmap` or
-    `jax.shard_map`: gradients and the statistics of BatchNorm are averaged over the axis. Raises `UserError` where the
-    config contradicts itself.
+    A step takes `discriminator_steps` times the images of one update (`GANConfig.images_of_a_step`), and each update of
+    the discriminator gets its own part of them; the generator makes as many images as are in one part. With
+    `axis_name`, `step` runs inside `jax.pmap` or `jax.shard_map`: gradients and the statistics of BatchNorm are averaged
+    over the axis, whichever factory made the state. Raises `UserError` where the config contradicts itself, and when a
+    step is traced whose batch is not that many equal parts.
     """
     refuse_contradictions(config)
-    game = Game(config, shape, classes, bounded, axis_name)
+    game = Game(config, shape, classes, bounded)
 
     def init(key: Key[Array, ""], example: Example, hyper: Hyper) -> GANState:
         film = Film(
@@ -87,6 +91,7 @@ def gan(
     def step(key: Key[Array, ""], state: GANState, batch: Batch) -> tuple[GANState, Metrics]:
         if axis_name is not None:
             key = jax.random.fold_in(key, jax.lax.axis_index(axis_name))
+        kept, state = state.game, state._replace(game=dataclasses.replace(game, axis_name=axis_name))
         parts = divided(batch, config.discriminator_steps, config.packing)
         steps, each = parts.label.shape
         z = latents(subkey(key, "latents"), game, (steps + 1) * each).reshape(steps + 1, each, -1)
@@ -104,7 +109,7 @@ def gan(
         state = state._replace(generator=generator, average=average, step=state.step + 1)
         largest = jnp.max(jnp.stack([jnp.max(jnp.abs(leaf)) for leaf in jax.tree.leaves(state.parameters)]))
         metrics = {name: jnp.mean(values) for name, values in found.items()} | more
-        return state._replace(film=shot(state)), metrics | {"parameter_max": largest}
+        return state._replace(game=kept, film=shot(state)), metrics | {"parameter_max": largest}
 
     def observe(key: Key[Array, ""], state: GANState, train: Batch, held_out: Batch | None) -> Metrics:
         network = state.discriminator.network
@@ -221,9 +226,15 @@ def averaged(game: Game, x: Any) -> Any:
 
 
 def divided(batch: Batch, parts: int, packing: int) -> Batch:
-    """The batch as `(parts, images, ...)`, in whole packs; what is left over is not used."""
-    each = len(batch.x) // (parts * packing) * packing
-    return jax.tree.map(lambda x: x[: parts * each].reshape(parts, each, *x.shape[1:]), batch)
+    """The batch as `(parts, images, ...)`, in whole packs. Raises `UserError` where that is not all of it."""
+    count = len(batch.x)
+    if count < parts * packing or count % (parts * packing):
+        of_packs = "" if packing == 1 else f" in whole packs (`packing` {packing})"
+        raise UserError(
+            f"A batch of {count} images is not {parts} equal parts{of_packs}, one for each update of the discriminator "
+            f"(`discriminator_steps` {parts}); give `config.images_of_a_step(batch_size)` images a step."
+        )
+    return jax.tree.map(lambda x: x.reshape(parts, count // parts, *x.shape[1:]), batch)
 
 
 def whole_packs(batch: Batch, packing: int) -> Batch:

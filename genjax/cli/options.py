@@ -61,6 +61,10 @@ class RunConfig:
     json: bool = False
     """Print one JSON object instead of sentences."""
 
+    def images_of_a_step(self, batch_size: int, most: int | None = None) -> int:
+        """What the algorithm takes at once: a batch, unless a step of it has several."""
+        return batch_size
+
 
 NOT_SAVED = ("out", "resume", "json")  # where and how this process runs, not what the run is
 MAY_DIFFER = (*NOT_SAVED, "epochs", "evaluate", "temperatures", "ais_chains", "precision", "checkpoint_seconds")

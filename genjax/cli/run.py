@@ -84,8 +84,8 @@ def prepare(config: RunConfig, family: Family) -> Prepared:
         x = data.binarise_fixed(dataset.validation[:1000], config.binarisation, FIXED_DRAW)
         held_out = Batch(jnp.asarray(x), jnp.asarray(dataset.labels.validation[:1000]))
     images, labels = jnp.asarray(dataset.train), jnp.asarray(dataset.labels.train)
-    batch_size = config.batch_size * getattr(config, "discriminator_steps", 1)  # each of which has a batch of its own
-    plan = loop.plan(len(dataset.train), batch_size, config.binarisation)
+    size = config.images_of_a_step(config.batch_size, len(dataset.train))
+    plan = loop.plan(len(dataset.train), size, config.binarisation)
     settled = {} if family.settle is None else family.settle(config, dataset)
     return Prepared(dataset, loop.TrainingSet(images, labels, held_out), plan, settled)
 
