@@ -67,9 +67,9 @@ def gan(
 
     A step takes `discriminator_steps` times the images of one update (`GANConfig.images_of_a_step`), and each update of
     the discriminator gets its own part of them; the generator makes as many images as are in one part. With
-    `axis_name`, `step` runs inside `jax.pmap` or `jax.shard_map`: gradients and the statistics of BatchNorm are averaged
-    over the axis, whichever factory made the state. Raises `UserError` where the config contradicts itself, and when a
-    step is traced whose batch is not that many equal parts.
+    `axis_name`, `step` runs inside `jax.pmap` or `jax.shard_map`: gradients and the statistics of BatchNorm are
+    averaged over the axis, whichever factory made the state. Raises `UserError` where the config contradicts itself,
+    and when a step is traced whose batch is not that many equal parts.
     """
     refuse_contradictions(config)
     game = Game(config, shape, classes, bounded)
