@@ -420,7 +420,8 @@ def test_the_film_keeps_powers_of_two():
     for frame, taken_at in enumerate((1, 2, 4, 8)):
         np.testing.assert_allclose(state.film.frames[frame], films[taken_at - 1], atol=1e-6)
     assert not np.asarray(state.film.frames[4:]).any()
-    state = state._replace(step=jnp.asarray(10_000), hyper=state.hyper | {"average": jnp.asarray(0.9)})
+    later = {"step": jnp.asarray(10_000, jnp.int32), "hyper": state.hyper | {"average": jnp.asarray(0.9, jnp.float32)}}
+    state = state._replace(**later)
     new = step(jax.random.key(0), state, batch)[0]
     for old, now, mean in zip(*map(jax.tree.leaves, (state.average, new.generator.network, new.average))):
         np.testing.assert_allclose(mean, 0.9 * old + 0.1 * now, rtol=1e-5, atol=1e-6)
