@@ -16,10 +16,11 @@ from genjax.training import grid, loop
 from genjax.training.config import split
 
 BLOCK = 500  # samples made at once
-FAST: dict[str, Any] = {"learning_rate": 5e-4, "discriminator_learning_rate": 5e-4}
+FAST: dict[str, Any] = {"penalty": "none", "learning_rate": 5e-4, "discriminator_learning_rate": 5e-4}
 WGAN_GP: dict[str, Any] = FAST | {
     "loss": "wasserstein",
     "penalty": "gradient",
+    "penalty_weight": 10.0,
     "discriminator_steps": 5,
     "second_moment": 0.9,
     "discriminator_second_moment": 0.9,
@@ -29,7 +30,7 @@ WGAN_GP: dict[str, Any] = FAST | {
 
 def plan_of(config: GANConfig, images: int, steps: int, batch_size: int, looks: int) -> loop.Plan:
     """Batches of their own for all updates of the discriminator, and about `looks` chunks."""
-    return loop.plan(images, batch_size * config.discriminator_steps, "none", longest_chunk=max(1, steps // looks))
+    return loop.plan(images, config.images_of_a_step(batch_size, images), "none", longest_chunk=max(1, steps // looks))
 
 
 def learn(

@@ -29,6 +29,7 @@ from genjax.plots.images import save
 MIXTURES = {"ring": ring(), "grid": grid()}
 COUNT = 2500  # samples that are judged
 COMMON: dict[str, Any] = {
+    "penalty": "none",
     "layers": (128, 128, 128),
     "latent": 2,
     "batch_norm": False,

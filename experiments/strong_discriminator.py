@@ -30,6 +30,7 @@ from genjax.evaluation.quality import classifier_score, some
 from genjax.plots.images import save
 from genjax.training import loop
 
+FAIR: dict[str, Any] = {"penalty": "none", "learning_rate": 2e-4, "discriminator_learning_rate": 2e-4}
 STRONG: dict[str, Any] = {"discriminator_steps": 10, "discriminator_learning_rate": 1e-3}
 GAMES: dict[str, dict[str, Any]] = {
     "minimax": {"loss": "minimax"},
@@ -37,7 +38,7 @@ GAMES: dict[str, dict[str, Any]] = {
     "non-saturating + R1": {"penalty": "r1", "penalty_weight": 1.0},
 }
 SETTINGS = {
-    f"{name}, {side}": game | extra
+    f"{name}, {side}": FAIR | game | extra
     for name, game in GAMES.items()
     for side, extra in (("fair", {}), ("strong", STRONG))
 }
@@ -54,14 +55,14 @@ SHOWN = {
 }
 
 
-def run(name: str, seed: int, steps: int, found: data.Dataset, eye: Judge, levels: collapse.Look) -> dict[str, Any]:
+def run(name: str, seed: int, steps: int, found: data.Dataset, eye: Judge, levels: collapse.Levels) -> dict[str, Any]:
     """One game: all that can be watched along the way, and the alarms that sounded."""
     layers = (128, 256) if steps > 100 else (16,)
     config, points, began = GANConfig(layers=layers, **SETTINGS[name]), [], time.perf_counter()
 
     def look(chunk: loop.Chunk) -> None:
         x = samples(chunk.state, 1000)
-        seen = collapse.look(samples(newest(chunk.state), collapse.SAMPLES), eye.logits)
+        seen = collapse.look(samples(newest(chunk.state), levels.samples), eye.logits)
         rightly = min(chunk.metrics["real_accuracy"], chunk.metrics["fake_accuracy"])
         alarms = collapse.alarms(seen, levels, rightly)
         judged = {"classifier_score": classifier_score(eye.logits, x), "class_entropy": seen.entropy}

@@ -17,6 +17,7 @@ from genjax.algorithms import examples
 from genjax.algorithms import gan_losses as losses
 from genjax.algorithms.gan_game import Game, GANConfig, Network
 from genjax.algorithms.gan_losses import LOSSES
+from genjax.errors import UserError
 from genjax.networks.adversarial import Shape
 from genjax.random import subkey
 from genjax.training import devices
@@ -67,9 +68,11 @@ def gan(
 ) -> Algorithm:
     """The game on images of this shape with so many classes, intensities in [0, 1] unless they are not `bounded`.
 
-    A batch is divided among the updates of the discriminator. With `axis_name`, `step` runs inside `jax.pmap` or
-    `jax.shard_map`: gradients and the statistics of BatchNorm are averaged over the axis. Raises `UserError` where the
-    config contradicts itself.
+    A step takes `discriminator_steps` times the images of one update (`GANConfig.images_of_a_step`), and each update of
+    the discriminator gets its own part of them; the generator makes as many images as are in one part. With
+    `axis_name`, `step` runs inside `jax.pmap` or `jax.shard_map`: gradients and the statistics of BatchNorm are
+    averaged over the axis, whichever factory made the state. Raises `UserError` where the config contradicts itself,
+    and when a step is traced whose batch is not that many equal parts.
     """
     game = Game(config, shape, classes, bounded)
 
@@ -233,9 +236,15 @@ def averaged(game: Game, x: Any) -> Any:
 
 
 def divided(batch: Batch, parts: int, packing: int) -> Batch:
-    """The batch as `(parts, images, ...)`, in whole packs; what is left over is not used."""
-    each = len(batch.x) // (parts * packing) * packing
-    return jax.tree.map(lambda x: x[: parts * each].reshape(parts, each, *x.shape[1:]), batch)
+    """The batch as `(parts, images, ...)`, in whole packs. Raises `UserError` where that is not all of it."""
+    count = len(batch.x)
+    if count < parts * packing or count % (parts * packing):
+        of_packs = "" if packing == 1 else f" in whole packs (`packing` {packing})"
+        raise UserError(
+            f"A batch of {count} images is not {parts} equal parts{of_packs}, one for each update of the discriminator "
+            f"(`discriminator_steps` {parts}); give `config.images_of_a_step(batch_size)` images a step."
+        )
+    return jax.tree.map(lambda x: x.reshape(parts, count // parts, *x.shape[1:]), batch)
 
 
 def whole_packs(batch: Batch, packing: int) -> Batch:

@@ -32,9 +32,10 @@ class GANConfig:
 
     loss: LossName = "non-saturating"
     """What the players minimise."""
-    penalty: Penalty = "none"
+    penalty: Penalty = "r1"
     """What keeps the discriminator smooth: the slope's distance from 1 between images (gradient, as in WGAN-GP), its
-    size at real images (r1), or parameters that are cut off (clipping)."""
+    size at real images (r1), parameters that are cut off (clipping), or nothing (none): a small set of images is then
+    soon known by heart, and classes go missing."""
     normalisation: Normalisation = "none"
     """Of the discriminator's layers; spectral divides each kernel by its largest singular value."""
     batch_norm: bool = True
@@ -53,7 +54,7 @@ class GANConfig:
     """Labels: not used, joined to what both networks take in (concatenation), or joined to the latents and projected on
     the discriminator's features (projection)."""
     discriminator_steps: int = 1
-    """Updates of the discriminator for each of the generator, each on a batch of its own."""
+    """Updates of the discriminator for each of the generator, each on a batch of its own: a step takes as many."""
     packing: int = 1
     """Images that the discriminator judges together (PacGAN; Lin et al. 2018)."""
     optimiser: Optimiser = "adam"
@@ -62,9 +63,9 @@ class GANConfig:
     """Of the discriminator."""
     schedule: Schedule = "constant"
     """How both learning rates fall over the run."""
-    learning_rate: float = rate(2e-4)
+    learning_rate: float = rate(5e-4)
     """Of the generator, at the start."""
-    discriminator_learning_rate: float = rate(2e-4)
+    discriminator_learning_rate: float = rate(5e-4)
     """Of the discriminator, at the start."""
     momentum: float = rate(0.5)
     """Adam's first beta, or the decay of the velocity, of the generator."""
@@ -94,6 +95,15 @@ class GANConfig:
         shares(self, *both, *(f"discriminator_{name}" for name in both), "smoothing", "average")
         refuse_contradictions(self)
 
+    def images_of_a_step(self, batch_size: int, most: int | None = None) -> int:
+        """What a step takes: `batch_size` images, in whole packs, for each update of the discriminator.
+
+        There are fewer where that is more than `most`, the images that there are, but at least a pack for each.
+        """
+        each = self.discriminator_steps * self.packing
+        wanted = batch_size * self.discriminator_steps
+        return max(1, min(wanted, wanted if most is None else most) // each) * each
+
 
 class Network(NamedTuple):
     """What a network knows: its parameters, and the statistics of BatchNorm and of spectral normalisation."""
@@ -108,6 +118,7 @@ class Game:
     """All that is static, a pytree without leaves: the config, and what the data are.
 
     `bounded`: intensities in [0, 1], and not points of a space without bounds. `classes`: how many labels there are.
+    `axis_name`: the devices' axis, while a step runs along one; a state has none.
     """
 
     config: GANConfig
@@ -183,8 +194,8 @@ def refuse_contradictions(config: GANConfig) -> None:
         )
     if config.penalty in ("gradient", "r1") and config.normalisation == "batch":
         raise UserError(
-            f"--penalty {config.penalty} is of each image alone, and --normalisation batch mixes them; choose layer, "
-            "spectral or none."
+            f"--penalty {config.penalty} is of each image alone, and --normalisation batch mixes them; give --penalty "
+            "none, or normalise by layer or spectral."
         )
     if config.smoothing and not LOSSES[config.loss].smooth:
         raise UserError(f"--smoothing {config.smoothing}: --loss {config.loss} has no targets; leave it out.")

@@ -177,17 +177,24 @@ def gan_watch(config: GANRun, dataset: Dataset) -> Callable[[loop.Chunk], tuple[
     eye = learned_judge(dataset) if config.evaluate and labelled(dataset) else None
     logits = None if eye is None else eye.logits
     levels = collapse.learn_levels(binarise_fixed(quality.some(dataset.train, 10_000), config.binarisation, 0), logits)
-    labels = labels_of(dataset, collapse.SAMPLES)
+    labels, ear = labels_of(dataset, levels.samples), collapse.Ear()
     harmless = LOSSES[config.loss].boundary is None
 
     def watch(chunk: loop.Chunk) -> tuple[dict[str, float], list[str]]:
         seen = collapse.look(gan_images(jax.random.key(0), newest(chunk.state), labels), logits)
         lower = min(chunk.metrics["real_accuracy"], chunk.metrics["fake_accuracy"])
-        found = collapse.alarms(seen, levels, None if harmless else lower)
+        sounding = collapse.alarms(seen, levels, None if harmless else lower)
+        found = ear.hear(sounding, chunk.step, round(chunk.step * (config.epochs or 1) / chunk.epoch))
         numbers = {"spread": seen.spread} | {key: float(name in found) for name, key in ALARMS.items()}
         return numbers | ({} if seen.entropy is None else {"class_entropy": seen.entropy}), found
 
     return watch
+
+
+def class_name(dataset: Dataset, number: int) -> str:
+    """What the data call a class: its name, or else its number."""
+    names = getattr(dataset, "class_names", ())
+    return str(names[number]) if number < len(names) else str(number)
 
 
 def learned_judge(dataset: Dataset) -> Judge:
@@ -244,8 +251,8 @@ def eye_sentences(made: dict[str, Any], real: dict[str, Any]) -> list[str]:
 
     support = ", ".join(f"{name} {beside(name, 2)}" for name in ("precision", "recall", "density", "coverage"))
     return [
-        f"classifier score {beside('classifier_score', 2)}, {made['classes']} classes, "
-        f"class entropy {100 * made['class_entropy_ratio']:.1f} % of the data's; [real images]",
+        f"classifier score {beside('classifier_score', 2)}, {made['classes']} classes with at least a fifth of their "
+        f"share, class entropy {100 * made['class_entropy_ratio']:.1f} % of the data's; [real images]",
         f"on the judge's features: Frechet distance {beside('frechet_distance', 2)}, kernel distance "
         f"{beside('kernel_distance', 4)}",
         f"{support}; copies {beside('copies', 3)}, {made['images']} samples",

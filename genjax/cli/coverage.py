@@ -13,11 +13,12 @@ import numpy as np
 from jaxtyping import Array, Key
 
 from genjax import data, random
-from genjax.cli.adversarial import learned_judge
+from genjax.cli.adversarial import class_name, learned_judge
 from genjax.cli.options import OpenOptions, parse, positive, say
 from genjax.cli.run import FIXED_DRAW, Run, opened
 from genjax.cli.sample import class_names, drawing
 from genjax.cli.writing import in_any_case, refuse_run_folder
+from genjax.data import Dataset
 from genjax.data.classes import labelled
 from genjax.errors import UserError
 from genjax.evaluation.coverage import Coverage, coverage, memorisation
@@ -94,8 +95,8 @@ def cover(run: Run, chains: int, sweeps: int, seed: int) -> Covered:
             name: eye.accuracy(x, dataset.labels.test) if labelled(dataset.labels.test) else None
             for name, x in (("binarised", binary), ("grey", dataset.test))
         },
-        "states": summary(of_states),
-        "expected_pixels": summary(of_means),
+        "states": summary(of_states, dataset),
+        "expected_pixels": summary(of_means, dataset),
         "memorisation": {
             "rate": copies.rate,
             "held_out_rate": copies.held_out_rate,
@@ -117,10 +118,12 @@ def cover(run: Run, chains: int, sweeps: int, seed: int) -> Covered:
     )
 
 
-def summary(found: Coverage) -> dict[str, Any]:
-    """Plain numbers, entropies in nats."""
+def summary(found: Coverage, dataset: Dataset) -> dict[str, Any]:
+    """Plain numbers, entropies in nats; a class is found where it has at least a fifth of its share in the data."""
     return {
-        "classes_found": int(np.count_nonzero(found.samples.shares)),
+        "classes": len(found.occurring),
+        "classes_found": len(found.occurring) - len(found.missing),
+        "missing": {class_name(dataset, number): float(found.samples.shares[number]) for number in found.missing},
         "shares": found.samples.shares.tolist(),
         "data_shares": found.data.shares.tolist(),
         "entropy": found.samples.entropy,
@@ -143,9 +146,11 @@ def sentences(numbers: dict[str, Any]) -> list[str]:
     for name, text in kinds(numbers).items():
         seen = numbers[name]
         shares = f"shares {100 * min(seen['shares']):.1f} to {100 * max(seen['shares']):.1f} %"
+        rare = [f"{label} ({100 * share:.1f} %)" for label, share in seen["missing"].items()]
+        shares += f" (below a fifth of their share in the data: {', '.join(rare)})" if rare else ""
         sure = f"{100 * seen['sure']:.1f} % (of test images {100 * seen['data_sure']:.1f} %)"
         lines.append(
-            f"{text}: {seen['classes_found']} of {len(seen['shares'])} classes, {shares}, entropy "
+            f"{text}: {seen['classes_found']} of {seen['classes']} classes, {shares}, entropy "
             f"{seen['entropy']:.3f} nats, {100 * seen['ratio']:.1f} % of the test images'; the judge is sure of {sure}"
         )
     return [*lines, copied(numbers)]

@@ -66,6 +66,10 @@ class RunConfig:
     json: bool = False
     """Print one JSON object instead of sentences."""
 
+    def images_of_a_step(self, batch_size: int, most: int | None = None) -> int:
+        """What the algorithm takes at once: a batch, unless a step of it has several."""
+        return batch_size
+
 
 @dataclass(frozen=True, kw_only=True)
 class OpenOptions:

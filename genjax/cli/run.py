@@ -146,8 +146,7 @@ def prepare(config: RunConfig, family: Family, dataset: Any = None) -> Prepared:
 
 def plan_of(examples: int, config: RunConfig) -> loop.Plan:
     """How a run on so many training examples is cut up."""
-    batch_size = config.batch_size * getattr(config, "discriminator_steps", 1)  # each of which has a batch of its own
-    return loop.plan(examples, batch_size, config.binarisation)
+    return loop.plan(examples, config.images_of_a_step(config.batch_size, examples), config.binarisation)
 
 
 def record_of(prepared: Prepared, family: Family) -> Record:

@@ -24,6 +24,8 @@ _ROWS, _COLUMNS = 200, 5000  # samples and training images whose distances are i
 
 SURE = 0.9
 """A judge is sure of an image to whose class it gives at least this probability."""
+FAIR = 0.2
+"""A class is covered by samples that have it at least this much as often as the data have it."""
 
 
 class Seen(NamedTuple):
@@ -46,6 +48,16 @@ class Coverage(NamedTuple):
     samples: Seen
     data: Seen
     ratio: float
+
+    @property
+    def occurring(self) -> list[int]:
+        """The classes that the data have."""
+        return np.flatnonzero(self.data.shares).tolist()
+
+    @property
+    def missing(self) -> list[int]:
+        """Those of them that samples do not cover: no sample has them, or fewer than a fifth of their share."""
+        return np.flatnonzero(self.samples.shares < FAIR * self.data.shares).tolist()
 
 
 def coverage(logits: Logits, samples: Rows, data: Rows) -> Coverage:

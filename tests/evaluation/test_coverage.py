@@ -28,6 +28,16 @@ def test_shares_and_entropy_by_hand():
     assert found.ratio == pytest.approx(found.samples.entropy / math.log(3))
 
 
+def test_a_class_is_covered_from_a_fifth_of_its_share():
+    """And one that the data do not have is none that could be missing."""
+    data = of_classes(*(10 * [0] + 10 * [1] + 20 * [3]))
+    found = coverage(lambda x: x, of_classes(*(1 * [0] + 2 * [1] + 36 * [3] + [4])), data)
+    assert found.occurring == [0, 1, 3]
+    assert found.missing == [0]
+    assert coverage(lambda x: x, data, data).missing == []
+    assert coverage(lambda x: x, of_classes(0, 1), data).missing == [3]
+
+
 def test_a_judge_is_sure_above_nine_tenths():
     logits = np.log([[0.91, 0.05, 0.04], [0.89, 0.07, 0.04], [0.2, 0.3, 0.5], [0.0005, 0.999, 0.0005]])
     assert seen(lambda x: jnp.asarray(logits) + 3, of_classes(0, 1, 2, 0)).sure == 0.5

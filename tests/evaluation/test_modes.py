@@ -8,7 +8,7 @@ from genjax import data
 from genjax.data.dataset import Labels
 from genjax.errors import UserError
 from genjax.evaluation.classifier import judge
-from genjax.evaluation.collapse import SAMPLES, alarms, learn_levels, look
+from genjax.evaluation.collapse import ALARMS, SAMPLES, Ear, alarms, learn_levels, look, missing
 from genjax.evaluation.modes import divergence, grid, ring, stacked, stacked_modes
 from genjax.evaluation.quality import classifier_score, judged
 
@@ -101,3 +101,50 @@ def test_the_alarm_never_sounds_for_real_images_and_does_for_collapsed_ones(digi
     blind = learn_levels(digits.train)
     assert alarms(look(constant), blind) == ["samples alike"]
     assert alarms(look(digits.test[:SAMPLES]), blind) == []
+
+
+def told(labels, classes):
+    """Images that say their class, and the judge that reads it."""
+    return np.eye(classes, dtype=np.float32)[labels], lambda x: 20 * np.asarray(x)
+
+
+@pytest.mark.parametrize("rare", [0.1, 0.02])
+def test_one_class_below_a_fifth_of_its_share_is_missing(rare):
+    """Whatever the entropy, and where one class is rarer than the others: the levels take samples enough."""
+    rng = np.random.default_rng(0)
+    shares = np.append(np.full(9, (1 - rare) / 9), rare)
+    images, judge = told(rng.choice(10, 5000, p=shares), 10)
+    levels = learn_levels(images, judge)
+    assert levels.samples * rare >= 40
+    for part, sounds in ((0.0, True), (0.05, True), (0.6, False), (1.0, False)):
+        ours = np.append(shares[:9] * (1 - part * rare) / (1 - rare), part * rare)
+        seen = look(told(rng.choice(10, levels.samples, p=ours), 10)[0], judge)
+        assert seen.entropy > levels.entropy
+        assert alarms(seen, levels) == (["classes missing"] if sounds else [])
+        assert missing(seen, levels) == ([9] if sounds else [])
+
+
+@pytest.mark.parametrize("classes", [2, 10, 60])
+def test_no_class_of_real_images_is_called_missing(classes):
+    """Even, uneven, and with classes so rare that a look has none of them: never in 2,000 looks."""
+    rng = np.random.default_rng(1)
+    for shares in (np.full(classes, 1 / classes), rng.dirichlet(np.full(classes, 0.5)), 0.7 ** np.arange(classes)):
+        images, judge = told(rng.choice(classes, 2000, p=shares / shares.sum()), classes)
+        levels, seen = learn_levels(images, judge), look(images[:2], judge)
+        for size in (levels.samples, 30):
+            for counts in rng.multinomial(size, levels.shares, 1000):
+                assert missing(seen._replace(samples=size, shares=counts / size), levels) == []
+
+
+def test_an_ear_waits_for_samples_that_are_well_but_not_for_ever():
+    alike, gone = ALARMS[1], ALARMS[0]
+    ear = Ear()
+    assert ear.hear([alike, gone], 240, 18_000) == []
+    assert ear.hear([alike], 480, 18_000) == []  # now the classes are there
+    assert ear.hear([alike, gone], 720, 18_000) == [gone]
+    assert ear.hear([alike], 1799, 18_000) == []
+    assert ear.hear([alike], 1800, 18_000) == [alike]
+    for total in (100, 1500):  # a short run that never gets there ends with the alarm
+        ear = Ear()
+        assert ear.hear([alike], min(total - 1, 999), total) == []
+        assert ear.hear([alike], total, total) == [alike]
