@@ -182,7 +182,10 @@ def gradient(
 
     def contrast(machine: Machine) -> Float[Array, ""]:
         both = tuple(jnp.concatenate(phases) - mu for *phases, mu in zip(positive, negative, offsets))
-        shares = [jnp.full(len(phase[0]), sign / len(phase[0])) for phase, sign in ((positive, 1.0), (negative, -1.0))]
+        shares = [
+            jnp.full(len(phase[0]), sign / len(phase[0]), jnp.float32)
+            for phase, sign in ((positive, 1.0), (negative, -1.0))
+        ]
         return jnp.sum(
             jnp.concatenate(shares) * energy(machine, both)
         )  # one product for both phases: a tenth of a step

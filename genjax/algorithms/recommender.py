@@ -181,8 +181,8 @@ def with_prior(
     precision of their own.
     """
     levels = machine.weights.shape[1]
-    bend = jnp.diff(jnp.eye(levels), n=2, axis=0)  # no rows where there are only two levels
-    own = precision * jnp.eye(levels) + smoothness * bend.T @ bend
+    bend = jnp.diff(jnp.eye(levels, dtype=jnp.float32), n=2, axis=0)  # no rows where there are only two levels
+    own = precision * jnp.eye(levels, dtype=jnp.float32) + smoothness * bend.T @ bend
     return dataclasses.replace(
         slope,
         weights=slope.weights + jnp.einsum("kl,ilh->ikh", own, machine.weights),

@@ -324,7 +324,7 @@ class Categorical(_Plain):
 
     def intensities(self, x: Field) -> Float[Array, "*batch pixels"]:
         """The level, or the expected one."""
-        return self._split(x) @ jnp.linspace(0.0, 1.0, self.levels)
+        return self._split(x) @ jnp.linspace(0.0, 1.0, self.levels, dtype=jnp.float32)
 
 
 @dataclass(frozen=True)

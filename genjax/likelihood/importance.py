@@ -61,8 +61,8 @@ def _block(
         total += jnp.sum(jnp.where(there, values, 0.0), 0)
         return (total, top, sums * shrink + shares.sum(0), squares * shrink**2 + (shares**2).sum(0)), None
 
-    zeros = jnp.zeros(images)
-    start = (zeros, jnp.full(images, -jnp.inf), zeros, zeros)
+    zeros = jnp.zeros(images, jnp.float32)
+    start = (zeros, jnp.full(images, -jnp.inf, jnp.float32), zeros, zeros)
     with jax.default_matmul_precision("highest"):
         (total, peak, sums, squares), _ = jax.lax.scan(some, start, jnp.arange(0, draws, at_once))
     mean = sums / draws

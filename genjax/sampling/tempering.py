@@ -206,7 +206,7 @@ def adapt(betas: Float[Array, " rungs"], rejection: Float[Array, " pairs"]) -> F
     """
     steps = jnp.maximum(rejection, LEAST_REJECTION)
     barrier = jnp.concatenate([jnp.zeros(1, steps.dtype), jnp.cumsum(steps)])
-    inner = jnp.interp(jnp.linspace(0.0, 1.0, betas.shape[0])[1:-1], barrier / barrier[-1], betas)
+    inner = jnp.interp(jnp.linspace(0.0, 1.0, betas.shape[0], dtype=betas.dtype)[1:-1], barrier / barrier[-1], betas)
     return jnp.concatenate([betas[:1], inner, betas[-1:]])  # the ends are kept to the last bit
 
 
