@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
+from jax.lax import Precision
 from jaxtyping import Array, Float, Int, Key
 
 from genjax.algorithms import examples, trajectory
@@ -196,8 +197,8 @@ def gradient(
     biases = list(centred.biases)
     for layer, weights in enumerate(slopes):
         if weights is not None:
-            biases[layer] = biases[layer] - weights @ offsets[layer + 1]
-            biases[layer + 1] = biases[layer + 1] - offsets[layer] @ weights
+            biases[layer] = biases[layer] - jnp.matmul(weights, offsets[layer + 1], precision=Precision.HIGHEST)
+            biases[layer + 1] = biases[layer + 1] - jnp.matmul(offsets[layer], weights, precision=Precision.HIGHEST)
     return dataclasses.replace(centred, weights=slopes, biases=tuple(biases))
 
 
