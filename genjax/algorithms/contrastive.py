@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
+from jax.lax import Precision
 from jaxtyping import Array, Float, Int, Key
 
 from genjax.algorithms import examples, trajectory
@@ -184,7 +185,10 @@ def gradient(
 
     def contrast(machine: Machine) -> Float[Array, ""]:
         both = tuple(jnp.concatenate(phases) - mu for *phases, mu in zip(positive, negative, offsets))
-        shares = [jnp.full(len(phase[0]), sign / len(phase[0])) for phase, sign in ((positive, 1.0), (negative, -1.0))]
+        shares = [
+            jnp.full(len(phase[0]), sign / len(phase[0]), jnp.float32)
+            for phase, sign in ((positive, 1.0), (negative, -1.0))
+        ]
         return jnp.sum(
             jnp.concatenate(shares) * energy(machine, both)
         )  # one product for both phases: a tenth of a step
@@ -195,8 +199,8 @@ def gradient(
     biases, means = list(centred.biases), [s**2 * mu for s, mu in zip(coordinates.scales(machine), offsets)]
     for layer, weights in enumerate(slopes):
         if weights is not None:
-            biases[layer] = biases[layer] - weights @ means[layer + 1]
-            biases[layer + 1] = biases[layer + 1] - means[layer] @ weights
+            biases[layer] = biases[layer] - jnp.matmul(weights, means[layer + 1], precision=Precision.HIGHEST)
+            biases[layer + 1] = biases[layer + 1] - jnp.matmul(means[layer], weights, precision=Precision.HIGHEST)
     return dataclasses.replace(centred, weights=slopes, biases=tuple(biases))
 
 

@@ -92,7 +92,10 @@ def unrolled(machine: Machine, config: DiscriminativeConfig) -> PyTree:
         answer[f"up_{number}"] = {"kernel": weights, "bias": bias}
         if number and config.posterior:
             answer[f"down_{number - 1}"] = {"kernel": weights.T}
-    answer["out"] = {"kernel": jnp.zeros((config.layers[-1], config.classes)), "bias": jnp.zeros(config.classes)}
+    answer["out"] = {
+        "kernel": jnp.zeros((config.layers[-1], config.classes), jnp.float32),
+        "bias": jnp.zeros(config.classes, jnp.float32),
+    }
     return {"params": jax.tree.map(jnp.copy, answer)}
 
 
@@ -205,6 +208,6 @@ def scores(
     logits: Float[Array, "batch classes"], label: Int[Array, " batch"], smoothing: Float[Array, ""] | float = 0.0
 ) -> Metrics:
     """Cross-entropy in nats, and the share of labels told wrong."""
-    goal = optax.smooth_labels(jax.nn.one_hot(label, logits.shape[-1]), smoothing)  # type: ignore[arg-type]
+    goal = optax.smooth_labels(jax.nn.one_hot(label, logits.shape[-1], dtype=jnp.float32), smoothing)  # type: ignore[arg-type]
     loss = optax.softmax_cross_entropy(logits, goal)
     return {"loss": jnp.mean(loss), "error": jnp.mean(jnp.argmax(logits, -1) != label)}

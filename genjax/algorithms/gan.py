@@ -79,12 +79,14 @@ def gan(
     def init(key: Key[Array, ""], example: Example, hyper: Hyper) -> GANState:
         film = Film(
             latents=latents(subkey(key, "film"), game, ACTORS),
-            label=jnp.arange(ACTORS) % max(classes, 1),
-            frames=jnp.zeros((FRAMES, ACTORS, example.batch.x.shape[-1])),
+            label=jnp.arange(ACTORS, dtype=jnp.int32) % max(classes, 1),
+            frames=jnp.zeros((FRAMES, ACTORS, example.batch.x.shape[-1]), jnp.float32),
         )
         optimisers = (config.optimiser, config.discriminator_optimiser)
         generator, discriminator = (
-            Player(network, chain(optimiser, hyper, jnp.ones(()), network.parameters).init(network.parameters))
+            Player(
+                network, chain(optimiser, hyper, jnp.ones((), jnp.float32), network.parameters).init(network.parameters)
+            )
             for network, optimiser in zip(game.first(subkey(key, "networks")), optimisers)
         )
         average = jax.tree.map(jnp.copy, generator.network)

@@ -141,8 +141,8 @@ class Game:
 
     def first(self, key: Key[Array, ""]) -> tuple[Network, Network]:
         """Generator and discriminator before training."""
-        label = jnp.zeros((self.config.packing, self._labels))
-        z, x = (jnp.zeros((len(label), size)) for size in (self.config.latent, math.prod(self.shape)))
+        label = jnp.zeros((self.config.packing, self._labels), jnp.float32)
+        z, x = (jnp.zeros((len(label), size), jnp.float32) for size in (self.config.latent, math.prod(self.shape)))
         made = self._generator.init(subkey(key, "generator"), z, label, False)
         judged = self._discriminator.init(subkey(key, "discriminator"), x, label, False)
         return _network(made), _network(judged)

@@ -83,7 +83,7 @@ def tempered(k: int, rungs: int) -> Negative:
     """
 
     def init(key: Key[Array, ""], machine: Machine, chains: int) -> Tempered:
-        betas, base = jnp.linspace(0.0, 1.0, rungs), without_weights(machine)
+        betas, base = jnp.linspace(0.0, 1.0, rungs, dtype=jnp.float32), without_weights(machine)
         state = tempering.init(key, tempering.path_ladder(base, machine, betas), chains)
         return Tempered(state, base, betas, tempering.no_info(rungs, chains))
 

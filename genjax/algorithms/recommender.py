@@ -182,11 +182,13 @@ def with_prior(
     precision of their own.
     """
     levels = machine.weights.shape[1]
-    bend = jnp.diff(jnp.eye(levels), n=2, axis=0)  # no rows where there are only two levels
-    own = precision * jnp.eye(levels) + smoothness * bend.T @ bend
+    bend = jnp.diff(jnp.eye(levels, dtype=jnp.float32), n=2, axis=0)  # no rows where there are only two levels
+    own = precision * jnp.eye(levels, dtype=jnp.float32) + smoothness * jnp.matmul(
+        bend.T, bend, precision=jax.lax.Precision.HIGHEST
+    )
     return dataclasses.replace(
         slope,
-        weights=slope.weights + jnp.einsum("kl,ilh->ikh", own, machine.weights),
+        weights=slope.weights + jnp.einsum("kl,ilh->ikh", own, machine.weights, precision=jax.lax.Precision.HIGHEST),
         biases=slope.biases + precision * (machine.biases - jnp.mean(machine.biases, axis=0)),
         implicit=None if slope.implicit is None else slope.implicit + precision * machine.implicit,
     )

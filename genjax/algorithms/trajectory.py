@@ -53,9 +53,9 @@ def trajectory(k: int, rungs: int, every: int) -> Negative:
 
     def init(key: Key[Array, ""], machine: Machine, chains: int) -> Trajectory:
         past = jax.tree.map(lambda x: jnp.repeat(x[None], PAST, axis=0), without_weights(machine))
-        smooth, places = jax.tree.map(jnp.copy, machine), jnp.linspace(0.0, PAST + 1, rungs)
+        smooth, places = jax.tree.map(jnp.copy, machine), jnp.linspace(0.0, PAST + 1, rungs, dtype=jnp.float32)
         state = tempering.init(key, ladder_at(past, smooth, machine, places), chains)
-        nothing, number = jnp.zeros(rungs - 1), jnp.zeros((), jnp.int32)
+        nothing, number = jnp.zeros(rungs - 1, jnp.float32), jnp.zeros((), jnp.int32)
         return Trajectory(past, smooth, state, places, nothing, nothing, number, number, number + FIRST, number)
 
     def advance(key: Key[Array, ""], machine: Machine, carried: Trajectory, data: States) -> tuple[Trajectory, States]:

@@ -87,7 +87,7 @@ def updown(config: BeliefConfig, axis_name: str | None = None) -> Algorithm:
         mean, unit, machines = example.mean, visible, []
         for number, size in enumerate(config.layers):
             machines.append(rbm(jax.random.fold_in(key, number), size, mean, (unit, hidden)))
-            mean, unit = jnp.full(size, 0.5), hidden
+            mean, unit = jnp.full(size, 0.5, jnp.float32), hidden
         return begun(key, stacked(tuple(machines)), config, hyper)
 
     def step(key: Key[Array, ""], state: BeliefState, batch: Batch) -> tuple[BeliefState, Metrics]:

@@ -24,7 +24,9 @@ DEVIATION = 0.25
 def scales(machine: Machine) -> tuple[Array, ...]:
     """sqrt(g) of each layer times `DEVIATION`, 1 where it has none."""
     return tuple(
-        jnp.ones(()) if machine.quadratic(layer) is None else DEVIATION * jnp.sqrt(machine.quadratic(layer))  # type: ignore[arg-type]
+        jnp.ones((), jnp.float32)
+        if machine.quadratic(layer) is None
+        else DEVIATION * jnp.sqrt(machine.quadratic(layer))  # type: ignore[arg-type]
         for layer in range(machine.depth)
     )
 

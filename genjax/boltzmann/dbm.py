@@ -30,7 +30,7 @@ def dbm(
     for number, size in enumerate(layers[1:]):
         shape = (machine.sizes[-1], size)
         weights = scale * jax.random.normal(subkey(key, f"weights {number + 1}"), shape, jnp.float32)
-        precision = (jnp.ones(size),) if hidden.curved else (None,)
+        precision = (jnp.ones(size, jnp.float32),) if hidden.curved else (None,)
         machine = Machine(
             (*machine.weights, weights),
             (*machine.biases, jnp.zeros(size, jnp.float32)),

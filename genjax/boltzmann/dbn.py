@@ -112,5 +112,9 @@ def log_weight(key: Key[Array, ""], network: DBN, x: Float[Array, "batch visible
     Its mean over draws is the variational bound; the log of the mean of its exponentials over many draws is a higher
     one, which tends to log p*(x) (importance sampling; Burda, Grosse and Salakhutdinov 2016).
     """
-    states = upward(key, network, x)
+    return log_weight_of(network, upward(key, network, x))
+
+
+def log_weight_of(network: DBN, states: tuple[Array, ...]) -> Float[Array, " batch"]:
+    """log p*(x, h) / q(h | x) at given states, `(batch, units)` from the image up to the top RBM's lower layer."""
     return log_down(network, states) + marginal(network.top, (states[-1], None), 1) - log_up(network, states)

@@ -5,7 +5,7 @@ import dataclasses
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from genjax.boltzmann.machine import Machine, States, fields
+from genjax.boltzmann.machine import Machine, States, fields, product
 
 Beta = Float[Array, "..."] | float
 """Inverse temperature: a scalar, or one a chain."""
@@ -53,7 +53,7 @@ def uncoupled(machine: Machine, images: Float[Array, "images visible"]) -> Machi
     """
     state: list[Array] = [images]
     for layer in range(1, machine.depth):
-        field = machine.biases[layer] + state[-1] @ machine.weights[layer - 1]
+        field = machine.biases[layer] + product(state[-1], machine.weights[layer - 1])
         state.append(machine.units[layer].mean(field, machine.quadratic(layer)))
     biases = tuple(
         unit.field_of_mean(jnp.mean(x, axis=0), machine.quadratic(layer))

@@ -23,8 +23,8 @@ def rbm(
     variance.
     """
     visible = visible_mean.shape[0]
-    precision = jnp.ones(visible) if visible_variance is None else 1 / visible_variance
-    quadratics = tuple(g if unit.curved else None for unit, g in zip(units, (precision, jnp.ones(hidden))))
+    precision = jnp.ones(visible, jnp.float32) if visible_variance is None else 1 / visible_variance
+    quadratics = tuple(g if unit.curved else None for unit, g in zip(units, (precision, jnp.ones(hidden, jnp.float32))))
     weights = scale * jax.random.normal(key, (visible, hidden), jnp.float32)
     if units[0].curved:
         weights = weights * jnp.sqrt(precision)[:, None]

@@ -324,7 +324,8 @@ class Categorical(_Plain):
 
     def intensities(self, x: Field) -> Float[Array, "*batch pixels"]:
         """The level, or the expected one."""
-        return self._split(x) @ jnp.linspace(0.0, 1.0, self.levels)
+        levels = jnp.linspace(0.0, 1.0, self.levels, dtype=jnp.float32)
+        return jnp.matmul(self._split(x), levels, precision=jax.lax.Precision.HIGHEST)
 
 
 @dataclass(frozen=True)

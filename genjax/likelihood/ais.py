@@ -92,7 +92,9 @@ def _anneal(
         return (state, total + increment), jnp.std(increment)
 
     chains = state[0].shape[0]
-    (state, total), deviations = jax.lax.scan(one, (state, jnp.zeros(chains)), jnp.arange(betas.shape[0] - 1))
+    (state, total), deviations = jax.lax.scan(
+        one, (state, jnp.zeros(chains, jnp.float32)), jnp.arange(betas.shape[0] - 1)
+    )
     return state, total, deviations
 
 

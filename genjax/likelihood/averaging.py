@@ -19,6 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
+from jax.lax import Precision
 from jaxtyping import Array, Float, Key
 from scipy.optimize import minimize
 
@@ -98,8 +99,8 @@ def centred(missing: Machine, offsets: tuple[Array, ...]) -> Machine:
         lower, upper = offsets[layer], offsets[layer + 1]
         own = jnp.outer(lower, missing.biases[layer + 1]) + jnp.outer(missing.biases[layer], upper)
         weights[layer] = change - own
-        biases[layer] = biases[layer] - weights[layer] @ upper
-        biases[layer + 1] = biases[layer + 1] - lower @ weights[layer]
+        biases[layer] = biases[layer] - jnp.matmul(weights[layer], upper, precision=Precision.HIGHEST)
+        biases[layer + 1] = biases[layer + 1] - jnp.matmul(lower, weights[layer], precision=Precision.HIGHEST)
     return dataclasses.replace(missing, weights=tuple(weights), biases=tuple(biases))
 
 

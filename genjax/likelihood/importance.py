@@ -9,12 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from genjax.likelihood.estimate import LogLikelihood
+from genjax.likelihood.estimate import LogLikelihood, LogZ
 
 LEAST_BIAS = 0.25
 """Nats by which an estimate may be too low, by its own account, and be trusted."""
 FEWEST = 100
 """Draws from which that account, which knows only the weights that were drawn, says anything."""
+FEWEST_EFFECTIVE = 10
+"""Draws of equal weight that an image's own must be worth: fewer, and those that would carry it may be missing."""
 
 LogWeight = Callable[[Key[Array, ""], Any, Any], Array]
 """`(key, model, x) -> (batch,)`: log p(x, h) / q(h | x) in nats at one draw of h; x may be any pytree of arrays."""
@@ -59,8 +61,8 @@ def _block(
         total += jnp.sum(jnp.where(there, values, 0.0), 0)
         return (total, top, sums * shrink + shares.sum(0), squares * shrink**2 + (shares**2).sum(0)), None
 
-    zeros = jnp.zeros(images)
-    start = (zeros, jnp.full(images, -jnp.inf), zeros, zeros)
+    zeros = jnp.zeros(images, jnp.float32)
+    start = (zeros, jnp.full(images, -jnp.inf, jnp.float32), zeros, zeros)
     with jax.default_matmul_precision("highest"):
         (total, peak, sums, squares), _ = jax.lax.scan(some, start, jnp.arange(0, draws, at_once))
     mean = sums / draws
@@ -94,17 +96,26 @@ def importance(
     return Importance(bounds, estimates, errors, draws)
 
 
+def effective(found: Importance) -> np.ndarray:
+    """What each image's draws are worth in draws of equal weight, `(images,)` (Kish's effective sample size)."""
+    return found.draws / (1 + (found.draws - 1) * found.standard_errors**2)
+
+
 def total(found: Importance) -> LogLikelihood:
     """The mean estimate over images with the interval of its estimator, to be trusted where little bias is left.
 
     The log of a mean is too low by about half the squared standard error of its argument's share (delta method), which
     is the bias that `reason` names. Weights that were never drawn are not in it: it is itself too small where few
-    draws carry all the weight.
+    draws carry all the weight, and so every image's draws must be worth at least 10 of equal weight.
     """
     count = len(found.estimates)
     error = float(np.sqrt(np.sum(found.standard_errors**2))) / count
     bias = float(np.mean(0.5 * found.standard_errors**2))
-    mean, trusted = float(found.estimates.mean()), bias < LEAST_BIAS and found.draws >= FEWEST
+    poor = int(np.sum(~(effective(found) >= FEWEST_EFFECTIVE)))
+    mean, enough = float(found.estimates.mean()), bias < LEAST_BIAS and found.draws >= FEWEST
+    reason = f"too low by {bias:.3f} nats or more" + ("" if enough and not poor else ": more draws are needed")
+    if poor and enough:
+        reason += f", since those of {poor} of {count} images are worth fewer than {FEWEST_EFFECTIVE}"
     return LogLikelihood(
         mean=mean,
         low=mean - 1.96 * error,
@@ -112,6 +123,37 @@ def total(found: Importance) -> LogLikelihood:
         image_se=float(found.estimates.std(ddof=1) / np.sqrt(count)) if count > 1 else float("nan"),
         kind="lower_bound",
         estimator="importance sampling",
-        trusted=trusted,
-        reason=f"too low by {bias:.3f} nats or more" + ("" if trusted else ": more draws are needed"),
+        trusted=enough and not poor,
+        reason=reason,
     )
+
+
+def normalised(answer: LogLikelihood, log_z: LogZ) -> LogLikelihood:
+    """The estimate of an unnormalised model less its log Z: errors of both in one interval, trusted where both are.
+
+    The two estimators are independent, so the distances to the ends of their intervals add up as squares.
+    """
+    mean = answer.mean - log_z.mean
+    return answer._replace(
+        mean=mean,
+        low=mean - float(np.hypot(answer.mean - answer.low, log_z.high - log_z.mean)),
+        high=mean + float(np.hypot(answer.high - answer.mean, log_z.mean - log_z.low)),
+        estimator=f"{answer.estimator}, and {log_z.estimator}",
+        trusted=answer.trusted and log_z.trusted,
+        reason=f"{answer.reason}; of log Z, {log_z.reason}",
+    )
+
+
+def refuted(answer: LogLikelihood, found: Importance, log_weights: np.ndarray) -> LogLikelihood:
+    """The same estimate, no longer trusted where the model's own samples show what its recognition model misses.
+
+    `found` is of x drawn from the model together with h, and `log_weights` are those of these h, exact draws from the
+    posterior. With one of them among the draws the log-mean is too high in expectation, without them too low (Grosse,
+    Ghahramani and Adams 2015), and weights that are all alike say nothing of states that q never draws.
+    """
+    high = np.logaddexp(np.log(found.draws) + found.estimates, log_weights) - np.log(found.draws + 1)
+    gap = float(np.mean(high - found.estimates))
+    if gap < LEAST_BIAS:
+        return answer
+    why = f"of samples of the model itself it is too low by up to {gap:.2f} nats: the recognition model misses states"
+    return answer._replace(trusted=False, reason=f"{answer.reason}; {why}")

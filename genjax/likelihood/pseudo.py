@@ -29,7 +29,9 @@ def pseudo_log_likelihood(machine: Machine, state: States) -> Float[Array, " ima
         return total + jax.nn.log_sigmoid(-gain), None
 
     change = (other_value(machine, visible) - visible).T
-    return jax.lax.scan(one_pixel, jnp.zeros(visible.shape[0]), (machine.weights[0], machine.biases[0], change))[0]
+    return jax.lax.scan(
+        one_pixel, jnp.zeros(visible.shape[0], jnp.float32), (machine.weights[0], machine.biases[0], change)
+    )[0]
 
 
 def one_pixel_pseudo_log_likelihood(
@@ -52,5 +54,5 @@ def one_pixel_pseudo_log_likelihood(
         gain = change * machine.biases[0][pixel] + jnp.sum(there - here, axis=-1)
         return total + jax.nn.log_sigmoid(-gain), None
 
-    total, _ = jax.lax.scan(one_draw, jnp.zeros(images), jax.random.split(key, draws))
+    total, _ = jax.lax.scan(one_draw, jnp.zeros(images, jnp.float32), jax.random.split(key, draws))
     return pixels * total / draws

@@ -85,7 +85,7 @@ class Discriminator(nn.Module):
     ) -> Float[Array, " packs"]:
         packs = x.shape[0] // self.pack
         x = 2 * x - 1 if self.bounded else x
-        joined = label if self.conditioning == "concatenation" else jnp.zeros((packs, 0))
+        joined = label if self.conditioning == "concatenation" else jnp.zeros((packs, 0), jnp.float32)
         if self.channels:
             y = x.reshape(packs, self.pack, *self.shape)
             y = jnp.moveaxis(y, 1, 3).reshape(packs, *self.shape[:2], -1)  # images of a pack side by side as channels
@@ -118,4 +118,4 @@ class Discriminator(nn.Module):
 
 def one_hot(label: Array, classes: int) -> Float[Array, "batch classes"]:
     """Labels as the networks take them: no columns where there are no classes."""
-    return jax.nn.one_hot(label, classes) if classes else jnp.zeros((label.shape[0], 0))
+    return jax.nn.one_hot(label, classes, dtype=jnp.float32) if classes else jnp.zeros((label.shape[0], 0), jnp.float32)

@@ -79,4 +79,4 @@ class Decoder(nn.Module):
             y = ConvTranspose(channels, stride=2, use_bias=number > 0)(self.activation(y))
             y = y[:, : heights[number], : widths[number]]
         pixels = math.prod(self.shape)
-        return y.reshape(*code.shape[:-1], pixels) + self.param("bias", nn.initializers.zeros, (pixels,))
+        return y.reshape(*code.shape[:-1], pixels) + self.param("bias", nn.initializers.zeros, (pixels,), jnp.float32)

@@ -37,8 +37,8 @@ class Conv(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "batch height width channels"]) -> Float[Array, "batch rows columns features"]:
         shape = (self.kernel, self.kernel, x.shape[-1], self.features)
-        y = convolve(x, self.param("kernel", nn.initializers.lecun_normal(), shape), self.stride)
-        return y + self.param("bias", nn.initializers.zeros, (self.features,)) if self.use_bias else y
+        y = convolve(x, self.param("kernel", nn.initializers.lecun_normal(), shape, jnp.float32), self.stride)
+        return y + self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32) if self.use_bias else y
 
 
 class ConvTranspose(nn.Module):
@@ -53,8 +53,8 @@ class ConvTranspose(nn.Module):
     def __call__(self, x: Float[Array, "batch height width channels"]) -> Float[Array, "batch rows columns features"]:
         shape = (self.kernel, self.kernel, self.features, x.shape[-1])
         initial = nn.initializers.lecun_normal(in_axis=-1, out_axis=-2)
-        y = convolve_transposed(x, self.param("kernel", initial, shape), self.stride)
-        return y + self.param("bias", nn.initializers.zeros, (self.features,)) if self.use_bias else y
+        y = convolve_transposed(x, self.param("kernel", initial, shape, jnp.float32), self.stride)
+        return y + self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32) if self.use_bias else y
 
 
 def convolve(

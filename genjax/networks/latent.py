@@ -84,7 +84,7 @@ class Generation(nn.Module):
         a, act = self.of, activation(self.of.activation)
         self.lower = [MLP((*reversed(a.between), 2 * size), act) for size in a.latents[:-1]]
         self.image = Decoder(a.shape, tuple(reversed(a.layers)), a.channels, act)
-        self.deviation = self.param("log_deviation", nn.initializers.zeros, ())
+        self.deviation = self.param("log_deviation", nn.initializers.zeros, (), jnp.float32)
 
     def layer(self, number: int, above: Array, given: Array) -> Gaussian:
         """p(z_number | z_number+1), from 0."""
@@ -112,8 +112,11 @@ class LatentModel:
 
 def latent_model(key: Key[Array, ""], of: Architecture, mean: Float[Array, " pixels"] | None = None) -> LatentModel:
     """An untrained model; with the training images' mean its decoder begins there."""
-    x, z = jnp.zeros((1, math.prod(of.shape))), tuple(jnp.zeros((1, size)) for size in of.latents)
-    given = jnp.zeros((1, of.classes))
+    x, z = (
+        jnp.zeros((1, math.prod(of.shape)), jnp.float32),
+        tuple(jnp.zeros((1, size), jnp.float32) for size in of.latents),
+    )
+    given = jnp.zeros((1, of.classes), jnp.float32)
     recognition = Recognition(of).init(subkey(key, "recognition"), x, z, given)
     generation: Any = Generation(of).init(subkey(key, "generation"), z, given)
     if mean is not None:
@@ -124,7 +127,7 @@ def latent_model(key: Key[Array, ""], of: Architecture, mean: Float[Array, " pix
 
 def condition(model: LatentModel, label: Int[Array, " batch"]) -> Float[Array, "batch classes"]:
     """The label as the networks see it; of width 0 in a model that is not conditional."""
-    return jax.nn.one_hot(label, model.of.classes)
+    return jax.nn.one_hot(label, model.of.classes, dtype=jnp.float32)
 
 
 def posterior(model: LatentModel, number: int, below: Array, given: Array) -> Gaussian:
@@ -161,7 +164,7 @@ def terms(model: LatentModel, x: Float[Array, "batch pixels"], z: Latents, layer
     prior = gaussian.standard_log_density(z[-1])
     for p, latents in zip(below, z):
         prior += gaussian.log_density(p, latents)
-    posterior = jnp.zeros(())
+    posterior = jnp.zeros((), jnp.float32)
     for q, latents in zip(layers, z):
         posterior += gaussian.log_density(q, latents)
     return Terms(pixels.log_probability(model.of.pixels, *outputs, x), prior, posterior)
@@ -232,7 +235,7 @@ def decoded(
 def at_rest(model: LatentModel, layer: int, given: Float[Array, "batch classes"]) -> Gaussian:
     """p(z_layer | z above), from 0, with all latents above at their means, those of the top layer at 0."""
     module, top = Generation(model.of), len(model.of.latents) - 1
-    here = Gaussian(*jnp.zeros((2, len(given), model.of.latents[top])))
+    here = Gaussian(*jnp.zeros((2, len(given), model.of.latents[top]), jnp.float32))
     for number in reversed(range(layer, top)):
         below: Any = module.apply(model.generation, number, here.mean, given, method="layer")
         here = below

@@ -132,4 +132,4 @@ class StackModel:
 
 def stack_model(key: Key[Array, ""], of: Stack) -> StackModel:
     """An untrained one."""
-    return StackModel(of.init(subkey(key, "stack"), jnp.zeros((1, math.prod(of.shape)))), of)
+    return StackModel(of.init(subkey(key, "stack"), jnp.zeros((1, math.prod(of.shape)), jnp.float32)), of)

@@ -135,7 +135,7 @@ def sweep(
             x = jnp.concatenate([side[0] for side in sides], axis=1)
             weights = jnp.concatenate([side[1] for side in sides], axis=0)
             rows, columns = random.pairs(jax.random.fold_in(key, layer), chains, machine.sizes[layer])
-            base_bias = jnp.zeros(machine.sizes[layer]) if base is None else base.biases[layer]
+            base_bias = jnp.zeros(machine.sizes[layer], jnp.float32) if base is None else base.biases[layer]
             drawn = draw(rows, columns, x, weights, machine.biases[layer], base_bias, betas, interpret)
             drawn = drawn.astype(state[layer].dtype)
             kept = None if clamp is None else clamp[layer]

@@ -31,7 +31,7 @@ def impute(
     images, classes = x.shape[0], model.of.classes
 
     def weight(x: Array, z: Latents, label: Array) -> Float[Array, " images"]:
-        given = jax.nn.one_hot(label, classes)
+        given = jax.nn.one_hot(label, classes, dtype=jnp.float32)
         parts = terms(model, x, z, recognised(model, x, z, given), given)
         return parts.image + parts.prior - parts.posterior
 
@@ -39,7 +39,7 @@ def impute(
         if classes:
             new, stay = jax.random.randint(subkey(key, "label"), (2, images), 0, jnp.array([[classes], [2]]))
             label = jnp.where(stay == 1, label, new)
-        z, _ = draw(subkey(key, "latents"), model, x, jax.nn.one_hot(label, classes), 1)
+        z, _ = draw(subkey(key, "latents"), model, x, jax.nn.one_hot(label, classes, dtype=jnp.float32), 1)
         return jax.tree.map(lambda leaf: leaf[0], z), label
 
     def sweep(carry: tuple, index: Array) -> tuple[tuple, None]:
@@ -51,7 +51,7 @@ def impute(
         taken = (jnp.log(u) < ratio) | (index < burn_in // 2)
         z = jax.tree.map(lambda new, old: jnp.where(taken[:, None], new, old), new_z, z)
         label = jnp.where(taken, new_label, label)
-        outputs, deviation = generated(model, z, jax.nn.one_hot(label, classes))[1]
+        outputs, deviation = generated(model, z, jax.nn.one_hot(label, classes, dtype=jnp.float32))[1]
         drawn = pixels.sample(subkey(here, "pixels"), model.of.pixels, outputs, deviation)
         total += jnp.where(index >= burn_in, pixels.mean(model.of.pixels, outputs), 0.0)
         return (jnp.where(removed, drawn, x), z, label, total), None

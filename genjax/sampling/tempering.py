@@ -30,7 +30,7 @@ from genjax import random
 from genjax.boltzmann.machine import Machine, States, marginal
 from genjax.boltzmann.path import interpolate
 from genjax.errors import UserError
-from genjax.sampling.gibbs import initial_state, sweep
+from genjax.sampling.gibbs import Clamp, initial_state, sweep
 
 SUMMED_OUT = 1  # the parity that a sweep draws first: whatever a swap leaves in those layers is never read
 LEAST_REJECTION = 1e-6  # keeps the barrier strictly rising where two rungs never refuse
@@ -137,8 +137,15 @@ def swap(key: Key[Array, ""], ladder: Machine, state: State) -> tuple[State, Inf
     return State(states, replica, heading, state.round + 1), info
 
 
-def step(key: Key[Array, ""], ladder: Machine, state: State, sweeps: int = 1) -> tuple[State, Info]:
-    """One round of swaps, then `sweeps` (at least 1) Gibbs sweeps of every rung; it keeps the product of the rungs."""
+def step(
+    key: Key[Array, ""], ladder: Machine, state: State, sweeps: int = 1, clamp: Clamp | None = None
+) -> tuple[State, Info]:
+    """One round of swaps, then `sweeps` (at least 1) Gibbs sweeps of every rung; it keeps the product of the rungs.
+
+    `clamp` holds units of even layers, layer by layer, at values that a chain has on all rungs alike. Raises
+    `UserError` where it holds any of an odd layer, which swaps sum out as free.
+    """
+    refuse_summed_out(clamp)
     if sweeps < 1:
         raise UserError(f"sweeps must be at least 1: a sweep redraws the layers that a swap sums out; got {sweeps}.")
     rungs = state.replica.shape[0]
@@ -146,7 +153,8 @@ def step(key: Key[Array, ""], ladder: Machine, state: State, sweeps: int = 1) ->
     sweep_key = random.subkey(key, "sweep")
 
     def one(states: States, index: Array) -> tuple[States, None]:
-        return jax.vmap(sweep)(_keys(jax.random.fold_in(sweep_key, index), rungs), ladder, states), None
+        keys = _keys(jax.random.fold_in(sweep_key, index), rungs)
+        return jax.vmap(partial(sweep, clamp=clamp))(keys, ladder, states), None
 
     states, _ = jax.lax.scan(one, state.states, jnp.arange(sweeps))
     return state._replace(states=states), info
@@ -159,20 +167,31 @@ def run(
     rounds: int,
     sweeps: int = 1,
     observe: Callable[[State], PyTree] | None = None,
+    clamp: Clamp | None = None,
 ) -> tuple[State, Info, Any]:
     """`rounds` steps on the device: the last state, the sum of the Infos, and what `observe(state)` returned, stacked.
 
     Memory grows with `rounds` only by the observations (None without `observe`). A step draws from
-    `fold_in(key, state.round)`: a run and the same run in two parts, under one key, agree.
+    `fold_in(key, state.round)`: a run and the same run in two parts, under one key, agree. `clamp` as in `step`.
     """
 
     def one(carry: tuple[State, Info], _: None) -> tuple[tuple[State, Info], Any]:
         state, total = carry
-        state, info = step(jax.random.fold_in(key, state.round), ladder, state, sweeps)
+        state, info = step(jax.random.fold_in(key, state.round), ladder, state, sweeps, clamp)
         return (state, jax.tree.map(jnp.add, total, info)), None if observe is None else observe(state)
 
     (state, info), observed = jax.lax.scan(one, (state, no_info(*state.replica.shape)), None, length=rounds)
     return state, info, observed
+
+
+def refuse_summed_out(clamp: Clamp | None) -> None:
+    """Raise `UserError` where units are held that swaps would sum out."""
+    for layer in range(SUMMED_OUT, len(clamp or ()), 2):
+        if clamp is not None and clamp[layer] is not None:
+            raise UserError(
+                f"`clamp` holds units of layer {layer}, which tempering sums out as free; condition the machine "
+                "on that layer instead (boltzmann.machine.condition)."
+            )
 
 
 def no_info(rungs: int, chains: int) -> Info:
@@ -206,7 +225,7 @@ def adapt(betas: Float[Array, " rungs"], rejection: Float[Array, " pairs"]) -> F
     """
     steps = jnp.maximum(rejection, LEAST_REJECTION)
     barrier = jnp.concatenate([jnp.zeros(1, steps.dtype), jnp.cumsum(steps)])
-    inner = jnp.interp(jnp.linspace(0.0, 1.0, betas.shape[0])[1:-1], barrier / barrier[-1], betas)
+    inner = jnp.interp(jnp.linspace(0.0, 1.0, betas.shape[0], dtype=betas.dtype)[1:-1], barrier / barrier[-1], betas)
     return jnp.concatenate([betas[:1], inner, betas[-1:]])  # the ends are kept to the last bit
 
 

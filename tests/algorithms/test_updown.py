@@ -9,10 +9,11 @@ import pytest
 
 from genjax import data
 from genjax.algorithms.updown import BeliefConfig, stages, trained_network
-from genjax.boltzmann.dbn import DBN, downward, log_down, log_up, log_weight, stacked, upward
+from genjax.boltzmann.dbn import DBN, downward, log_down, log_up, log_weight, log_weight_of, stacked, upward
 from genjax.boltzmann.machine import marginal
 from genjax.likelihood import exact
-from genjax.likelihood.importance import importance
+from genjax.likelihood.estimate import LogZ, exact_log_z
+from genjax.likelihood.importance import Importance, importance, normalised, refuted, total
 from genjax.training import loop
 from genjax.training.stages import begin, key_of
 from tests.machines import random_machine
@@ -96,3 +97,40 @@ def score(state, images) -> float:
     net = trained_network(state)
     found = importance(jax.random.key(0), net, images, log_weight, 20)
     return float(found.estimates.mean()) - exact.log_z(net.top)
+
+
+def with_recognition(net: DBN, recognition) -> DBN:
+    return DBN(net.generation, recognition, net.top)
+
+
+@pytest.mark.parametrize(("scale", "trusted"), [(0.7, True), (3.0, False), (-3.0, False), (30.0, False)])
+def test_the_error_of_importance_sampling_is_in_the_interval(scale, trusted):
+    """A recognition model that is good, wrong, and so sure of what is wrong that its weights are all alike."""
+    net = network()
+    (up,) = net.recognition if scale != 0.7 else net.generation
+    net = with_recognition(net, (jax.tree.map(lambda w: w if scale == 0.7 else scale * w, up),))
+    log_p, _ = joint(net)
+    truth = np.logaddexp.reduce(log_p, axis=1)
+    log_z = exact_log_z(exact.log_z(net.top), "enumeration")
+    found = importance(jax.random.key(0), net, binary(4), log_weight, 100)
+    top = jnp.asarray(
+        np.repeat(binary(3), np.round(200 * np.exp(np.logaddexp.reduce(log_p, axis=0))).astype(int), axis=0),
+        jnp.float32,
+    )
+    dreams = downward(jax.random.key(1), net, top, expect=False)
+    own = importance(jax.random.key(2), net, dreams[0], log_weight, 100)
+    answer = refuted(normalised(total(found), log_z), own, np.asarray(log_weight_of(net, dreams), np.float64))
+    assert answer.trusted == trusted, answer.reason
+    assert answer.low < answer.mean < answer.high or not trusted
+    if trusted:
+        assert answer.low - 0.02 < truth.mean() < answer.high + 0.02
+
+
+def test_errors_of_both_estimates_add_up_as_squares():
+    one = total(Importance(np.zeros(1), np.full(1, -3.0), np.full(1, 0.3 / 1.96), 1000))
+    log_z = LogZ(2.0, 1.6, 2.4, 0.2, "estimate", "AIS", True, "enough", 90.0, 0.1)
+    both = normalised(one, log_z)
+    np.testing.assert_allclose([both.mean, both.low, both.high], [-5.0, -5.5, -4.5], atol=1e-6)
+    assert both.trusted
+    assert not normalised(one, log_z._replace(trusted=False)).trusted
+    assert not normalised(one._replace(trusted=False), log_z).trusted

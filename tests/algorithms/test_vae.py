@@ -12,9 +12,9 @@ from scipy import stats
 
 from genjax import data
 from genjax.algorithms.vae import Seen, VAEConfig, divergence_weight, elbo, iwae, uphill, vae
-from genjax.likelihood.importance import importance, total
+from genjax.likelihood.importance import effective, importance, total
 from genjax.likelihood.latent import latent_activity
-from genjax.networks.latent import Architecture, LatentModel, latent_model, log_weight
+from genjax.networks.latent import Architecture, LatentModel, generated, latent_model, log_weight
 from genjax.training import loop
 from genjax.training.config import split
 from genjax.typing import Batch, Example
@@ -254,3 +254,26 @@ def test_many_latents_do_not_kill_rectified_units():
     steps = -(-steps // plan.part) * plan.part
     loop.train(key, algorithm, training, plan, state, steps, 0, [lambda chunk: seen.append(chunk.metrics)])
     assert seen[-1]["divergence"] > 2
+
+
+def test_every_image_has_to_have_draws_that_count():
+    """An untrained model of one latent, against quadrature: the mean may look fine where single images are far off."""
+    rng = np.random.default_rng(0)
+    x = jnp.asarray(rng.integers(0, 2, (30, 64)), jnp.float32)
+    batch = Batch(x, jnp.zeros(30, jnp.int32))
+    of = Architecture(shape=(1, 64, 1), latents=(1,), layers=(200,))
+    model = latent_model(jax.random.key(0), of, jnp.full(64, 0.5))
+    z = np.linspace(-9, 9, 20_001)
+    for scale, good in ((1.0, True), (12.0, False)):
+        steep = jax.tree.map(lambda w, s=scale: s * w if w.ndim > 1 else w, model.generation)
+        here = dataclasses.replace(model, generation=steep)
+        outputs = np.asarray(generated(here, (jnp.asarray(z[:, None], jnp.float32),), jnp.zeros((len(z), 0)))[1][0])
+        log_p = x @ -np.logaddexp(0, -outputs).T + (1 - x) @ -np.logaddexp(0, outputs).T
+        log_p = np.asarray(log_p, np.float64) - 0.5 * z**2 - 0.5 * np.log(2 * np.pi)
+        truth = np.logaddexp.reduce(log_p, axis=1) + np.log(z[1] - z[0])
+        found = importance(jax.random.key(1), here, batch, log_weight, 1000, at_once=100)
+        answer, away = total(found), np.abs(found.estimates - truth) / found.standard_errors
+        assert answer.trusted == good, answer.reason
+        assert (effective(found) >= 10).all() == good
+        assert (away < 5.5).all() or not good
+    assert "images are worth fewer than 10" in answer.reason or "more draws" in answer.reason

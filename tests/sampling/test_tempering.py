@@ -375,3 +375,23 @@ def test_what_cannot_work_is_refused():
     machine = random_machine((4, 3))
     with pytest.raises(UserError, match="rounds must be at least 2"):
         tempering.tuned(jax.random.key(0), without_weights(machine), machine, BETAS, 4, 1, 2)
+
+
+def test_a_clamp_is_kept_on_even_layers_and_refused_on_odd_ones():
+    """Half of the visible units held: what the others do, against enumeration."""
+    machine = random_machine((4, 3), scale=1.5, seed=3)
+    base = random_machine((4, 3), scale=0.0, seed=3)
+    ladder = tempering.path_ladder(base, machine, jnp.asarray([0.0, 0.5, 1.0]))
+    state = tempering.init(jax.random.key(0), ladder, 4000)
+    held = jnp.asarray([True, True, False, False])
+    values = jnp.asarray([1.0, 0.0, 0.0, 0.0])
+    state = state._replace(states=(jnp.where(held, values, state.states[0]), state.states[1]))
+    with pytest.raises(UserError, match="`clamp` holds units of layer 1"):
+        tempering.run(jax.random.key(1), ladder, state, 2, clamp=(None, jnp.ones(3, bool)))
+    run = jax.jit(lambda key, state: tempering.run(key, ladder, state, 30, clamp=(held, None))[0])
+    visible = run(jax.random.key(1), state).states[0][-1]
+    np.testing.assert_array_equal(visible[:, :2], jnp.broadcast_to(values[:2], (4000, 2)))
+    states = all_states((4, 3))
+    there = (states[0][:, 0] == 1) & (states[0][:, 1] == 0)
+    p = probabilities(machine)[there]
+    np.testing.assert_allclose(visible[:, 2:].mean(0), p @ states[0][there, 2:] / p.sum(), atol=0.04)
