@@ -39,7 +39,7 @@ def test_coverage_says_what_it_writes(genjax, trained, monkeypatch):
 
     run = load(trained)
     copying = dataclasses.replace(run, family=run.family._replace(sample=copies))
-    monkeypatch.setattr(coverage, "load", lambda *_: copying)
+    monkeypatch.setattr(coverage, "opened", lambda *_: copying)
     status, text, _ = genjax("coverage", trained, "--chains", 30)
     assert "like copies of training images: 100.0 % of the samples" in text
     each = json.loads((trained / "coverage.json").read_text())["samples"]
