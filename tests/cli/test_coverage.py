@@ -8,6 +8,7 @@ import pytest
 
 from genjax import data
 from genjax.cli import coverage
+from genjax.cli.run import load
 from genjax.evaluation import classifier
 from tests.cli.test_commands import TOO_SMALL_FOR_A_PICTURE, one_sentence
 
@@ -36,9 +37,9 @@ def test_coverage_says_what_it_writes(genjax, trained, monkeypatch):
         x = data.load("digits").train[:chains]
         return x[:, None], x
 
-    run = coverage.load(trained)
+    run = load(trained)
     copying = dataclasses.replace(run, family=run.family._replace(sample=copies))
-    monkeypatch.setattr(coverage, "load", lambda *_: copying)
+    monkeypatch.setattr(coverage, "opened", lambda *_: copying)
     status, text, _ = genjax("coverage", trained, "--chains", 30)
     assert "like copies of training images: 100.0 % of the samples" in text
     each = json.loads((trained / "coverage.json").read_text())["samples"]

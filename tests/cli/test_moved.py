@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from genjax.cli import pictures
 from genjax.cli.families import FAMILIES
@@ -251,3 +252,18 @@ def gan_fixture(tmp_path_factory) -> Path:
     place = tmp_path_factory.mktemp("gan")
     np.savez(place / "own.npz", **arrays())
     return untrained("gan", place / "run", place / "own.npz")
+
+
+def test_a_folder_with_one_more_image_or_another_name_is_refused(genjax, place):
+    folder = place / "pictures"
+    folder.mkdir()
+    for number, image in enumerate(arrays()["x_train"]):
+        Image.fromarray(255 * image).save(folder / f"{number:02}.png")
+    run = untrained("rbm", place / "run", folder)
+    Image.fromarray(255 * arrays(seed=1)["x_train"][0]).save(folder / "99.png")
+    assert "41 images" in one_sentence(*genjax("evaluate", run)[::2])
+    (folder / "99.png").unlink()
+    (folder / "00.png").rename(folder / "98.png")
+    assert "the same images in another order" in one_sentence(*genjax("evaluate", run)[::2])
+    folder.rename(place / "elsewhere")
+    assert "another order" in one_sentence(*genjax("evaluate", run, "--dataset", "elsewhere")[::2])
