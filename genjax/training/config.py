@@ -14,7 +14,7 @@ from jax.core import Tracer
 from genjax.errors import UserError
 from genjax.typing import Algorithm, Example, Hyper
 
-READ_IF_GIVEN = ("second_moment", "upper_rate")
+READ_IF_GIVEN = ("second_moment", "upper_rate", "averaged_from")
 """Rates that an algorithm may be given though its config has no field for them."""
 
 
