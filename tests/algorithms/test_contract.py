@@ -86,12 +86,14 @@ CASES = {
 }
 
 
-QUICK = ("pcd", "deep", "recommender", "vae", "autoencoder", "gan, wasserstein")
-EACH = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in CASES]  # compiled once more
+QUICK = ("pcd", "deep", "recommender", "vae", "autoencoder", "gan, wasserstein")  # the others are slow
+EACH = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in CASES]
+FEW = [name if name in ("pcd", "autoencoder") else pytest.param(name, marks=pytest.mark.slow) for name in CASES]
 
 
-@pytest.fixture(params=CASES, name="case")
+@pytest.fixture(params=EACH, name="case", scope="module")
 def case_fixture(request):
+    """All trials of one algorithm after each other, so that they share its programs."""
     return CASES[request.param]
 
 
@@ -118,17 +120,42 @@ def same(a, b) -> bool:
 
 def test_the_state_keeps_its_shape_and_metrics_are_finite_scalars(case):
     algorithm, data, plan, state = start(case)
-    batch = loop.example(data, plan).batch
-    new, metrics = jax.jit(algorithm.step)(jax.random.key(1), state, batch)
+    lines = []
+    new = loop.train(jax.random.key(1), algorithm, data, plan, state, 1, 0, [lines.append])
     assert jax.tree.map(jnp.shape, new) == jax.tree.map(jnp.shape, state)
     assert jax.tree.map(jnp.result_type, new) == jax.tree.map(jnp.result_type, state)
-    metrics |= jax.jit(algorithm.observe)(jax.random.key(2), new, batch, data.held_out)
-    assert "parameter_max" in metrics
-    assert all(x.shape == () and np.isfinite(x) for x in metrics.values())
+    (chunk,) = lines
+    assert "parameter_max" in chunk.steps
+    assert all(values.shape == (1,) for values in chunk.steps.values())
+    assert all(np.isfinite(value) for value in chunk.metrics.values())
+    assert set(chunk.metrics) > set(chunk.steps)
     assert not same(new, state)
 
 
-@pytest.mark.parametrize("case", EACH, indirect=True)
+def test_new_rates_parameters_data_and_lengths_never_compile_again(case):
+    algorithm, data, plan, state = start(case)
+    loop.train(jax.random.key(0), algorithm, data, plan, state, 4)
+    before = loop.run_chunk._cache_size(), loop.run_observation._cache_size()
+    for seed, rate in enumerate((0.3, 0.02)):
+        again, _, _, state = start(case, total=100 + seed, learning_rate=rate, weight_decay=rate / 10)
+        assert (again.step, again.observe) == (algorithm.step, algorithm.observe)
+        loop.train(jax.random.key(seed), again, training_set(seed), plan, state, 3 + seed)
+    assert (loop.run_chunk._cache_size(), loop.run_observation._cache_size()) == before
+
+
+def test_a_run_cut_in_two_is_the_whole_run_bit_for_bit_and_another_key_another_run(case):
+    algorithm, data, plan, state = start(case)
+    key, lines, again = jax.random.key(3), [], []
+    whole = loop.train(key, algorithm, data, plan, state, 12, 0, [lambda chunk: lines.append(chunk.metrics)])
+    first = loop.train(key, algorithm, data, plan, state, 6)
+    saved = jax.tree.map(jnp.asarray, jax.tree.map(np.asarray, first))
+    second = loop.train(key, algorithm, data, plan, saved, 12, 6, [lambda chunk: again.append(chunk.metrics)])
+    assert same(whole, second)
+    assert lines[-1] == again[-1]
+    assert not same(whole, loop.train(jax.random.key(4), algorithm, data, plan, state, 12))
+
+
+@pytest.mark.parametrize("case", FEW, indirect=True)
 def test_vmap_over_keys_is_each_alone(case):
     algorithm, data, plan, state = start(case)
     batch = loop.example(data, plan).batch
@@ -139,44 +166,7 @@ def test_vmap_over_keys_is_each_alone(case):
         np.testing.assert_allclose(a[2], b, atol=1e-5)
 
 
-def test_new_rates_parameters_and_data_never_compile_again(case):
-    algorithm, data, plan, state = start(case)
-    before = loop.run_chunk._cache_size()
-    loop.run_chunk(jax.random.key(0), state, data, jnp.asarray(0), algorithm, plan, 1)
-    assert loop.run_chunk._cache_size() <= before + 1
-    before = loop.run_chunk._cache_size()
-    for seed, rate in enumerate((0.3, 0.02)):
-        again, _, _, state = start(case, total=100 + seed, learning_rate=rate, weight_decay=rate / 10)
-        assert again is algorithm
-        loop.run_chunk(jax.random.key(seed), state, training_set(seed), jnp.asarray(4 * seed), algorithm, plan, 1)
-    assert loop.run_chunk._cache_size() == before
-
-
-def test_a_run_cut_in_two_is_the_whole_run_bit_for_bit(case):
-    algorithm, data, plan, state = start(case)
-    key = jax.random.key(3)
-    whole, lines = state, []
-    copy = jax.tree.map(jnp.copy, state)
-    whole = loop.train(key, algorithm, data, plan, whole, 24, 0, [lambda chunk: lines.append(chunk.metrics)])
-    first = loop.train(key, algorithm, data, plan, copy, 12)
-    saved = jax.tree.map(np.asarray, first)
-    again: list = []
-    second = loop.train(
-        key, algorithm, data, plan, jax.tree.map(jnp.asarray, saved), 24, 12, [lambda c: again.append(c.metrics)]
-    )
-    assert same(whole, second)
-    assert lines[-len(again) :] == again
-
-
-def test_another_key_is_another_run(case):
-    algorithm, data, plan, state = start(case)
-    runs = [
-        loop.train(jax.random.key(seed), algorithm, data, plan, jax.tree.map(jnp.copy, state), 4) for seed in (0, 1)
-    ]
-    assert not same(*runs)
-
-
-@pytest.mark.parametrize("case", EACH, indirect=True)
+@pytest.mark.parametrize("case", FEW, indirect=True)
 def test_the_step_runs_over_devices_by_an_axis_name(case):
     """Two devices: averaged gradients keep one model, and each draws its own noise."""
     factory, config = case
