@@ -6,11 +6,14 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 
-import jax
-import pytest
+# Most of the suite's time is XLA's compiler, which takes half of it without its optimisations. JAX reads this as it starts.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
-# What one test has compiled another process reads: half of the suite's time is XLA's compiler. Workers and the commands
-# that tests start find the folder in their environment.
+import jax  # noqa: E402
+import pytest  # noqa: E402
+
+# What one test has compiled another process reads. Workers and the commands that tests start find the folder in their
+# environment.
 CACHE = None if "JAX_COMPILATION_CACHE_DIR" in os.environ else tempfile.mkdtemp(prefix="genjax-tests-")
 if CACHE is not None:
     os.environ |= {"JAX_COMPILATION_CACHE_DIR": CACHE, "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.3"}
