@@ -6,11 +6,11 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 
-# Most of the suite's time is XLA's compiler, which takes half of it without its optimisations. JAX reads this as it starts.
+# Most of the suite's time is XLA's compiler, which is faster without its optimisations. Read when JAX's backend starts.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
-import jax  # noqa: E402
-import pytest  # noqa: E402
+import jax
+import pytest
 
 # What one test has compiled another process reads. Workers and the commands that tests start find the folder in their
 # environment.
