@@ -162,6 +162,8 @@ def check_grid(config: GridRun) -> None:
     check(config)
     if config.seeds < 1:
         raise UserError(f"--seeds {config.seeds} is not positive; give the number of runs of each setting.")
+    if config.seed + config.seeds - 1 > random.LARGEST_SEED:
+        raise UserError(f"--seed {config.seed} with --seeds {config.seeds} goes beyond {random.LARGEST_SEED}.")
     if config.hidden_type != "bernoulli" or config.negative not in ("pcd", "cd") or config.classes:
         raise UserError("genjax grid takes binary hidden units, --negative pcd or cd, and no --classes.")
 

@@ -4,7 +4,7 @@ import dataclasses
 import inspect
 import math
 from collections.abc import Callable
-from functools import cache, lru_cache, wraps
+from functools import lru_cache, wraps
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, runtime_checkable
 
 import jax
@@ -83,7 +83,7 @@ def factory(make: Callable[Concatenate[Known, Rest], Algorithm]) -> Callable[Con
     what `hyper` lacks at `init` is the config's. The config is checked when the factory is called, and the example when
     `init` is called with one that is not traced.
     """
-    programs, signature = cache(make), inspect.signature(make)  # type: ignore[arg-type]
+    programs, signature = lru_cache(maxsize=256)(make), inspect.signature(make)  # type: ignore[arg-type]
 
     @lru_cache(maxsize=1000)
     def made(config: Any, *rest: Any) -> Algorithm:

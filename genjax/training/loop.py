@@ -156,8 +156,8 @@ def train(
     """The steps from `first_step` to `total_steps`, exactly; returns the last state, and leaves `state` as it is.
 
     After each chunk every callable gets a `Chunk` (its metrics: means over the chunk and what `observe` says). What
-    they raise ends the run. Raises `Diverged`, before they see the chunk, where a metric is not finite or a parameter
-    is larger than 10^4; `UserError` where more steps are done than asked for.
+    they raise ends the run. Raises `Diverged`, before they see the chunk, where a metric is NaN or a parameter is
+    larger than 10^4; `UserError` where more steps are done than asked for.
     """
     if first_step > total_steps:
         raise UserError(f"`total_steps` {total_steps} is less than the {first_step} steps done; give more of them.")
@@ -187,9 +187,9 @@ def chunks(first: int, total: int, plan: Plan) -> Iterator[tuple[int, int]]:
 
 
 def refuse_divergence(metrics: dict[str, np.ndarray], first: int) -> None:
-    """Raise `Diverged` with the step and the metric, where one of a chunk's metrics has left the finite numbers."""
+    """Raise `Diverged` with the step and the metric, where a metric is no number or a parameter has exploded."""
     for name, values in metrics.items():
-        bad = ~np.isfinite(values)
+        bad = np.isnan(values)  # infinite metrics there may be: an impossible image, say
         if name == "parameter_max":
             bad |= values > EXPLODED
         if bad.any():

@@ -60,6 +60,7 @@ def test_the_command_trains_judges_and_draws_a_grid(genjax, tmp_path):
         (["--checkpoint-seconds", "1"], "--checkpoint-seconds"),
         (["--resume", "run"], "--resume"),
         (["--seeds", "0"], "--seeds 0 is not positive"),
+        (["--seed", "4294967290", "--seeds", "7"], "goes beyond 4294967295"),
         (["--dataset", "digits", "no.npz"], "no.npz"),  # before anything is trained
     ],
 )

@@ -185,6 +185,14 @@ def test_divergence_names_the_step(name):
     assert seen == [3, 6]
 
 
+def test_an_infinite_metric_is_no_divergence():
+    """What an algorithm says of images that it holds to be impossible."""
+    refused = {"log_likelihood": np.array([1.0, -np.inf]), "parameter_max": np.array([1.0, 1.0])}
+    loop.refuse_divergence(refused, 0)
+    with pytest.raises(Diverged, match="step 2: parameter_max is inf"):
+        loop.refuse_divergence(refused | {"parameter_max": np.array([1.0, np.inf])}, 0)
+
+
 def test_every_step_has_a_key_of_its_own():
     seen = []
 
