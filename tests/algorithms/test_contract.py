@@ -86,9 +86,9 @@ CASES = {
 }
 
 
-QUICK = ("pcd", "deep", "recommender", "vae", "autoencoder", "gan, wasserstein")  # the others are slow
+QUICK = ("pcd", "recommender", "vae", "autoencoder", "gan, wasserstein")  # the others are slow
 EACH = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in CASES]
-FEW = [name if name in ("pcd", "autoencoder") else pytest.param(name, marks=pytest.mark.slow) for name in CASES]
+FEW = [name if name == "pcd" else pytest.param(name, marks=pytest.mark.slow) for name in CASES]
 
 
 @pytest.fixture(params=EACH, name="case", scope="module")

@@ -1,6 +1,7 @@
 """Learning: the gradient by hand, phases at their exact expectations, and a machine that learns what is there."""
 
 import dataclasses
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +22,8 @@ from genjax.likelihood.pseudo import pseudo_log_likelihood
 from genjax.training import loop
 from genjax.training.config import split
 from tests.machines import all_states, probabilities, random_machine
+
+slow = partial(pytest.param, marks=pytest.mark.slow)
 
 
 def states_of(rng: np.random.Generator, batch: int, sizes=(4, 3)) -> tuple:
@@ -93,10 +96,10 @@ def score(machine, images) -> float:
     "options",
     [
         {},
-        {"centred": False},
+        slow({"centred": False}),
         {"negative": "cd", "k": 5},
-        {"optimiser": "adam", "learning_rate": 0.02, "momentum": 0.9},
-        {"average": 0.2},
+        slow({"optimiser": "adam", "learning_rate": 0.02, "momentum": 0.9}),
+        slow({"average": 0.2}),
     ],
 )
 def test_it_learns_the_structure(options):
@@ -132,7 +135,7 @@ def test_persistent_chains_go_on_and_cd_chains_restart():
     for negative, chains in (("pcd", 17), ("cd", 10)):
         static, hyper = split(ContrastiveConfig(hidden=6, negative=negative, chains=17, learning_rate=0.0), 5)
         algorithm = contrastive(static)
-        state = algorithm.init(jax.random.key(0), example, hyper)
+        state = jax.jit(algorithm.init)(jax.random.key(0), example, hyper)
         assert state.chains[0].shape == (chains, 9)
         pinned = state._replace(machine=jax.tree.map(lambda x: 0 * x, state.machine))
         # With rate 0 and huge hidden-to-visible pull, one sweep shows where the chains started.
@@ -140,7 +143,7 @@ def test_persistent_chains_go_on_and_cd_chains_restart():
         biases = (jnp.full(9, -10.0), pinned.machine.biases[1].at[0].set(-90.0))
         machine = type(pinned.machine)((strong,), biases, pinned.machine.units)
         zeros = tuple(jnp.zeros_like(x) for x in state.chains)
-        new, _ = algorithm.step(jax.random.key(1), pinned._replace(machine=machine, chains=zeros), batch)
+        new, _ = jax.jit(algorithm.step)(jax.random.key(1), pinned._replace(machine=machine, chains=zeros), batch)
         assert float(new.chains[0].mean()) == (0.0 if negative == "pcd" else 1.0)
 
 
@@ -148,13 +151,13 @@ def test_weight_decay_and_schedule_act_as_said():
     batch = loop.Batch(jnp.ones((10, 9)), jnp.zeros(10, jnp.int32))
     example = loop.Example(batch, jnp.full(9, 0.2), jnp.full(9, 0.16))  # biases far from zero
     moved = {}
+    config = ContrastiveConfig(hidden=6, learning_rate=0.1, schedule="linear")
+    algorithm = contrastive(split(config, 10)[0])
+    init, step = jax.jit(algorithm.init), jax.jit(algorithm.step)
     for decay in (0.0, 0.5):
-        config = ContrastiveConfig(hidden=6, learning_rate=0.1, weight_decay=decay, schedule="linear")
-        static, hyper = split(config, 10)
-        algorithm = contrastive(static)
-        state = algorithm.init(jax.random.key(0), example, hyper)
-        state = state._replace(step=jnp.asarray(5))
-        moved[decay], metrics = algorithm.step(jax.random.key(1), state, batch)
+        _, hyper = split(dataclasses.replace(config, weight_decay=decay), 10)
+        state = init(jax.random.key(0), example, hyper)._replace(step=jnp.asarray(5))
+        moved[decay], metrics = step(jax.random.key(1), state, batch)
         assert float(metrics["learning_rate"]) == pytest.approx(0.05)
     difference = np.asarray(moved[0.0].machine.weights[0] - moved[0.5].machine.weights[0])
     np.testing.assert_allclose(difference, 0.05 * 0.5 * np.asarray(state.machine.weights[0]), atol=1e-7)
@@ -168,12 +171,14 @@ def test_observe_says_what_it_names():
     example = loop.Example(train, jnp.mean(train.x, 0), jnp.var(train.x, 0))
     static, hyper = split(ContrastiveConfig(hidden=6), 10)
     algorithm = contrastive(static)
-    state = algorithm.init(jax.random.key(0), example, hyper)
+    state = jax.jit(algorithm.init)(jax.random.key(0), example, hyper)
     machine = jax.tree.map(lambda x: x + 0.3 * jax.random.normal(jax.random.key(1), x.shape), state.machine)
-    seen = algorithm.observe(jax.random.key(2), state._replace(machine=machine, average=machine), train, held_out)
+    state = state._replace(machine=machine, average=machine)
+    seen = jax.jit(algorithm.observe)(jax.random.key(2), state, train, held_out)
+    free, pseudo = jax.jit(free_energy), jax.jit(pseudo_log_likelihood)
     for prefix, x in (("", train.x), ("held_out_", held_out.x)):
-        assert float(seen[prefix + "free_energy"]) == pytest.approx(float(free_energy(machine, x).mean()), abs=1e-4)
-        exact_pseudo = float(pseudo_log_likelihood(machine, (x, None)).mean())
+        assert float(seen[prefix + "free_energy"]) == pytest.approx(float(free(machine, x).mean()), abs=1e-4)
+        exact_pseudo = float(pseudo(machine, (x, None)).mean())
         assert float(seen[prefix + "pseudo_likelihood"]) == pytest.approx(exact_pseudo, rel=0.05)
         assert 0 < float(seen[prefix + "reconstruction_error"]) < 0.5
     gap = float(seen["held_out_free_energy"]) - float(seen["free_energy"])
@@ -186,8 +191,8 @@ def test_offsets_are_the_datas_means():
     example = loop.Example(loop.Batch(x, jnp.zeros(30, jnp.int32)), jnp.linspace(0.1, 0.9, 9), jnp.ones(9))
     static, hyper = split(ContrastiveConfig(hidden=6), 10)
     algorithm = contrastive(static)
-    state = algorithm.init(jax.random.key(0), example, hyper)
-    new, _ = algorithm.step(jax.random.key(1), state, example.batch)
+    state = jax.jit(algorithm.init)(jax.random.key(0), example, hyper)
+    new, _ = jax.jit(algorithm.step)(jax.random.key(1), state, example.batch)
     np.testing.assert_array_equal(new.offsets[0], example.mean)
     hidden = np.asarray(expected(state.machine, (x, None))[1]).mean(0)
     np.testing.assert_allclose(new.offsets[1], 0.5 + 0.01 * (hidden - 0.5), atol=1e-6)

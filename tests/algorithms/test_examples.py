@@ -18,6 +18,7 @@ from genjax.algorithms.recommender import RecommenderConfig, recommender
 from genjax.algorithms.updown import BeliefConfig
 from genjax.algorithms.vae import VAEConfig, vae
 from genjax.cli.main import as_options
+from genjax.data.ratings import WITHHELD
 from genjax.errors import UserError
 from genjax.evaluation.classifier import ClassifierConfig, classifier
 from genjax.typing import Batch, Example
@@ -118,6 +119,7 @@ def test_stages_refuse_as_factories_do(stages):
         (recommender, RecommenderConfig(), GREY, LABELS, "whole numbers from 1 to 5"),
         (recommender, RecommenderConfig(), 6 * BINARY, LABELS, "whole numbers from 1 to 5"),
         (recommender, RecommenderConfig(), -2 * BINARY, LABELS, None),
+        (recommender, RecommenderConfig(), np.where(GREY < 0.5, WITHHELD, 5 * BINARY), LABELS, None),
         (images, GANConfig(), WIDE, LABELS, "intensities from 0 to 1"),
         (images, GANConfig(), GREY, MISSING, None),
         (partial(images, bounded=False), GANConfig(), WIDE, LABELS, None),

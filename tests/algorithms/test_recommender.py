@@ -143,8 +143,8 @@ def test_the_pseudo_gradient_is_that_of_the_predictions(conditional, withheld):
         log_p = predict(machine, x, users, items)
         return -jnp.sum(log_p[jnp.arange(3), levels]) / 2  # two users
 
-    exact = jax.grad(loss)(machine)
-    for a, b in zip(jax.tree.leaves(pseudo_gradient(jax.random.key(0), machine, x)), jax.tree.leaves(exact)):
+    exact = jax.jit(jax.grad(loss))(machine)
+    for a, b in zip(jax.tree.leaves(jax.jit(pseudo_gradient)(jax.random.key(0), machine, x)), jax.tree.leaves(exact)):
         np.testing.assert_allclose(a, b, atol=2e-6)
 
 
@@ -153,16 +153,15 @@ def test_the_pseudo_gradient_of_a_part_is_unbiased():
     made, _ = tastes.generate(0, users=4, items=64, density=0.8)
     x = jnp.asarray(ratings.split(made).train)
     config = RecommenderConfig(hidden=2)
-    state = recommender(config).init(
-        jax.random.key(0), loop.Example(loop.Batch(x, jnp.zeros(4, int)), x.mean(0), x.var(0)), split(config, 1)[1]
-    )
+    example = loop.Example(loop.Batch(x, jnp.zeros(4, int)), x.mean(0), x.var(0))
+    state = jax.jit(recommender(config).init)(jax.random.key(0), example, split(config, 1)[1])
     users, items = jnp.nonzero(x >= 1)
     assert np.all(np.bincount(users) > 32)
 
     def loss(machine):
         return -jnp.sum(predict(machine, x, users, items)[jnp.arange(len(users)), x[users, items].astype(int) - 1]) / 4
 
-    exact = jax.grad(loss)(state.machine).biases
+    exact = jax.jit(jax.grad(loss))(state.machine).biases
     keys = jax.random.split(jax.random.key(1), 400)
     slopes = jax.jit(jax.vmap(pseudo_gradient, (0, None, None)))(keys, state.machine, x).biases
     error = np.asarray(slopes.std(0) / np.sqrt(400))

@@ -1,5 +1,7 @@
 """Tempering along the run's own past: its polyline, ratios of partition functions, and the log-likelihood it yields."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -42,7 +44,8 @@ def carried(places: list[float]) -> trajectory.Trajectory:
     def marked(value: float):
         return jax.tree.map(lambda x: jnp.full_like(x, value), random_machine((4, 3)))
 
-    state = trajectory.trajectory(1, len(places), 1).init(jax.random.key(0), marked(PAST + 1.0), 6)
+    init = jax.jit(trajectory.trajectory(1, len(places), 1).init, static_argnums=2)
+    state = init(jax.random.key(0), marked(PAST + 1.0), 6)
     past = stacked([marked(float(corner)) for corner in range(PAST)])
     return state._replace(past=past, smooth=marked(float(PAST)), places=jnp.asarray(places))
 
@@ -53,7 +56,7 @@ def present(state: trajectory.Trajectory):
 
 def marks(state: trajectory.Trajectory):
     """The first bias of each rung's machine."""
-    return trajectory.ladder_at(state.past, state.smooth, present(state), state.places).biases[0][:, 0]
+    return jax.jit(trajectory.ladder_at)(state.past, state.smooth, present(state), state.places).biases[0][:, 0]
 
 
 def test_rungs_stand_along_the_polyline():
@@ -64,7 +67,7 @@ def test_rungs_stand_along_the_polyline():
 def test_a_new_corner_moves_only_the_rungs_beside_the_lost_one():
     """Corner 1 goes, so that what lay at 0.5 and 1.5 of the way 0, 1, 2 now lies on the line from 0 to 2."""
     before = carried([0.0, 0.5, 1.5, 2.0, 3.25, PAST - 0.5, PAST, PAST + 0.5, PAST + 1])
-    after = trajectory.cornered(present(before), before)
+    after = jax.jit(trajectory.cornered)(present(before), before)
     np.testing.assert_allclose(after.past.biases[0][:, 0], [0, *range(2, PAST + 1)])
     np.testing.assert_allclose(marks(after), marks(before), atol=1e-5)
     np.testing.assert_allclose(after.places[-1], PAST + 1)
@@ -74,15 +77,18 @@ def test_a_new_corner_moves_only_the_rungs_beside_the_lost_one():
 
 def test_windows_hold_the_means_of_the_steps_they_cover():
     state = carried([0.0, float(PAST + 1)])
-    step = jax.jit(trajectory.remembered)
+
+    def one(state, value):
+        return trajectory.remembered(jax.tree.map(lambda x: jnp.full_like(x[0], value), state.past), state), None
+
     values = np.random.default_rng(0).normal(size=trajectory.LONGER * trajectory.FIRST).astype(np.float32)
-    for value in values:
-        state = step(jax.tree.map(lambda x, v=value: jnp.full_like(x[0], v), state.past), state)
+    state, _ = jax.jit(partial(jax.lax.scan, one))(state, jnp.asarray(values))
     first, second = state.past.biases[0][-2:, 0]
     assert first == pytest.approx(values[: trajectory.FIRST].mean(), abs=1e-5)
     assert second == pytest.approx(values[trajectory.FIRST :].mean(), abs=1e-5)
 
 
+@pytest.mark.slow
 def test_the_trajectorys_log_likelihood_is_the_exact_one():
     """At the end of a run, along it, and at rest: the error stays under a tenth of a nat, on a scale of 5."""
     state, images, seen = learned(negative="trajectory", rungs=6, swap_every=2)
