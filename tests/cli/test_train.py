@@ -35,7 +35,7 @@ def test_a_gap_that_is_never_measured_is_refused(genjax, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_early_stopping_never_lengthens_a_run(genjax, tmp_path):
+def test_early_stopping_never_lengthens_a_run(genjax, tmp_path, no_pictures):
     """A gap of next to nothing: stopped at the first look, a tenth later; and not where the end is nearer than that."""
     options = ["--hidden", "5", "--no-evaluate", "--stop-gap", "1e-9"]
     for epochs, expected in ((19, 228), (25, 264)):  # looks after 240 steps, and at the end
