@@ -27,6 +27,7 @@ from genjax.boltzmann.rating import (
     one_hot,
     predict,
 )
+from genjax.data.ratings import WITHHELD
 from genjax.errors import UserError
 from genjax.random import subkey
 from genjax.training.config import at_least, factory, positive, rate, shares
@@ -282,6 +283,7 @@ def recommender(
     def check(batch: Batch) -> None:
         examples.finite(batch.x)
         level = np.asarray(batch.x)
+        level = level[level != WITHHELD]
         if np.any(level != np.round(level)) or np.max(np.abs(level), initial=0) > len(values):
             raise UserError(f"Ratings are levels, whole numbers from 1 to {len(values)}; see `genjax.data.ratings`.")
 
