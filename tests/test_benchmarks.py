@@ -144,7 +144,11 @@ def moments(p, chains, rounds, run):
     return total
 
 
-@pytest.mark.parametrize("name", [name for name in PEERS if name not in ("floor", "torch.compile")])
+FAST = ("genjax", "scikit-learn")
+SAMPLERS = [name for name in PEERS if name not in ("floor", "torch.compile")]
+
+
+@pytest.mark.parametrize("name", [n if n in FAST else pytest.param(n, marks=pytest.mark.slow) for n in SAMPLERS])
 def test_every_row_samples_the_same_machine(name):
     # A speed counts only if it is the speed of sampling this machine. Second moments against enumeration, with the
     # planted mistake that a peer might be given spins for 0/1 units: weights without their factor.
@@ -187,6 +191,7 @@ def test_effective_samples_of_independent_draws():
     assert 0.8 < per_sweep < 1.25
 
 
+@pytest.mark.slow
 def test_smoke(tmp_path, capsys):
     assert command.run(tmp_path, "smoke") == 0
     assert (tmp_path / "throughput.png").read_bytes().startswith(b"\x89PNG")

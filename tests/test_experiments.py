@@ -43,6 +43,7 @@ def _forget():
     jax.clear_caches()
 
 
+@pytest.mark.slow
 def test_negative_phases(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["negative_phases", "--smoke", "--out", str(tmp_path)])
     negative_phases.main()
@@ -53,6 +54,7 @@ def test_negative_phases(tmp_path, monkeypatch):
     assert (tmp_path / "curves.png").stat().st_size > 5000
 
 
+@pytest.mark.slow
 def test_recommender(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["recommender", "--smoke", "--out", str(tmp_path)])
     recommender.main()
@@ -88,6 +90,7 @@ def test_class_samples(tmp_path, monkeypatch):
     assert (tmp_path / "class_samples.png").stat().st_size > 5000
 
 
+@pytest.mark.slow
 def test_early_stopping(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["early_stopping", "--smoke", "--out", str(tmp_path)])
     early_stopping.main()
@@ -98,6 +101,7 @@ def test_early_stopping(tmp_path, monkeypatch, capsys):
     assert "stopped is ahead by" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_mnist_rbm(tmp_path, monkeypatch, capsys):
     """On digits; a second call takes what the first one left."""
     monkeypatch.setattr(sys, "argv", ["mnist_rbm", "--smoke", "--out", str(tmp_path)])
@@ -109,6 +113,7 @@ def test_mnist_rbm(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "mnist_rbm.png").stat().st_size > 5000
 
 
+@pytest.mark.slow
 def test_trajectory(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["trajectory", "--smoke", "--out", str(tmp_path)])
     trajectory.main()
@@ -119,6 +124,7 @@ def test_trajectory(tmp_path, monkeypatch, capsys):
     assert "all forgotten" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_epoch_speed(tmp_path, monkeypatch, capsys):
     """With the libraries that are installed."""
     monkeypatch.setattr(sys, "argv", ["epoch_speed", "--smoke", "--out", str(tmp_path)])
@@ -132,6 +138,7 @@ def test_epoch_speed(tmp_path, monkeypatch, capsys):
     assert "times its five products" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_grid_speed(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["grid_speed", "--smoke", "--out", str(tmp_path)])
     grid_speed.main()
@@ -142,6 +149,7 @@ def test_grid_speed(tmp_path, monkeypatch, capsys):
     assert "times faster" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_mode_coverage(tmp_path, monkeypatch, capsys):
     """With a judge of a few steps, from a cache of the test's own; a second call samples nothing again."""
     monkeypatch.setenv("GENJAX_CACHE", str(tmp_path / "cache"))
@@ -166,6 +174,7 @@ def test_mode_coverage(tmp_path, monkeypatch, capsys):
         mode_coverage.main()
 
 
+@pytest.mark.slow
 def test_course_figure(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["course_figure", "--smoke", "--out", str(tmp_path)])
     course_figure.main()
@@ -177,6 +186,7 @@ def test_course_figure(tmp_path, monkeypatch, capsys):
     assert "samples apart" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_features(tmp_path, monkeypatch, capsys):
     """A second call fits nothing."""
     monkeypatch.setattr(sys, "argv", ["features", "--smoke", "--out", str(tmp_path)])
@@ -192,6 +202,7 @@ def test_features(tmp_path, monkeypatch, capsys):
     assert "validation" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_fine_tuning(tmp_path, monkeypatch, capsys):
     """A second call learns nothing."""
     names = ("light dropout", "dropout")  # one program
@@ -207,6 +218,7 @@ def test_fine_tuning(tmp_path, monkeypatch, capsys):
     assert "chosen on validation images" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_vae_likelihood(tmp_path, monkeypatch, capsys):
     """A second call takes what the first one left."""
     monkeypatch.setattr(sys, "argv", ["vae_likelihood", "--smoke", "--out", str(tmp_path)])
@@ -219,6 +231,7 @@ def test_vae_likelihood(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "vae_likelihood.png").stat().st_size > 5000
 
 
+@pytest.mark.slow
 def test_stacked_autoencoder(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["stacked_autoencoder", "--smoke", "--out", str(tmp_path)])
     stacked_autoencoder.main()
@@ -232,6 +245,7 @@ def test_stacked_autoencoder(tmp_path, monkeypatch, capsys):
     assert "32-16" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_vae_throughput(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["vae_throughput", "--smoke", "--out", str(tmp_path)])
     vae_throughput.main()
@@ -242,6 +256,7 @@ def test_vae_throughput(tmp_path, monkeypatch, capsys):
     assert "host loop" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_latent_sizes(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["latent_sizes", "--smoke", "--out", str(tmp_path)])
     latent_sizes.main()
@@ -253,6 +268,7 @@ def test_latent_sizes(tmp_path, monkeypatch, capsys):
     assert "active" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_gaussian_modes(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["gaussian_modes", "--smoke", "--out", str(tmp_path)])
     for _ in range(2):
@@ -273,6 +289,7 @@ def hasty_judge_fixture(monkeypatch, tmp_path):
     monkeypatch.setattr(classifier, "LEAST_STEPS", 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("experiment", "figure", "said"),
     [

@@ -15,14 +15,13 @@ from genjax.boltzmann import filters
 from genjax.boltzmann.dbn import DBN, ascent, downward, log_weight, log_weight_of, upward
 from genjax.boltzmann.machine import States
 from genjax.cli.blocks import in_blocks
-from genjax.cli.boltzmann import more_sweeps
+from genjax.cli.boltzmann import fresh, more_sweeps
 from genjax.cli.options import RunConfig
 from genjax.data import Dataset
 from genjax.likelihood.estimate import LogZ, log_likelihood
 from genjax.likelihood.evaluate import log_partition, numbers
 from genjax.likelihood.importance import importance, normalised, refuted, total
 from genjax.random import bernoulli_of_mean, subkey
-from genjax.sampling.gibbs import initial_state
 from genjax.training.config import part
 from genjax.training.stages import Stage
 from genjax.typing import Batch
@@ -100,7 +99,7 @@ def dbn_sample(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Fresh chains of the top RBM, or those given, drawn downwards after each number of sweeps."""
     network = trained_network(state)
-    here = initial_state(jax.random.fold_in(key, 0), network.top, chains) if start is None else start
+    here = fresh(jax.random.fold_in(key, 0), network.top, chains) if start is None else start
     seen, done = [], 0
     for number, time in enumerate(times):
         here = more_sweeps(jax.random.fold_in(key, 2 * number + 1), network.top, here, jnp.asarray(time - done))

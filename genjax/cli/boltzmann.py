@@ -110,6 +110,9 @@ def error(machine: Machine, batch: Batch) -> float:
     return float(np.mean(in_blocks(guess, observed(machine, batch)[0]) != np.asarray(batch.label)))
 
 
+fresh = jax.jit(initial_state, static_argnames="chains")  # one program, where op by op a hundred are compiled
+
+
 @jax.jit
 def more_sweeps(key: Key[Array, ""], machine: Machine, state: Any, count: Array) -> Any:
     """Chains `count` sweeps on; another count compiles nothing."""
@@ -132,7 +135,7 @@ def rbm_sample(
     machine = trained_machine(state)
     if label is not None:
         machine = condition(machine, machine.depth - 1, machine.units[-1].encode(jnp.array([label])))
-    here = initial_state(jax.random.fold_in(key, 0), machine, chains) if start is None else start
+    here = fresh(jax.random.fold_in(key, 0), machine, chains) if start is None else start
     seen, done = [], 0
     for number, time in enumerate(times):
         here = more_sweeps(jax.random.fold_in(key, number + 1), machine, here, jnp.asarray(time - done))

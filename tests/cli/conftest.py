@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from genjax.cli import pictures
 from genjax.cli.main import main
 
 SMALL = ["--epochs", "4", "--hidden", "12", "--temperatures", "50", "--ais-chains", "20"]
@@ -19,6 +20,12 @@ def trained(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "small"
     assert main(["train", "rbm", "--out", str(folder), *SMALL]) == 0
     return folder
+
+
+@pytest.fixture
+def no_pictures(monkeypatch) -> None:
+    """Training draws nothing at its end, which would take longer to compile than the training."""
+    monkeypatch.setattr(pictures, "draw", lambda run: [])
 
 
 @pytest.fixture

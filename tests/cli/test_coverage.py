@@ -47,7 +47,7 @@ def test_coverage_says_what_it_writes(genjax, trained, monkeypatch):
     assert each["nearest_distance"] == [0.0] * 30
 
 
-def test_images_without_labels_are_refused(genjax, tmp_path, monkeypatch):
+def test_images_without_labels_are_refused(genjax, tmp_path, monkeypatch, no_pictures):
     monkeypatch.chdir(tmp_path)
     np.save("ten.npy", np.random.default_rng(0).integers(0, 2, (10, 6, 6)).astype(np.uint8))
     options = ["--epochs", 3, "--hidden", 3, "--dataset", "ten.npy", "--out", "run", "--no-evaluate"]

@@ -15,7 +15,7 @@ from genjax.cli import evaluate
 from genjax.cli.families import FAMILIES
 from genjax.cli.options import RunConfig, cost
 from genjax.cli.run import Prepared, Run, prepare, read_images
-from genjax.cli.sample import chosen_label, label_names
+from genjax.cli.sample import chosen_label, class_names
 from genjax.errors import UserError
 
 PIXELS = np.random.default_rng(0).integers(0, 2, (60, 4, 4), np.uint8)
@@ -71,7 +71,7 @@ def run_on(names, classes):
 def test_a_label_is_asked_for_as_the_data_call_it(names, classes, text, number):
     run = run_on(names, classes)
     assert chosen_label(run, text) == number
-    assert len(label_names(run)) == classes
+    assert len(class_names(run, classes)) == classes
 
 
 @pytest.mark.parametrize(

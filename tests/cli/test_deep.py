@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from genjax import data
+from genjax.cli import pictures
 from genjax.cli.main import main
 from genjax.cli.run import FIXED_DRAW
 from genjax.training.folder import read_metrics
@@ -17,21 +18,26 @@ from tests.cli.test_commands import TOO_SMALL_FOR_A_PICTURE, one_sentence
 from tests.cli.test_resume import without_seconds
 
 SMALL = ["--layers", "10", "6", "--temperatures", "50", "--ais-chains", "20", "--checkpoint-seconds", "0"]
+BRIEF = ["--temperatures", "50", "--chains", "20", "--json"]  # of what is enumerated, nothing depends on them
 LONG = ["--pretraining", "40", "--epochs", "40"]  # two chunks a stage
+
+
+def run_of(model: str, folder: Path, *options: str) -> Path:
+    """Trained only: what is asked of it judges and draws."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pictures, "draw", lambda run: [])
+        assert main(["train", model, "--out", str(folder), *SMALL, *options, "--no-evaluate"]) == 0
+    return folder
 
 
 @pytest.fixture(scope="module", name="dbm")
 def dbm_fixture(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("deep") / "dbm"
-    assert main(["train", "dbm", "--out", str(folder), *SMALL, *LONG]) == 0
-    return folder
+    return run_of("dbm", tmp_path_factory.mktemp("deep") / "dbm", *LONG)
 
 
 @pytest.fixture(scope="module", name="dbn")
 def dbn_fixture(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("deep") / "dbn"
-    assert main(["train", "dbn", "--out", str(folder), *SMALL, "--pretraining", "20", "--epochs", "20"]) == 0
-    return folder
+    return run_of("dbn", tmp_path_factory.mktemp("deep") / "dbn", "--pretraining", "20", "--epochs", "20")
 
 
 def exported(genjax, folder: Path) -> dict[str, np.ndarray]:
@@ -47,7 +53,7 @@ def states(count: int) -> np.ndarray:
 
 def test_a_dbm_is_judged_by_a_bound_just_below_the_truth(genjax, dbm):
     """Both by enumeration of the middle layer of what `export` wrote."""
-    status, answer, error = genjax("evaluate", dbm, "--json")
+    status, answer, error = genjax("evaluate", dbm, *BRIEF)
     assert status == 0, error
     w = exported(genjax, dbm)
     x = data.binarise_fixed(data.load("digits").test, "sampled", FIXED_DRAW)
@@ -69,7 +75,7 @@ def test_seconds_count_on_over_stages(dbm):
 
 
 def test_a_dbn_is_judged_by_two_bounds(genjax, dbn):
-    status, answer, error = genjax("evaluate", dbn, "--json")
+    status, answer, error = genjax("evaluate", dbn, *BRIEF)
     assert status == 0, error
     w = exported(genjax, dbn)
     h = states(10)
@@ -82,10 +88,8 @@ def test_a_dbn_is_judged_by_two_bounds(genjax, dbn):
 
 
 @pytest.mark.parametrize("name", ["dbm", "dbn"])
-def test_deep_models_are_sampled_and_drawn(genjax, request, tmp_path, name):
+def test_deep_models_are_sampled(genjax, request, tmp_path, name):
     folder = request.getfixturevalue(name)
-    drawn = {p.name for p in (folder / "figures").glob("*.png") if p.stat().st_size > TOO_SMALL_FOR_A_PICTURE}
-    assert {"curves.png", "filters-1.png", "samples.png"} <= drawn
     arguments = ["sample", folder, "--sweeps", 20, "--chains", 5, "--out", tmp_path / "s.npz", "--json"]
     status, answer, error = genjax(*arguments)
     assert status == 0, error
@@ -94,6 +98,16 @@ def test_deep_models_are_sampled_and_drawn(genjax, request, tmp_path, name):
         assert arrays["samples"].shape == arrays["means"].shape == (5, 64)
         assert set(np.unique(arrays["samples"])) == {0.0, 1.0}
         assert np.all((arrays["means"] > 0) & (arrays["means"] < 1))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["dbm", "dbn"])
+def test_deep_models_are_judged_and_drawn_at_their_end(tmp_path, model):
+    folder = tmp_path / "run"
+    assert main(["train", model, "--out", str(folder), *SMALL, "--pretraining", "2", "--epochs", "2"]) == 0
+    assert (folder / "evaluation.json").exists()
+    drawn = {p.name for p in (folder / "figures").glob("*.png") if p.stat().st_size > TOO_SMALL_FOR_A_PICTURE}
+    assert {"curves.png", "filters-1.png", "samples.png"} <= drawn
 
 
 def test_a_dbm_reconstructs_and_a_dbn_says_that_it_does_not(genjax, dbm, dbn):
@@ -123,6 +137,7 @@ main(sys.argv[2:])
 """
 
 
+@pytest.mark.slow
 def test_killed_in_and_between_stages_is_bit_for_bit_the_uninterrupted_run(genjax, dbm, tmp_path):
     """Killed when about to save: at the very first time, between two stages, inside the second, inside the last."""
     run = tmp_path / "run"

@@ -12,10 +12,18 @@ from genjax.errors import UserError
 from tests.cli.test_commands import one_sentence
 
 
+@pytest.fixture(scope="module", name="shipped")
+def shipped_fixture(trained, tmp_path_factory):
+    """A folder into which rbm-digits was shipped."""
+    folder = tmp_path_factory.mktemp("shipped") / "shelf"
+    ship.ship(trained, folder, None, temperatures=50, chains=20)
+    return folder
+
+
 @pytest.fixture(name="shelf")
-def shelf_fixture(trained, tmp_path, monkeypatch):
+def shelf_fixture(shipped, tmp_path, monkeypatch):
     """rbm-digits is shipped, the working folder holds nothing, and no data can be read until a test says so."""
-    ship.ship(trained, tmp_path / "shelf", None, temperatures=50, chains=20)
+    shutil.copytree(shipped, tmp_path / "shelf")
     monkeypatch.setattr(pretrained, "HERE", tmp_path / "shelf")
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")

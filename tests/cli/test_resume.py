@@ -10,7 +10,6 @@ import jax
 import numpy as np
 import pytest
 
-from genjax.cli import pictures
 from genjax.cli.run import load
 from genjax.training.checkpoint import named_leaves
 from genjax.training.folder import read_metrics
@@ -43,6 +42,7 @@ def reference_fixture(tmp_path_factory) -> Path:
     return place
 
 
+@pytest.mark.slow
 def test_killed_three_times_is_bit_for_bit_the_uninterrupted_run(tmp_path, reference):
     arguments = ["train", "rbm", "--out", "run", *OPTIONS]
     for step in (240, 4000, 9000):
@@ -62,7 +62,9 @@ def test_killed_three_times_is_bit_for_bit_the_uninterrupted_run(tmp_path, refer
     assert without_seconds(tmp_path / "run")[-1]["step"] == 18_000
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
+)
 def test_signals_save_and_exit(tmp_path, number, status):
     process = start("train", "rbm", "--out", "run", *OPTIONS, "--checkpoint-seconds", "1000", cwd=tmp_path)
     wait_for_step(tmp_path / "run", 480, process)
@@ -75,7 +77,7 @@ def test_signals_save_and_exit(tmp_path, number, status):
     assert (tmp_path / "run" / "checkpoints" / "train" / str(last)).is_dir()
 
 
-def test_a_longer_run_goes_on_and_nothing_else_may_differ(genjax, tmp_path):
+def test_a_longer_run_goes_on_and_nothing_else_may_differ(genjax, tmp_path, no_pictures):
     run = str(tmp_path / "run")
     assert genjax("train", "rbm", "--out", run, "--epochs", 2, "--hidden", 10, "--no-evaluate")[0] == 0
     status, _, error = genjax("train", "rbm", "--resume", run, "--hidden", "11")
@@ -107,9 +109,8 @@ def leaves(run: Path) -> dict[str, np.ndarray]:
     return {name: np.asarray(leaf) for name, leaf in named_leaves(load(run).state).items() if ".hyper" not in name}
 
 
-def test_more_epochs_stretch_the_schedule_and_average_anew(genjax, tmp_path, monkeypatch):
+def test_more_epochs_stretch_the_schedule_and_average_anew(genjax, tmp_path, no_pictures):
     """One step an epoch, so that the average over what is new is known: the newest parameters."""
-    monkeypatch.setattr(pictures, "draw", lambda run: [])
     np.save(tmp_path / "own.npy", np.random.default_rng(0).integers(0, 2, (20, 4, 4)))
     run, options = tmp_path / "run", ["--dataset", tmp_path / "own.npy", "--hidden", 3, "--no-evaluate"]
     assert genjax("train", "rbm", "--out", run, "--epochs", 8, "--average", 0.9, *options)[0] == 0
@@ -130,8 +131,7 @@ def test_more_epochs_stretch_the_schedule_and_average_anew(genjax, tmp_path, mon
         np.testing.assert_array_equal(leaf, longer[name])
 
 
-def test_more_epochs_at_one_rate_without_an_average_are_the_longer_run(genjax, tmp_path, monkeypatch):
-    monkeypatch.setattr(pictures, "draw", lambda run: [])
+def test_more_epochs_at_one_rate_without_an_average_are_the_longer_run(genjax, tmp_path, no_pictures):
     np.save(tmp_path / "own.npy", np.random.default_rng(0).integers(0, 2, (20, 4, 4)))
     options = ["--dataset", tmp_path / "own.npy", "--hidden", 3, "--schedule", "constant", "--average", 0]
     for name, epochs in (("run", 3), ("whole", 5)):

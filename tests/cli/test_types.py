@@ -5,22 +5,24 @@ import json
 import numpy as np
 import pytest
 
+from genjax import data
 from tests.cli.test_commands import TOO_SMALL_FOR_A_PICTURE, one_sentence
 
 GREY = ["--binarisation", "none"]
 BRIEF = ["--epochs", "3", "--temperatures", "30", "--ais-chains", "20", "--json"]
 
 
-@pytest.mark.parametrize(
-    ("options", "exact"),
-    [
-        (["--visible-type", "gaussian", *GREY, "--hidden", "8"], True),
-        (["--visible-type", "categorical", "--levels", "4", *GREY, "--hidden", "6", "--hidden-type", "spin"], True),
-        (["--visible-type", "spin", "--hidden", "5", "--hidden-type", "rectified"], False),
-        (["--classes", "10", "--hidden", "9", "--negative", "tempered", "--rungs", "3", "--chains", "20"], True),
-        (["--hidden", "9", "--negative", "trajectory", "--rungs", "3", "--chains", "20"], True),
-    ],
-)
+TYPES = [
+    (["--visible-type", "gaussian", *GREY, "--hidden", "8"], True),
+    (["--visible-type", "categorical", "--levels", "4", *GREY, "--hidden", "6", "--hidden-type", "spin"], True),
+    (["--visible-type", "spin", "--hidden", "5", "--hidden-type", "rectified"], False),
+    (["--classes", "10", "--hidden", "9", "--negative", "tempered", "--rungs", "3", "--chains", "20"], True),
+    (["--hidden", "9", "--negative", "trajectory", "--rungs", "3", "--chains", "20"], True),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("options", "exact"), TYPES)
 def test_every_type_is_trained_judged_and_drawn(genjax, tmp_path, options, exact):
     folder = tmp_path / "run"
     status, answer, error = genjax("train", "rbm", "--out", folder, *options, *BRIEF)
@@ -48,6 +50,23 @@ def test_every_type_is_trained_judged_and_drawn(genjax, tmp_path, options, exact
         assert last["held_out_log_likelihood"] == pytest.approx(judged["mean"], abs=3)
 
 
+def test_grey_levels_are_trained_and_judged(genjax, tmp_path, no_pictures):
+    """By the density that what `export` wrote has, every state of the hidden units counted."""
+    folder = tmp_path / "run"
+    status, answer, error = genjax("train", "rbm", "--out", folder, *TYPES[0][0], *BRIEF)
+    assert status == 0, error
+    judged = answer["evaluation"]["log_likelihood"]["test"]
+    assert judged["kind"] == "exact"
+    assert genjax("export", folder, tmp_path / "w.npz")[0] == 0
+    arrays = (np.load(tmp_path / "w.npz")[n].astype(float) for n in ("weights_0", "bias_0", "bias_1", "precision_0"))
+    w, b, c, g = arrays
+    x, h = data.load("digits").test, np.array(np.meshgrid(*[[0, 1]] * 8)).reshape(8, -1).T
+    log_z = np.logaddexp.reduce(h @ c + ((b + h @ w.T) ** 2 / (2 * g) + 0.5 * np.log(2 * np.pi / g)).sum(1))
+    truth = (x @ b - x**2 @ g / 2 + np.logaddexp(0, x @ w + c).sum(1)).mean() - log_z
+    assert judged["mean"] == pytest.approx(truth, abs=1e-2)
+    assert genjax("reconstruct", folder, "--remove", "top:3", "--sweeps", 4, "--images", 3)[0] == 0
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -66,7 +85,7 @@ def test_what_does_not_go_together_is_one_sentence(genjax, tmp_path, monkeypatch
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_early_stop_ends_soon_after_and_is_resumed_as_such(genjax, tmp_path):
+def test_an_early_stop_ends_soon_after_and_is_resumed_as_such(genjax, tmp_path, no_pictures):
     """A tiny gap is exceeded at once: the run ends a tenth later, its learning rate at 0 by then."""
     folder = tmp_path / "run"
     small = ["--hidden", "12", "--epochs", "200", "--stop-gap", "0.05", "--no-evaluate", "--json"]
