@@ -55,7 +55,9 @@ def test_conditional_means(sizes):
     for layer in range(len(sizes)):
         others = index_of([x for other, x in enumerate(states) if other != layer])
         total = np.bincount(others, p)
-        truth = np.stack([np.bincount(others, p * states[layer][:, i]) for i in range(sizes[layer])], 1) / total[:, None]
+        own = (
+            np.stack([np.bincount(others, p * states[layer][:, i]) for i in range(sizes[layer])], 1) / total[:, None]
+        )
         np.testing.assert_allclose(mean(machine, as_jax(states), layer), truth[others], atol=2e-6)
 
 

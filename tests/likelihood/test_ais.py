@@ -1,5 +1,7 @@
 """AIS against enumeration: its interval covers as often as it says, and it admits when it fails."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,6 +17,7 @@ from tests.machines import all_states, random_machine
 CHAINS = 200
 
 
+@jax.jit
 def base_of(machine: Machine) -> Machine:
     return uncoupled(machine, jnp.full((1, machine.sizes[0]), 0.5))
 
@@ -70,10 +73,10 @@ def test_a_missed_mode_is_refuted_by_the_images():
     assert refute(honest, np.asarray(marginal(machine, (states, None), 1))).trusted
 
 
-SLOW = [pytest.param(sizes, marks=pytest.mark.slow) for sizes in [(5, 4), (4, 4, 3)]]
+SLOW = [pytest.param(sizes, marks=pytest.mark.slow) for sizes in [(5, 4), (3, 4, 3, 3)]]
 
 
-@pytest.mark.parametrize("sizes", [(4, 6), (3, 4, 3, 3), *SLOW])
+@pytest.mark.parametrize("sizes", [(4, 6), (4, 4, 3), *SLOW])
 def test_any_depth_and_either_side(sizes):
     machine = random_machine(sizes, 1.0, seed=2)
     answer = run(machine, base_of(machine), 300, 0, chains=2000)
@@ -87,15 +90,20 @@ def test_the_bases_log_z_and_the_log_ratio():
     base = uncoupled(machine, jnp.full((1, 4), 0.3))
     assert float(ais.uncoupled_log_z(base)) == pytest.approx(exact.log_z(base), abs=1e-5)
     state = tuple(jnp.asarray(x, jnp.float32) for x in all_states((4, 3, 2)))
-    for parity in (0, 1):
+
+    @partial(jax.jit, static_argnums=2)
+    def both(machine, state, parity):
         now, before = (marginal(interpolate(base, machine, beta), state, parity) for beta in (0.7, 0.4))
-        ratio = ais.log_ratio(machine, base, state, parity, jnp.asarray(0.7), jnp.asarray(0.4))
-        np.testing.assert_allclose(ratio, now - before, atol=1e-5)
+        return now - before, ais.log_ratio(machine, base, state, parity, jnp.asarray(0.7), jnp.asarray(0.4))
+
+    for parity in (0, 1):
+        difference, ratio = both(machine, state, parity)
+        np.testing.assert_allclose(ratio, difference, atol=1e-5)
 
 
 def test_blocks_change_nothing(monkeypatch):
     machine = random_machine((6, 5))
-    base = uncoupled(machine, jnp.full((1, 6), 0.5))
+    base = base_of(machine)
     whole = ais.log_weights(jax.random.key(0), machine, base, ais.temperatures(24), 10)
     said = []
     monkeypatch.setattr(ais, "BLOCK", 10)  # the last block is shorter than the others
