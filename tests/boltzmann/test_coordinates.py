@@ -78,8 +78,8 @@ def test_the_slope_is_the_chain_rule(machine):
     def of_coordinates(coordinates: Machine) -> jax.Array:
         return log_likelihood(plain(coordinates, machine, offsets), data, everything)
 
-    wanted = jax.grad(of_coordinates)(learned(machine, offsets))
-    gradient = jax.grad(log_likelihood)(machine, data, everything)
+    wanted = jax.jit(jax.grad(of_coordinates))(learned(machine, offsets))
+    gradient = jax.jit(lambda machine: jax.grad(log_likelihood)(machine, data, everything))(machine)
     # Biases count from g mu, so where g moves the bias goes with it.
     quadratics = tuple(
         None if g is None else g + mu * b for g, mu, b in zip(gradient.quadratics, offsets, gradient.biases)
@@ -94,18 +94,18 @@ def test_the_slope_is_the_chain_rule(machine):
     assert all(g is None or not np.any(g) for g in upper)  # a hidden unit's scale is its weights' already
 
 
-@pytest.mark.parametrize("visible_type", ["gaussian", "rectified"])
+@pytest.mark.parametrize("visible_type", ["gaussian", pytest.param("rectified", marks=pytest.mark.slow)])
 def test_pixels_in_other_units_of_measurement_are_learned_alike(visible_type):
     """Ten times as large everywhere: the same run, its weights a tenth and its precisions a hundredth."""
     x = jnp.asarray(np.random.default_rng(0).gamma(2.0, 1.0, (50, 6)), jnp.float32)
+    config = ContrastiveConfig(visible_type=visible_type, hidden=4, chains=20, learning_rate=0.3, average=0.0)
+    static, hyper = split(config, 30)
+    algorithm = contrastive(static)
+    init, step = jax.jit(algorithm.init), jax.jit(algorithm.step)
     ended = []
     for size in (1.0, 10.0):
-        config = ContrastiveConfig(visible_type=visible_type, hidden=4, chains=20, learning_rate=0.3, average=0.0)
-        static, hyper = split(config, 30)
-        algorithm, batch = contrastive(static), Batch(size * x, jnp.zeros(50, jnp.int32))
-        example = Example(batch, batch.x.mean(0), batch.x.var(0))
-        state = jax.jit(algorithm.init)(jax.random.key(0), example, hyper)
-        step = jax.jit(algorithm.step)
+        batch = Batch(size * x, jnp.zeros(50, jnp.int32))
+        state = init(jax.random.key(0), Example(batch, batch.x.mean(0), batch.x.var(0)), hyper)
         for number in range(10):
             state, _ = step(jax.random.key(number), state, batch)
         ended.append(state.machine)

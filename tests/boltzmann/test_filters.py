@@ -27,7 +27,7 @@ def test_an_rbms_maxima_are_its_positive_weights():
     np.testing.assert_allclose(found, 0.9 * positive / np.linalg.norm(positive, axis=1, keepdims=True), atol=3e-3)
 
 
-@pytest.mark.parametrize("layer", [2, 3])
+@pytest.mark.parametrize("layer", [pytest.param(2, marks=pytest.mark.slow), 3])
 def test_no_image_drives_a_deep_unit_more_than_its_maximum(layer):
     """Against 20,000 images within the same bounds, for every unit of a layer; a label's are log-probabilities."""
     machine = with_classes(jax.random.key(1), random_machine((8, 6, 5), 0.7), 4, scale=1.0)

@@ -12,6 +12,8 @@ from genjax.errors import UserError
 from tests.machines import all_states, between, energies, float64, index_of, log_sum_exp, probabilities, random_machine
 
 SHAPES = [(4, 3), (3, 5), (3, 3, 2), (2, 3, 2, 3)]
+energy, mean = jax.jit(m.energy), jax.jit(m.mean, static_argnums=2)  # op by op they compile far more
+marginal = jax.jit(m.marginal, static_argnums=2)
 
 
 def as_jax(states: list[np.ndarray]) -> tuple:
@@ -22,7 +24,7 @@ def as_jax(states: list[np.ndarray]) -> tuple:
 def test_energy(sizes):
     machine = random_machine(sizes)
     states = all_states(sizes)
-    np.testing.assert_allclose(m.energy(machine, as_jax(states)), energies(machine, states), atol=1e-5)
+    np.testing.assert_allclose(energy(machine, as_jax(states)), energies(machine, states), atol=1e-5)
 
 
 @pytest.mark.parametrize("parity", [0, 1])
@@ -35,14 +37,14 @@ def test_marginal_sums_out_either_parity(sizes, parity):
     rows = [np.flatnonzero(groups == g)[0] for g in range(groups.max() + 1)]
     state = tuple(jnp.asarray(x[rows], jnp.float32) if layer in kept else None for layer, x in enumerate(states))
     truth = [log_sum_exp(log_p[groups == g]) for g in range(groups.max() + 1)]
-    np.testing.assert_allclose(m.marginal(machine, state, parity), truth, atol=1e-5)
+    np.testing.assert_allclose(marginal(machine, state, parity), truth, atol=1e-5)
 
 
 @pytest.mark.parametrize(("sizes", "summed"), [((4, 3), 0), ((3, 5), 1), ((3, 4, 2), 0), ((2, 5, 2), 1)])
 def test_the_larger_side_is_summed_out_by_default(sizes, summed):
     machine = random_machine(sizes)
     state = tuple(jnp.ones((1, n)) if layer % 2 != summed else None for layer, n in enumerate(sizes))
-    np.testing.assert_array_equal(m.marginal(machine, state), m.marginal(machine, state, summed))
+    np.testing.assert_array_equal(marginal(machine, state), marginal(machine, state, summed))
 
 
 @pytest.mark.parametrize("sizes", SHAPES)
@@ -53,8 +55,8 @@ def test_conditional_means(sizes):
     for layer in range(len(sizes)):
         others = index_of([x for other, x in enumerate(states) if other != layer])
         total = np.bincount(others, p)
-        mean = np.stack([np.bincount(others, p * states[layer][:, i]) for i in range(sizes[layer])], 1) / total[:, None]
-        np.testing.assert_allclose(m.mean(machine, as_jax(states), layer), mean[others], atol=2e-6)
+        own = np.stack([np.bincount(others, p * states[layer][:, i]) for i in range(sizes[layer])], 1) / total[:, None]
+        np.testing.assert_allclose(mean(machine, as_jax(states), layer), own[others], atol=2e-6)
 
 
 @pytest.mark.parametrize("sizes", SHAPES)
@@ -64,14 +66,21 @@ def test_condition_is_the_conditional_machine(sizes):
     states, log_p = all_states(sizes), -energies(machine, all_states(sizes))
     for layer in range(len(sizes)):
         group = index_of([states[layer]])
+
+        @jax.jit
+        def joint(machine, x, rest, layer=layer):
+            """The conditional machine's log density, and what the clamped layer adds."""
+            smaller = m.condition(machine, layer, x)
+            alone = tuple(x if i == layer else None for i in range(len(sizes)))
+            return -m.energy(smaller, rest) + m.own_terms(machine, alone, [layer])
+
         for g in (0, group.max(), group.max() // 2):
             rows = group == g
             x = jnp.asarray(states[layer][rows][0], jnp.float32)
-            smaller = m.condition(machine, layer, x)
             rest = [y[rows] for other, y in enumerate(states) if other != layer]
-            own = float(m.own_terms(machine, tuple(x if i == layer else None for i in range(len(sizes))), [layer]))
-            np.testing.assert_allclose(-m.energy(smaller, as_jax(rest)) + own, log_p[rows], atol=1e-5)
-            assert smaller.check() is smaller
+            np.testing.assert_allclose(joint(machine, x, as_jax(rest)), log_p[rows], atol=1e-5)
+        smaller = m.condition(machine, layer, x)
+        assert smaller.check() is smaller
 
 
 def test_free_energy_does_not_overflow():

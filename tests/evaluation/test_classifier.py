@@ -34,6 +34,7 @@ def same(a: Judge, b: Judge) -> bool:
     )
 
 
+@pytest.mark.slow
 def test_digits_are_known_grey_and_binary(digits):
     reports = []
     eye = judge(digits, cache=False, progress=reports.append)

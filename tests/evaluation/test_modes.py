@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 
 from genjax import data
+from genjax.data import binarise_fixed
 from genjax.data.dataset import Labels
 from genjax.errors import UserError
+from genjax.evaluation import classifier
 from genjax.evaluation.classifier import judge
 from genjax.evaluation.collapse import ALARMS, SAMPLES, Ear, alarms, learn_levels, look, missing
 from genjax.evaluation.modes import divergence, grid, ring, stacked, stacked_modes
@@ -20,7 +22,18 @@ def digits_fixture():
 
 @pytest.fixture(scope="module", name="eye")
 def eye_fixture(digits):
-    return judge(digits, cache=False)
+    """A judge after a third of its usual steps."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(classifier, "EPOCHS", 1)
+        patch.setattr(classifier, "LEAST_STEPS", 300)
+        return judge(digits, cache=False)
+
+
+def test_a_judge_knows_digits(digits, eye):
+    label = digits.labels.test
+    assert eye.accuracy(digits.test, label) >= 0.95
+    assert eye.accuracy(binarise_fixed(digits.test, "threshold", 0), label) >= 0.9
+    assert eye.accuracy(digits.test, np.roll(label, 1)) < 0.2
 
 
 def test_mixtures_know_their_own_draws_and_what_is_missing():

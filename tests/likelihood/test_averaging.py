@@ -16,6 +16,7 @@ from tests.machines import exact_draws, random_machine
 SIZES = [(5, 4), (4, 3, 3)]
 
 
+@jax.jit
 def base_of(machine):
     return uncoupled(machine, jnp.full((1, machine.sizes[0]), 0.3))
 
@@ -44,7 +45,7 @@ def without_weights(base, machine):
     return Machine(tuple(jnp.zeros_like(w) for w in machine.weights), base.biases, machine.units)
 
 
-@pytest.mark.parametrize("sizes", SIZES)
+@pytest.mark.parametrize("sizes", [SIZES[1], pytest.param(SIZES[0], marks=pytest.mark.slow)])
 def test_moments_of_the_knots(sizes):
     base, *inner, machine = exact_path(sizes)
     for knot, wanted in zip(inner, averages(base, machine, 3), strict=True):
@@ -94,6 +95,7 @@ def test_a_path_through_knots_is_unbiased_both_ways():
         assert run.log_weights.std() > 0.1
 
 
+@pytest.mark.slow
 def test_with_two_far_modes_the_log_weights_spread_less():
     """One mode per field: the geometric path lets go of the lesser one, and 100 temperatures do not bring it back."""
     pull = jnp.full((10, 8), 1.0)

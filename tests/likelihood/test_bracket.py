@@ -16,6 +16,7 @@ from genjax.sampling.gibbs import update
 from tests.machines import exact_draws, random_machine
 
 
+@jax.jit
 def path_to(machine: Machine) -> ais.Path:
     return (uncoupled(machine, jnp.full((1, machine.sizes[0]), 0.5)), machine)
 
@@ -26,7 +27,7 @@ def bias_in_errors(log_weights: np.ndarray, truth: float) -> float:
     return float((ratio.mean() - 1) / (ratio.std() / np.sqrt(len(ratio))))
 
 
-@pytest.mark.parametrize("sizes", [(5, 7), (4, 4, 3)])
+@pytest.mark.parametrize("sizes", [pytest.param((5, 7), marks=pytest.mark.slow), (4, 4, 3)])
 def test_both_ways_are_unbiased_and_their_logs_lie_on_either_side(sizes):
     """Few temperatures, many chains: the means of the weights are Z and 1 / Z, those of the logs far to the sides."""
     machine = random_machine(sizes, 1.5, seed=1)

@@ -56,6 +56,7 @@ def test_sizes_give_the_standard_error_that_they_are_for(precision):
     assert schedule.FEWEST <= chains <= schedule.MOST_CHAINS
 
 
+@pytest.mark.slow
 def test_the_requested_standard_error_is_reached(monkeypatch):
     """The scatter of 15 answers around the truth: about what was asked for."""
     monkeypatch.setattr(ais, "BLOCK", 50)  # one program for every number of temperatures
@@ -72,6 +73,7 @@ def test_the_requested_standard_error_is_reached(monkeypatch):
     assert 0.3 * wanted < scatter < wanted * np.sqrt(chi2.isf(1e-6, 15) / 15)
 
 
+@pytest.mark.slow
 def test_a_pilot_that_was_too_hopeful_costs_another_run():
     _, path = hard()
     first = pilot_of_hard()

@@ -26,6 +26,11 @@ CASES = {
 }
 
 
+def some_fast(names, fast):
+    """The names as parameters, all but these slow."""
+    return [name if name in fast else pytest.param(name, marks=pytest.mark.slow) for name in names]
+
+
 def arrays(name, batch=3):
     (height, width), kernel, stride, inner, outer = CASES[name]
     rng = np.random.default_rng(0)
@@ -52,7 +57,7 @@ def slopes(function, stride):
     return jax.grad(lambda x, w: jnp.sum(jnp.sin(function(x, w, stride))), (0, 1))
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", some_fast(CASES, ("mnist", "stride above kernel", "image below kernel", "odd")))
 def test_values_and_slopes(name):
     x, w, y, stride = arrays(name)
 
@@ -72,7 +77,7 @@ def test_values_and_slopes(name):
     close(*found(x, w, y))
 
 
-@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("transposed", some_fast([False, True], [True]))
 def test_slopes_of_slopes(transposed):
     """A penalty on a critic's gradient, say."""
     x, w, y, stride = arrays("colour", batch=1)
@@ -105,7 +110,7 @@ def test_both_paths_of_the_modules_agree(module, monkeypatch):
     close(found(True), found(False))
 
 
-@pytest.mark.parametrize("axes", [(0, 0), (0, None), (None, 0)], ids=["both", "images", "kernels"])
+@pytest.mark.parametrize("axes", some_fast([(0, 0), (0, None), (None, 0)], [(0, 0)]), ids=["both", "images", "kernels"])
 def test_vmap_is_each_alone(axes):
     x, w, _, stride = arrays("image below kernel")
     x, w = (a if axis is None else jnp.stack([a, 1 - a]) for a, axis in zip((x, w), axes))
@@ -146,9 +151,9 @@ def test_training_in_a_scan_and_differentiating_through_it():
 
 
 @pytest.mark.skipif(jax.default_backend() != "cpu", reason="a matter of XLA's CPU compiler")
-@pytest.mark.parametrize("name", ["colour", "image below kernel"])
+@pytest.mark.parametrize("name", some_fast(["colour", "image below kernel"], ["colour"]))
 @pytest.mark.parametrize("function", [convolve, reference])
-@pytest.mark.parametrize("members", [None, 2])
+@pytest.mark.parametrize("members", some_fast([None, 2], [2]))
 def test_in_a_scan_every_convolution_has_the_fast_layout(name, function, members):
     x, w, y, stride = arrays(name)
 

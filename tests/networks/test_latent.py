@@ -53,6 +53,16 @@ def test_the_divergence_of_two_layers_is_that_of_monte_carlo():
     assert mixed.std() < drawn.std()
 
 
+@jax.jit
+def of_output(outputs):
+    """Of `(1,)` outputs the log-probability at a half, the mean, the normaliser's slope and 100,000 draws."""
+    kind = "continuous_bernoulli"
+    at_half = pixels.log_probability(kind, outputs, ZERO, jnp.asarray([0.5]))
+    slope = jax.grad(lambda o: pixels.continuous_normaliser(o).sum())(outputs)
+    drawn = pixels.sample(jax.random.key(0), kind, jnp.broadcast_to(outputs, 100_000), ZERO)
+    return at_half, pixels.mean(kind, outputs)[0], slope[0], drawn
+
+
 @pytest.mark.parametrize("output", [-30.0, -1.0, -0.21, -0.19, 0.0, 0.001, 0.19, 0.21, 4.0, 60.0])
 def test_the_continuous_bernoulli_is_a_density_with_its_mean_and_its_draws(output):
     """Around 0.2 the series hands over to the formula."""
@@ -61,33 +71,34 @@ def test_the_continuous_bernoulli_is_a_density_with_its_mean_and_its_draws(outpu
         peak = max(output, 0.0)
         return integrate.quad(lambda x: x**power * math.exp(output * x - peak), 0, 1, limit=200)[0]
 
-    outputs = jnp.asarray([output])
+    at_half, found, slope, many = of_output(jnp.asarray([output]))
     log_normaliser = max(output, 0.0) + math.log(moment(0))
-    at_half = pixels.log_probability("continuous_bernoulli", outputs, ZERO, jnp.asarray([0.5]))
     assert float(at_half) == pytest.approx(output / 2 - log_normaliser, abs=2e-5)
     mean = moment(1) / moment(0)
-    assert float(pixels.mean("continuous_bernoulli", outputs)[0]) == pytest.approx(mean, abs=1e-5)
-    slope = jax.grad(lambda o: pixels.continuous_normaliser(o).sum())(outputs)
-    assert float(slope[0]) == pytest.approx(mean, abs=1e-4)
-    many = pixels.sample(jax.random.key(0), "continuous_bernoulli", jnp.full(100_000, output), ZERO)
+    assert float(found) == pytest.approx(mean, abs=1e-5)
+    assert float(slope) == pytest.approx(mean, abs=1e-4)
     deviation = math.sqrt(max(moment(2) / moment(0) - mean**2, 0.0))
     assert abs(float(many.mean()) - mean) < 5.5 * deviation / math.sqrt(100_000) + 1e-6
     assert (many >= 0).all()
     assert (many <= 1).all()
 
 
-@pytest.mark.parametrize("shape", [(8, 8, 1), (28, 28, 1), (32, 32, 3), (5, 7, 3)])
-@pytest.mark.parametrize("channels", [(), (3, 4)])
+BACKBONES = [((8, 8, 1), ()), ((5, 7, 3), (3, 4))]
+OTHERS = [(s, c) for s in [(8, 8, 1), (28, 28, 1), (32, 32, 3), (5, 7, 3)] for c in [(), (3, 4)]]
+SLOW = [pytest.param(*x, marks=pytest.mark.slow) for x in OTHERS if x not in BACKBONES]
+
+
+@pytest.mark.parametrize(("shape", "channels"), BACKBONES + SLOW)
 def test_backbones_take_images_of_any_shape_and_see_what_is_given(shape, channels):
     size = math.prod(shape)
     x, given = jnp.ones((2, size)), jnp.eye(2)
     encoder, decoder = Encoder(shape, (6, 5), channels), Decoder(shape, (6,), channels)
-    code = encoder.apply(encoder.init(jax.random.key(0), x, given), x, given)
+    code = jax.jit(lambda key: encoder.apply(encoder.init(key, x, given), x, given))(jax.random.key(0))
     assert code.shape == (2, 5)
     assert not np.allclose(code[0], code[1])
-    parameters = decoder.init(jax.random.key(1), code, given)
-    again = decoder.apply(parameters, jnp.stack([code, code]), given)
+    parameters = jax.jit(decoder.init)(jax.random.key(1), code, given)
+    again = jax.jit(decoder.apply)(parameters, jnp.stack([code, code]), given)
     assert again.shape == (2, 2, size)
     np.testing.assert_array_equal(again[0], again[1])
     positive = jax.tree.map(lambda leaf: jnp.full_like(leaf, 0.1), parameters)
-    assert (decoder.apply(positive, jnp.ones((1, 5)), given[:1]) > 0.1).all()  # every pixel is reached
+    assert (jax.jit(decoder.apply)(positive, jnp.ones((1, 5)), given[:1]) > 0.1).all()  # every pixel is reached

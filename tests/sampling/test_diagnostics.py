@@ -1,5 +1,7 @@
 """Diagnostics against chains whose autocorrelation is known, exact mean energies, and ArviZ on the same traces."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -28,7 +30,7 @@ def autoregressive(rho: float, shape: tuple[int, ...], seed: int) -> np.ndarray:
     return np.asarray(lfilter([1], [1, -rho], noise, axis=0))
 
 
-@jax.jit
+@partial(jax.jit, compiler_options={"xla_backend_optimization_level": 2})
 def streamed(values):
     """`(sweeps, chains, quantities)` through the accumulator."""
     blocks, _ = jax.lax.scan(lambda b, x: (add_values(b, x), None), init_blocks(values[0]), values)
@@ -63,7 +65,7 @@ def test_a_million_sweeps_in_float32():
     """Mean -400, deviation 10, origin 0: the mean to a float32's last digits, the variance to five."""
     values = (-400 + 10 * autoregressive(0.8, (1_100_000, 1, 1), 4)).astype(np.float32)
 
-    @jax.jit
+    @partial(jax.jit, compiler_options={"xla_backend_optimization_level": 2})
     def run(values):
         empty = init_blocks(jnp.zeros((1, 1)))
         return summarise(jax.lax.scan(lambda b, x: (add_values(b, x), None), empty, values)[0])

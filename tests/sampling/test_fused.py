@@ -37,8 +37,15 @@ def test_words_are_those_of_the_xla_path():
         np.testing.assert_array_equal(np.asarray(drawn) == 1, expected)
 
 
-@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
-@pytest.mark.parametrize("sizes", [(70, 65), (33, 40, 20)])
+@pytest.mark.parametrize(
+    ("sizes", "dtype"),
+    [
+        ((33, 40, 20), jnp.float32),
+        ((70, 65), jnp.bfloat16),
+        pytest.param((70, 65), jnp.float32, marks=pytest.mark.slow),
+        pytest.param((33, 40, 20), jnp.bfloat16, marks=pytest.mark.slow),
+    ],
+)
 def test_states_are_those_of_the_xla_path_where_sums_are_exact(sizes, dtype):
     machine = rounded(dyadic(random_machine(sizes, scale=0.2)), dtype)
     if dtype == jnp.bfloat16:

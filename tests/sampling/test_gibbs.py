@@ -1,6 +1,7 @@
 """The sweep against its exact transition matrix: it keeps the target, and it is what the matrix says."""
 
 import dataclasses
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -14,10 +15,12 @@ from genjax.sampling import fused
 from genjax.sampling.gibbs import initial_state, sample, sweep
 from tests.machines import all_states, between, float64, index_of, probabilities, random_machine
 
-DRAWS = 100_000
+SMALL, LARGE = [(3, 2), (2, 2, 1)], [(4, 3), (3, 3, 2)]
+DRAWS, MANY, ROWS = 20_000, 100_000, 32  # from every state of a small machine, of a large one; states at a time
 CASES = ["plain", "beta", "base", "clamp"]
 OFFERED = ["counter", "threefry", "rbg", "bfloat16", "fused", "fused bfloat16"]
 """Every generator, dtype of the weights and kernel."""
+OPTIMISED = {"xla_backend_optimization_level": 2}  # what draws millions costs more to run than to compile
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
@@ -78,7 +81,7 @@ def setting(sizes: tuple[int, ...], case: str, offer: str) -> tuple[Machine, dic
 @pytest.fixture
 def large_blocks(monkeypatch):
     """The interpreter copies whole arrays for every block of the fused kernel: let one block be all chains."""
-    for name, size in (("CHAINS", DRAWS), ("UNITS", 8), ("DEPTH", 8)):
+    for name, size in (("CHAINS", ROWS * DRAWS), ("UNITS", 8), ("DEPTH", 8)):
         monkeypatch.setattr(fused, name, size)
 
 
@@ -89,46 +92,66 @@ def parts(offer: str) -> tuple:
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("sizes", [(4, 3), (3, 3, 2)])
+@pytest.mark.parametrize("sizes", SMALL + LARGE)
 def test_the_exact_matrix_keeps_the_target(sizes, case):
     _, _, target, clamp = setting(sizes, case, "counter")
     p = probabilities(target)
     np.testing.assert_allclose(p @ transition_matrix(target, clamp), p, atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("sizes", "case", "offer"),
-    [(s, c, "counter") for s in [(4, 3), (3, 3, 2)] for c in CASES]
-    + [((4, 3), c, o) for o in OFFERED[1:] for c in CASES]
-    + [((3, 3, 2), "plain", o) for o in OFFERED[1:]],
-)
-def test_the_sweep_follows_its_matrix(sizes, case, offer, large_blocks):
-    """100,000 sweeps from every state; cells that expect fewer than 5 are pooled; one chi-square over all rows."""
+def agrees(sizes: tuple[int, ...], case: str, offer: str, draws: int) -> None:
+    """Sweeps from every state; cells that expect fewer than 5 are pooled; one chi-square over all rows."""
     machine, options, target, clamp = setting(sizes, case, offer)
     key, move, dtype = parts(offer)
     matrix = transition_matrix(target, clamp)
     states = all_states(sizes)
 
-    @jax.jit
-    def counts(key, machine, start):
-        state = tuple(jnp.broadcast_to(x, (DRAWS, x.shape[-1])) for x in start)
+    @partial(jax.jit, compiler_options=OPTIMISED)
+    def landed(key, machine, start):
+        """The number of the state that each chain comes to, `(ROWS * draws,)`."""
+        state = tuple(jnp.repeat(x, draws, axis=0) for x in start)
         drawn = jnp.concatenate(move(key, machine, state, **options), axis=-1).astype(jnp.int32)
-        index = drawn @ (2 ** jnp.arange(drawn.shape[-1])[::-1])
-        return jnp.zeros(len(states[0]), jnp.int32).at[index].add(1)
+        return drawn @ (2 ** jnp.arange(drawn.shape[-1])[::-1])
 
     statistic, freedom = 0.0, 0
-    for row in range(len(states[0])):
-        start = tuple(jnp.asarray(x[row], dtype) for x in states)
-        seen = np.asarray(counts(jax.random.fold_in(key, row), machine, start), np.float64)
-        expected = DRAWS * matrix[row]
-        assert seen[expected == 0].sum() == 0
-        rare = expected < 5
-        seen = np.append(seen[~rare], seen[rare].sum())
-        expected = np.append(expected[~rare], expected[rare].sum())
-        keep = expected > 1e-3
-        statistic += np.sum((seen - expected)[keep] ** 2 / expected[keep])
-        freedom += keep.sum() - 1
+    for first in range(0, len(matrix), ROWS):
+        start = tuple(jnp.asarray(x[first : first + ROWS], dtype) for x in states)
+        index = np.asarray(landed(jax.random.fold_in(key, first), machine, start)).reshape(ROWS, draws)
+        for row, of_row in enumerate(index, start=first):
+            seen = np.bincount(of_row, minlength=len(matrix)).astype(np.float64)
+            expected = draws * matrix[row]
+            assert seen[expected == 0].sum() == 0
+            rare = expected < 5
+            seen = np.append(seen[~rare], seen[rare].sum())
+            expected = np.append(expected[~rare], expected[rare].sum())
+            keep = expected > 1e-3
+            statistic += np.sum((seen - expected)[keep] ** 2 / expected[keep])
+            freedom += keep.sum() - 1
     assert chi2.sf(statistic, freedom) > 1e-6
+
+
+@pytest.mark.parametrize(
+    ("sizes", "case", "offer"),
+    [(SMALL[0], c, "counter") for c in CASES]
+    + [(SMALL[1], c, "counter") for c in ("base", "clamp")]
+    + [(SMALL[0], "plain", o) for o in OFFERED[1:]]
+    + [(SMALL[0], c, "fused") for c in CASES[1:]],
+)
+def test_the_sweep_follows_its_matrix(sizes, case, offer, large_blocks):
+    """20,000 sweeps from every state of a machine of 32 states."""
+    agrees(sizes, case, offer, DRAWS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("sizes", "case", "offer"),
+    [(s, c, "counter") for s in LARGE for c in CASES]
+    + [(LARGE[0], c, o) for o in OFFERED[1:] for c in CASES]
+    + [(LARGE[1], "plain", o) for o in OFFERED[1:]],
+)
+def test_the_sweep_follows_its_matrix_to_more_digits(sizes, case, offer, large_blocks):
+    """100,000 sweeps from every state of machines of 128 and 256 states."""
+    agrees(sizes, case, offer, MANY)
 
 
 def test_a_chain_that_starts_at_the_target_stays_there():
@@ -144,8 +167,11 @@ def test_a_chain_that_starts_at_the_target_stays_there():
     assert chi2.sf(statistic, len(p) - 1) > 1e-6
 
 
-@pytest.mark.parametrize("offer", OFFERED)
-@pytest.mark.parametrize("sizes", [(6, 5), (4, 4, 3)])
+LONG = [((6, 5), "fused"), ((4, 4, 3), "counter")]
+REST = [(sizes, offer) for sizes in [(6, 5), (4, 4, 3)] for offer in OFFERED if (sizes, offer) not in LONG]
+
+
+@pytest.mark.parametrize(("sizes", "offer"), LONG + [pytest.param(*x, marks=pytest.mark.slow) for x in REST])
 def test_long_runs_have_the_enumerated_moments(sizes, offer):
     """Means of all units and products of all pairs over 512 chains and 500 sweeps, errors from the chains' spread.
 
@@ -177,14 +203,17 @@ def test_long_runs_have_the_enumerated_moments(sizes, offer):
     assert np.abs(z).max() < 6  # at most 66 of them differ: below 1e-6 together, with the tails of Student's t
 
 
+begin, one_sweep = jax.jit(initial_state, static_argnums=2), jax.jit(sweep)  # op by op they compile far more
+
+
 def test_sample_observes_every_few_sweeps_and_is_the_sweep_repeated():
     machine = random_machine((4, 3))
     key = jax.random.key(2)
-    state = initial_state(jax.random.key(3), machine, 5)
-    last, seen = sample(key, machine, state, 7, every=2, observe=lambda s: s[0])
+    state = begin(jax.random.key(3), machine, 5)
+    last, seen = jax.jit(lambda k, m, s: sample(k, m, s, 7, every=2, observe=lambda s: s[0]))(key, machine, state)
     history = []
     for i in range(7):
-        state = sweep(jax.random.fold_in(key, i), machine, state)
+        state = one_sweep(jax.random.fold_in(key, i), machine, state)
         history.append(np.asarray(state[0]))
     assert seen.shape == (3, 5, 4)
     np.testing.assert_array_equal(seen, [history[1], history[3], history[5]])
@@ -194,15 +223,15 @@ def test_sample_observes_every_few_sweeps_and_is_the_sweep_repeated():
 
 def test_observations_differ_between_sweeps_and_chains():
     machine = random_machine((30, 20), scale=0.1)
-    state = initial_state(jax.random.key(0), machine, 50)
-    _, seen = sample(jax.random.key(1), machine, state, 4, observe=lambda s: s)
+    state = begin(jax.random.key(0), machine, 50)
+    _, seen = jax.jit(lambda k, m, s: sample(k, m, s, 4, observe=lambda s: s))(jax.random.key(1), machine, state)
     flat = np.concatenate([np.asarray(x).reshape(200, -1) for x in seen], axis=1)
     assert len(np.unique(flat, axis=0)) == 200
 
 
 def test_chains_start_independent_in_every_layer():
     machine = jax.tree.map(jnp.zeros_like, random_machine((50, 50, 50)))
-    layers = [np.asarray(x) for x in initial_state(jax.random.key(0), machine, 40)]
+    layers = [np.asarray(x) for x in begin(jax.random.key(0), machine, 40)]
     for i, a in enumerate(layers):
         assert abs(a.mean() - 0.5) < 0.06
         for b in layers[:i]:
@@ -211,9 +240,10 @@ def test_chains_start_independent_in_every_layer():
 
 def test_clamped_units_keep_their_values_for_each_chain():
     machine = random_machine((6, 4))
-    state = initial_state(jax.random.key(0), machine, 8)
-    mask = jax.random.bernoulli(jax.random.key(1), 0.5, (8, 6))
-    last, _ = sample(jax.random.key(2), machine, state, 10, clamp=(mask, None))
+    state = begin(jax.random.key(0), machine, 8)
+    mask = np.random.default_rng(1).random((8, 6)) < 0.5
+    go = jax.jit(lambda k, m, s, mask: sample(k, m, s, 10, clamp=(mask, None)))
+    last, _ = go(jax.random.key(2), machine, state, jnp.asarray(mask))
     np.testing.assert_array_equal(np.asarray(last[0])[mask], np.asarray(state[0])[mask])
     assert not np.array_equal(last[0], state[0])
 
@@ -229,11 +259,11 @@ def test_vmap_over_machines_and_no_second_compilation():
 
     for seed in range(3):
         machine = random_machine((5, 4), seed=seed)
-        run(jax.random.key(seed), machine, initial_state(jax.random.key(0), machine, 2), jnp.asarray(0.1 * seed))
+        run(jax.random.key(seed), machine, begin(jax.random.key(0), machine, 2), jnp.asarray(0.1 * seed))
     assert count == 1
     stacked = jax.tree.map(lambda *x: jnp.stack(x), *[random_machine((5, 4), seed=s) for s in range(3)])
     keys = jax.random.split(jax.random.key(0), 3)
-    states = jax.vmap(initial_state, (0, 0, None))(keys, stacked, 2)
-    together = jax.vmap(sweep)(keys, stacked, states)
-    alone = sweep(keys[1], random_machine((5, 4), seed=1), tuple(x[1] for x in states))
+    states = jax.vmap(begin, (0, 0, None))(keys, stacked, 2)
+    together = jax.jit(jax.vmap(sweep))(keys, stacked, states)
+    alone = one_sweep(keys[1], random_machine((5, 4), seed=1), tuple(x[1] for x in states))
     np.testing.assert_array_equal(together[0][1], alone[0])
