@@ -5,7 +5,8 @@
     python -m tests.mutants --only prior --jobs 2 --table table.md
 
 The checkout is never touched. A mutant survives where its tests pass: then the exit status is 1. It is an error where
-its needle is not in genjax exactly once, where its tests fail without it, or where they do not get as far as to fail.
+its needle is not in genjax exactly once, where its tests do not get as far as to fail, or where what has failed with it
+fails without it too.
 """
 
 import argparse
@@ -97,27 +98,23 @@ def prepare(cache: Path) -> None:
         importlib.import_module(name)
 
 
-def fork(tree: Path, tests: Sequence[str], final: bool = True) -> int:
-    """Begin these tests in a tree, in a process of their own, and return its number; `said` has what pytest says.
-
-    Unless they are `final`, Python may keep what it compiles of the files.
-    """
+def fork(tree: Path, tests: Sequence[str], *options: str) -> int:
+    """Begin these tests in a tree, in a process of their own, and return its number; `said` has what pytest says."""
     number = os.fork()
     if number:
         return number
     with open(tree / "said", "w") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
-    signal.alarm(LONGEST if final else 0)
+    signal.alarm(LONGEST)
     os.chdir(tree)
     os.environ["PYTHONPATH"] = str(tree)
-    sys.dont_write_bytecode = final
     sys.path[:] = [str(tree), *(place for place in sys.path if Path(place).resolve() != ROOT)]
     for name in [name for name in sys.modules if name.partition(".")[0] in ("genjax", "tests")]:
         del sys.modules[name]
     status = 3
     try:
-        options = [*(["-x"] if final else []), "-n", "0", "-q", "-m", "", "-p", "no:cacheprovider"]
+        options = ("-n", "0", "-q", "-m", "", "-p", "no:cacheprovider", *options)
         status = int(importlib.import_module("pytest").main([*options, *(f"tests/{test}" for test in tests)]))
     finally:
         sys.stdout.flush()
@@ -127,7 +124,7 @@ def fork(tree: Path, tests: Sequence[str], final: bool = True) -> int:
 def noticed(status: int, tree: Path) -> str | None:
     """The test that failed, None where all passed. Raises `Broken` where pytest did not get as far."""
     if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM:
-        return f"more than {LONGEST} s"
+        raise Broken(f"its tests took more than {LONGEST} s")
     code, said = os.waitstatus_to_exitcode(status), (tree / "said").read_text()
     if code == PASSED:
         return None
@@ -138,7 +135,7 @@ def noticed(status: int, tree: Path) -> str | None:
 
 
 def plant(mutant: Mutant, tree: Path, number: int) -> Path:
-    """Change the tree, as if in another second for each number, so that nothing compiled before is taken for it."""
+    """Change the tree, as if in another second for each number: what Python has compiled is of one second and size."""
     file = place(mutant, tree)
     file.write_text(file.read_text().replace(mutant.needle, mutant.replacement))
     os.utime(file, (10 * number + 10, 10 * number + 10))
@@ -146,19 +143,14 @@ def plant(mutant: Mutant, tree: Path, number: int) -> Path:
 
 
 def trial(
-    mutants: Sequence[Mutant], jobs: int = 1, first: bool = True, report: Callable[[Outcome], None] = lambda _: None
+    mutants: Sequence[Mutant], jobs: int = 1, report: Callable[[Outcome], None] = lambda _: None
 ) -> list[Outcome]:
-    """All of them, `jobs` at a time, `first` without a mistake: then all tests have to pass. Raises `Broken`."""
+    """All of them, `jobs` at a time; then what has noticed them has to pass without a mistake. Raises `Broken`."""
     for mutant in mutants:
         place(mutant)
     with tempfile.TemporaryDirectory(prefix="genjax-mutants-") as scratch:
         prepare(Path(os.environ.get("JAX_COMPILATION_CACHE_DIR", Path(scratch) / "cache")))
         trees = [copied(Path(scratch) / str(number)) for number in range(jobs)]
-        if first:
-            everything = sorted({test for mutant in mutants for test in mutant.tests})
-            status = os.waitpid(fork(trees[0], everything, final=False), 0)[1]
-            if (failed := noticed(status, trees[0])) is not None:
-                raise Broken(f"{failed} fails without any mistake\n{(trees[0] / 'said').read_text()[-3000:]}")
         outcomes: dict[Mutant, Outcome] = {}
         running: dict[int, tuple[Mutant, Path, Path, float]] = {}
         waiting = list(enumerate(mutants))
@@ -167,7 +159,7 @@ def trial(
                 number, mutant = waiting.pop(0)
                 tree = trees.pop()
                 file = plant(mutant, tree, number)
-                running[fork(tree, mutant.tests)] = mutant, tree, file, time.monotonic()
+                running[fork(tree, mutant.tests, "-x")] = mutant, tree, file, time.monotonic()
                 continue
             process, status = os.wait()
             mutant, tree, file, began = running.pop(process)
@@ -180,7 +172,14 @@ def trial(
             shutil.copy2(ROOT / where, file)
             trees.append(tree)
             report(outcomes[mutant])
+        confirm(sorted({outcome.noticed_by for outcome in outcomes.values() if outcome.noticed_by}), trees[0])
         return [outcomes[mutant] for mutant in mutants]
+
+
+def confirm(tests: Sequence[str], tree: Path) -> None:
+    """Raise `Broken` where one of these tests, which have failed with a mistake, fails without one."""
+    if tests and (failed := noticed(os.waitpid(fork(tree, tests), 0)[1], tree)) is not None:
+        raise Broken(f"without any mistake, too, fails {failed}\n{(tree / 'said').read_text()[-3000:]}")
 
 
 def line(outcome: Outcome) -> str:
@@ -225,7 +224,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--list", action="store_true", help="name them and do nothing")
     parser.add_argument("--table", type=Path, help="write a Markdown table of the outcomes to this file, as they come")
     parser.add_argument("--skip-known", action="store_true", help="leave out those that the table has as noticed")
-    parser.add_argument("--no-first", action="store_true", help="take it that the tests pass without a mistake")
     options = parser.parse_args(arguments)
     chosen = list(MUTANTS)
     if options.quarter is not None or options.commit:
@@ -246,7 +244,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.table.write_text(HEAD + "".join(f"{rows[m]}\n" for m in MUTANTS if m in rows))
 
     try:
-        outcomes = trial(chosen, options.jobs, not options.no_first, report)
+        outcomes = trial(chosen, options.jobs, report)
     except Broken as error:
         print(error, file=sys.stderr)
         return 2

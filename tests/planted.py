@@ -501,8 +501,7 @@ NETWORKS = (
         "R1 is subtracted",
         "* losses.zero_centred_penalty(",
         "* -losses.zero_centred_penalty(",
-        "algorithms/test_gan.py::test_what_is_configured_reaches_the_update",
-        "algorithms/test_gan.py",
+        "algorithms/test_gan.py::test_two_updates_of_each_player_are_adam_on_its_objective[r1]",
     ),
     mutant(
         "the gradient penalty wants no slope at all",
@@ -532,7 +531,7 @@ NETWORKS = (
         "statistics of BatchNorm are not kept",
         'return found[0], network._replace(statistics=found[1].get("batch_stats", {}))',
         "return found[0], network",
-        "algorithms/test_gan.py",
+        "algorithms/test_gan.py::test_a_step_moves_both_players_and_each_update_one_alone[least squares, batch norm]",
     ),
 )
 
@@ -565,7 +564,7 @@ TRAINING = (
         "the rate of a shortened run jumps",
         '"learning_rate": now / share',
         '"learning_rate": now',
-        "training/test_early.py",
+        "training/test_early.py::test_the_rate_goes_on_from_where_it_is_and_ends_with_the_run",
     ),
     mutant(
         "a damaged checkpoint passes",
@@ -667,7 +666,7 @@ EVALUATION = (
         "spherical walks cut through the sphere",
         "return np.where(straight, (1 - share) * a + share * b, circle)",
         "return (1 - share) * a + share * b",
-        "evaluation/test_latent.py",
+        "evaluation/test_latent.py::test_walks",
     ),
 )
 
