@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,15 +48,15 @@ class Broken(Exception):
     """A mutant that says nothing of the tests."""
 
 
-def places(needle: str, root: Path = ROOT) -> list[Path]:
-    """The files of the package that hold the needle, each as often as it does."""
-    files = sorted((root / "genjax").rglob("*.py"))
-    return [file for file in files for _ in range(file.read_text().count(needle))]
+@cache
+def package() -> dict[Path, str]:
+    """The text of each file of genjax, by its path in the checkout."""
+    return {file.relative_to(ROOT): file.read_text() for file in sorted((ROOT / "genjax").rglob("*.py"))}
 
 
-def place(mutant: Mutant, root: Path = ROOT) -> Path:
+def place(mutant: Mutant) -> Path:
     """The file that the mutant changes. Raises `Broken` where that is not clear."""
-    found = places(mutant.needle, root)
+    found = [file for file, text in package().items() for _ in range(text.count(mutant.needle))]
     if len(found) != 1:
         raise Broken(f"{mutant.name}: its needle is in genjax {len(found)} times, not once: {mutant.needle!r}")
     return found[0]
@@ -114,7 +115,8 @@ def fork(tree: Path, tests: Sequence[str], *options: str) -> int:
         del sys.modules[name]
     status = 3
     try:
-        options = ("-n", "0", "-q", "-m", "", "-p", "no:cacheprovider", *options)
+        # Without beartype on every function: it takes longer to import than most of the tests to run.
+        options = ("-o", "addopts=", "-q", "-p", "no:cacheprovider", *options)
         status = int(importlib.import_module("pytest").main([*options, *(f"tests/{test}" for test in tests)]))
     finally:
         sys.stdout.flush()
@@ -136,10 +138,17 @@ def noticed(status: int, tree: Path) -> str | None:
 
 def plant(mutant: Mutant, tree: Path, number: int) -> Path:
     """Change the tree, as if in another second for each number: what Python has compiled is of one second and size."""
-    file = place(mutant, tree)
-    file.write_text(file.read_text().replace(mutant.needle, mutant.replacement))
+    file = tree / place(mutant)
+    file.write_text(package()[place(mutant)].replace(mutant.needle, mutant.replacement))
     os.utime(file, (10 * number + 10, 10 * number + 10))
     return file
+
+
+def restore(file: Path, tree: Path) -> None:
+    """As it was, and of the second that it was of."""
+    where = file.relative_to(tree)
+    file.write_text(package()[where])
+    shutil.copystat(ROOT / where, file)
 
 
 def trial(
@@ -163,13 +172,12 @@ def trial(
                 continue
             process, status = os.wait()
             mutant, tree, file, began = running.pop(process)
-            where = file.relative_to(tree)
             try:
                 by = noticed(status, tree)
             except Broken as error:
                 raise Broken(f"{mutant.name}: {error}") from None
-            outcomes[mutant] = Outcome(mutant, str(where), by, time.monotonic() - began)
-            shutil.copy2(ROOT / where, file)
+            outcomes[mutant] = Outcome(mutant, str(place(mutant)), by, time.monotonic() - began)
+            restore(file, tree)
             trees.append(tree)
             report(outcomes[mutant])
         confirm(sorted({outcome.noticed_by for outcome in outcomes.values() if outcome.noticed_by}), trees[0])
