@@ -31,7 +31,7 @@ IMPORTED = (
     "scipy.special", "scipy.stats", "sklearn.datasets", "sklearn.model_selection", "matplotlib.pyplot", "PIL.Image",
     "tyro", "rich.progress",
 )  # fmt: skip
-LONGEST = 900  # seconds that the tests of one mutant may take: one that hangs is noticed too
+LONGEST = 900  # seconds that the tests of one mutant may take
 PASSED, FAILED = 0, 1  # pytest's exit statuses; all others mean that it could not run the tests
 
 
@@ -123,15 +123,15 @@ def fork(tree: Path, tests: Sequence[str], *options: str) -> int:
         os._exit(status)
 
 
-def noticed(status: int, tree: Path) -> str | None:
+def noticed(status: int, tree: Path, name: str) -> str | None:
     """The test that failed, None where all passed. Raises `Broken` where pytest did not get as far."""
-    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM:
-        raise Broken(f"its tests took more than {LONGEST} s")
     code, said = os.waitstatus_to_exitcode(status), (tree / "said").read_text()
+    if code == -signal.SIGALRM:
+        raise Broken(f"{name}: its tests took more than {LONGEST} s")
     if code == PASSED:
         return None
     if code != FAILED:
-        raise Broken(f"pytest ended with {code}\n{said[-3000:]}")
+        raise Broken(f"{name}: pytest ended with {code}\n{said[-3000:]}")
     failed = re.search(r"^(?:FAILED|ERROR) (?:tests/)?(.*?)(?: - |$)", said, re.M)
     return failed[1] if failed else "?"
 
@@ -157,37 +157,39 @@ def trial(
     """All of them, `jobs` at a time; then what has noticed them has to pass without a mistake. Raises `Broken`."""
     for mutant in mutants:
         place(mutant)
+    outcomes: dict[Mutant, Outcome] = {}
+    running: dict[int, tuple[Mutant, Path, Path, float]] = {}
     with tempfile.TemporaryDirectory(prefix="genjax-mutants-") as scratch:
         prepare(Path(os.environ.get("JAX_COMPILATION_CACHE_DIR", Path(scratch) / "cache")))
         trees = [copied(Path(scratch) / str(number)) for number in range(jobs)]
-        outcomes: dict[Mutant, Outcome] = {}
-        running: dict[int, tuple[Mutant, Path, Path, float]] = {}
         waiting = list(enumerate(mutants))
-        while waiting or running:
-            if waiting and trees:
-                number, mutant = waiting.pop(0)
-                tree = trees.pop()
-                file = plant(mutant, tree, number)
-                running[fork(tree, mutant.tests, "-x")] = mutant, tree, file, time.monotonic()
-                continue
-            process, status = os.wait()
-            mutant, tree, file, began = running.pop(process)
-            try:
-                by = noticed(status, tree)
-            except Broken as error:
-                raise Broken(f"{mutant.name}: {error}") from None
-            outcomes[mutant] = Outcome(mutant, str(place(mutant)), by, time.monotonic() - began)
-            restore(file, tree)
-            trees.append(tree)
-            report(outcomes[mutant])
+        try:
+            while waiting or running:
+                if waiting and trees:
+                    number, mutant = waiting.pop(0)
+                    tree = trees.pop()
+                    file = plant(mutant, tree, number)
+                    running[fork(tree, mutant.tests, "-x")] = mutant, tree, file, time.monotonic()
+                    continue
+                process, status = os.wait()
+                mutant, tree, file, began = running.pop(process)
+                seconds, by = time.monotonic() - began, noticed(status, tree, mutant.name)
+                outcomes[mutant] = Outcome(mutant, str(place(mutant)), by, seconds)
+                restore(file, tree)
+                trees.append(tree)
+                report(outcomes[mutant])
+        finally:
+            for process in running:
+                os.kill(process, signal.SIGKILL)
+                os.waitpid(process, 0)
         confirm(sorted({outcome.noticed_by for outcome in outcomes.values() if outcome.noticed_by}), trees[0])
-        return [outcomes[mutant] for mutant in mutants]
+    return [outcomes[mutant] for mutant in mutants]
 
 
 def confirm(tests: Sequence[str], tree: Path) -> None:
     """Raise `Broken` where one of these tests, which have failed with a mistake, fails without one."""
-    if tests and (failed := noticed(os.waitpid(fork(tree, tests), 0)[1], tree)) is not None:
-        raise Broken(f"without any mistake, too, fails {failed}\n{(tree / 'said').read_text()[-3000:]}")
+    if tests and noticed(os.waitpid(fork(tree, tests), 0)[1], tree, "no mistake") is not None:
+        raise Broken(f"without a mistake, too:\n{(tree / 'said').read_text()[-3000:]}")
 
 
 def line(outcome: Outcome) -> str:
