@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from genjax.likelihood.importance import Importance, effective, importance, total
+from genjax.likelihood.importance import Importance, effective, importance, refuted, total
 
 
 @pytest.mark.parametrize("at_once", [1, 8])
@@ -37,3 +37,15 @@ def test_few_draws_are_not_trusted(variance, draws, trusted, said):
     answer = total(Importance(np.full(1, -3.0), np.full(1, -2.0), np.sqrt([variance]), draws))
     assert answer.trusted == trusted
     assert said in answer.reason
+
+
+def test_states_that_are_never_drawn_are_found_in_samples_of_the_model():
+    """Weights that are all alike say nothing of them; exact draws do, here by log((100 e^-10 + e^-2) / 101) + 10 nats."""
+    found = Importance(np.full(2, -10.0), np.full(2, -10.0), np.zeros(2), 100)
+    answer = total(found)
+    assert answer.trusted
+    assert refuted(answer, found, np.full(2, -10.0)) == answer
+    doubted = refuted(answer, found, np.array([-10.0, -2.0]))
+    assert not doubted.trusted
+    assert "too low by up to 1.71 nats" in doubted.reason
+    assert (doubted.mean, doubted.low, doubted.high) == (answer.mean, answer.low, answer.high)
