@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from genjax import data
-from genjax.cli.grid import GridRun, axes_of, program_of, tables_of
+from genjax.algorithms.contrastive import trained_machine
+from genjax.cli import grid, pictures
+from genjax.cli.grid import GridRun, axes_of, program_of, summarise, tables_of
 from genjax.cli.main import main
-from genjax.cli.run import FIXED_DRAW
+from genjax.cli.run import FIXED_DRAW, load
 from tests.cli.test_commands import one_sentence
 
 
@@ -158,3 +160,34 @@ def test_runs_share_a_program_where_only_rates_sizes_seeds_and_effort_differ():
     }
     assert all(program_of(GridRun(**{name: value})) != base for name, value in apart.items())
     assert program_of(GridRun(rng="rbg", hidden=3)) != program_of(GridRun(rng="rbg", hidden=4))
+
+
+def test_seeds_are_those_of_single_runs(genjax, tmp_path, monkeypatch):
+    monkeypatch.setattr(pictures, "draw", lambda run: [])
+    monkeypatch.setattr(grid, "draw", lambda *_: [])
+    np.save(tmp_path / "own.npy", np.random.default_rng(0).integers(0, 2, (20, 4, 4)))
+    options = ["--dataset", tmp_path / "own.npy", "--epochs", 3, "--batch-size", 5, "--hidden", 3, "--no-evaluate"]
+    status, _, error = genjax("grid", "rbm", "--seed", 3, "--seeds", 2, "--out", tmp_path / "grid", *options)
+    assert status == 0, error
+    rows = [json.loads(line) for line in (tmp_path / "grid" / "results.jsonl").read_text().splitlines()]
+    assert [row["seed"] for row in rows] == [3, 4]
+    machines = np.load(tmp_path / "grid" / "machines.npz")
+    assert genjax("train", "rbm", "--seed", 4, "--out", tmp_path / "run", *options)[0] == 0
+    machine = trained_machine(load(tmp_path / "run").state)
+    np.testing.assert_allclose(machines["weights_1"], machine.weights[0], atol=1e-5)
+    assert np.abs(machines["weights_0"] - machines["weights_1"]).max() > 1e-3
+
+
+def test_a_line_of_the_table_is_the_mean_of_its_seeds_and_students_interval():
+    """Seeds without a score count in `seeds` and `diverged` alone."""
+    scores = [-20.0, -22.0, -27.0, None, -1.0]
+    rows = [
+        {"dataset": "digits", "binarisation": "sampled", "hidden": 3 if number < 4 else 5, "seed": number}
+        | {"log_likelihood": score, "diverged": score is None, "trusted": None if score is None else number != 1}
+        for number, score in enumerate(scores)
+    ]
+    line, other = summarise(rows, ["hidden"])
+    assert (line["hidden"], line["seeds"], line["diverged"], line["not_trusted"]) == (3, 4, 1, 1)
+    assert line["log_likelihood"]["mean"] == pytest.approx(-23)
+    assert line["log_likelihood"]["half_interval"] == pytest.approx(4.302653 * np.sqrt(13 / 3))
+    assert other["log_likelihood"] == {"mean": -1.0, "half_interval": None}

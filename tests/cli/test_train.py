@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from genjax.cli import train
@@ -35,13 +36,18 @@ def test_a_gap_that_is_never_measured_is_refused(genjax, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_early_stopping_never_lengthens_a_run(genjax, tmp_path, no_pictures, monkeypatch):
-    """Where every look finds the gap too wide: stopped at the first, a tenth later; and not where the end is nearer."""
-    monkeypatch.setattr(train.early, "too_wide", lambda chunk, limit: True)
-    options = ["--hidden", "5", "--no-evaluate", "--stop-gap", "1"]
-    for epochs, expected in ((19, 228), (25, 264)):  # looks after 240 steps, and at the end
+def test_early_stopping_never_lengthens_a_run(genjax, tmp_path, monkeypatch):
+    """Held-out images unlike all others: stopped at the first look, a tenth later, and not where the end is nearer.
+
+    Looks come after 240 steps, and at the end. A run that was stopped has ended when it is resumed.
+    """
+    monkeypatch.setattr(train.pictures, "draw", lambda run: [])
+    left = np.tile(np.arange(6) < 3, (120, 1)).reshape(120, 2, 3).astype(np.uint8)
+    np.savez(tmp_path / "own.npz", x_train=left, x_validation=1 - left[:10], x_test=left[:10])
+    options = ["--dataset", tmp_path / "own.npz", "--batch-size", "10", "--no-evaluate", "--stop-gap", "0.01", "--json"]
+    for epochs, expected in ((19, 228), (25, 264)):
         folder = tmp_path / str(epochs)
-        status, answer, error = genjax("train", "rbm", "--epochs", epochs, "--out", folder, "--json", *options)
+        status, answer, error = genjax("train", "rbm", "--hidden", 3, "--epochs", epochs, "--out", folder, *options)
         assert status == 0, error
         assert answer["steps"] == expected
         assert read_metrics(folder)[-1]["step"] == expected
@@ -49,3 +55,13 @@ def test_early_stopping_never_lengthens_a_run(genjax, tmp_path, no_pictures, mon
         "step": 240,
         "total_steps": 264,
     }
+    status, answer, error = genjax("train", "rbm", "--resume", folder, "--json")
+    assert (status, answer["steps"]) == (0, 264), error
+    assert read_metrics(folder)[-1]["step"] == 264
+
+
+def test_lines_of_the_log_are_means_over_as_many_steps_as_asked_for():
+    steps = {"loss": np.arange(1.0, 6.0)}
+    chunk = loop.Chunk(20, 2.0, 1.0, {"loss": 3.0, "held_out": 7.0}, None, steps)
+    assert train.logged(chunk, None) == [(20, {"loss": 3.0, "held_out": 7.0})]
+    assert train.logged(chunk, 2) == [(17, {"loss": 1.5}), (19, {"loss": 3.5}), (20, {"loss": 5.0, "held_out": 7.0})]

@@ -195,9 +195,11 @@ def test_swap_rates_are_the_exact_ones(sizes):
     assert all(a > b for a, b in zip(marginals, joint))
 
     chains = 100_000
-    state = exact_draws(ladder, chains)
-    state, even = swap(jax.random.key(1), ladder, state)
+    before = exact_draws(ladder, chains)
+    state, even = swap(jax.random.key(1), ladder, before)
     taken = state.replica[:-1] != jnp.arange(3)[:, None]
+    np.testing.assert_array_equal(np.sort(state.replica, axis=0), before.replica)  # both of a pair swap, or none
+    np.testing.assert_array_equal(state.states[0], jnp.take_along_axis(before.states[0], state.replica[..., None], 0))
     state, odd = swap(jax.random.key(2), ladder, exact_draws(ladder, chains, seed=1)._replace(round=state.round))
     assert even.attempts.tolist() == [1, 0, 1]
     assert odd.attempts.tolist() == [0, 1, 0]

@@ -108,3 +108,13 @@ def test_chunks_end_where_a_caller_wants_to_keep_runs():
 def test_large_grids_are_split():
     assert [len(part) for part in grid.split(range(10), 100, 1200)] == [3, 3, 3, 1]
     assert [len(part) for part in grid.split(range(2), 10**9, 1200)] == [1, 1]
+
+
+def test_runs_begin_each_with_its_own_key_and_rates():
+    algorithm = Algorithm(lambda key, example, hyper: (jax.random.uniform(key), hyper), lambda *a: None, lambda *a: {})
+    keys, hypers = [random.key(seed) for seed in (0, 1)], [{"rate": jnp.asarray(rate)} for rate in (0.25, 0.5)]
+    draws, rates = grid.initial(grid.stacked(keys), algorithm, training_set(), PLAN, hypers)
+    expected = [loop.initial(key, algorithm, training_set(), PLAN, hyper) for key, hyper in zip(keys, hypers)]
+    np.testing.assert_array_equal(draws, [draw for draw, _ in expected])
+    assert draws[0] != draws[1]
+    np.testing.assert_array_equal(rates["rate"], [0.25, 0.5])

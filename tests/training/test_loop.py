@@ -9,7 +9,7 @@ import pytest
 
 from genjax.errors import Diverged, UserError
 from genjax.training import loop
-from genjax.typing import Algorithm
+from genjax.typing import Algorithm, Batch
 
 
 class Seen(NamedTuple):
@@ -220,3 +220,31 @@ def test_binarisation_is_drawn_anew_at_each_showing():
     loop.train(jax.random.key(0), algorithm, training, plan, state, 8, 0, [lambda c: seen.append(c.metrics)])
     assert len({m["mean"] for m in seen}) == 8
     assert abs(np.mean([m["mean"] for m in seen]) - 0.3) < 0.006
+
+
+def test_labels_are_those_of_the_images_shown():
+    def step(key, state, batch):
+        apart = jnp.abs(jnp.round(64 * batch.x[:, 0]) - batch.label).max()
+        return state, {"parameter_max": jnp.ones(()), "apart": apart, "least": batch.label.min()}
+
+    algorithm = Algorithm(lambda key, example, hyper: Seen(jnp.zeros(1), hyper), step, lambda *a: {})
+    plan, seen = loop.plan(60, 10, "none"), []
+    training = data(60)._replace(labels=jnp.arange(60))
+    state = loop.initial(jax.random.key(0), algorithm, training, plan, {})
+    loop.train(jax.random.key(1), algorithm, training, plan, state, 12, 0, [lambda c: seen.append(c.steps)])
+    assert not seen[0]["apart"].any()
+    assert len(set(seen[0]["least"])) > 1
+
+
+def test_images_held_out_are_looked_at_before_work_begins():
+    shown = []
+    algorithm = counting()._replace(check=lambda batch: shown.append(float(batch.x.min())))
+    held_out = Batch(jnp.full((4, 3), -7.0), jnp.zeros(4, jnp.int32))
+    loop.initial(jax.random.key(0), algorithm, data(60)._replace(held_out=held_out), loop.plan(60, 10, "none"), {})
+    assert shown == [0.0, -7.0]
+
+
+def test_a_parameter_that_is_finite_can_be_too_large():
+    loop.refuse_divergence({"value": np.full(3, 1e30), "parameter_max": np.full(3, 0.9e4)}, 5)
+    with pytest.raises(Diverged, match=r"step 7: parameter_max is 1\.1e\+04"):
+        loop.refuse_divergence({"parameter_max": np.array([1.0, 1.1e4, 2e4])}, 5)
