@@ -138,6 +138,7 @@ def beta_times_free_energy(ladder: Machine, states: States, partner: jax.Array) 
     return gain + gain[partner]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sizes", SIZES)
 def test_beta_times_the_free_energy_at_one_is_caught(sizes, monkeypatch):
     monkeypatch.setattr(tempering, "log_acceptance", beta_times_free_energy)
@@ -247,6 +248,7 @@ def test_rungs_far_apart_never_swap():
     assert int(summary.round_trips) == 0
 
 
+@pytest.mark.slow
 def test_the_round_trip_rate_follows_the_swap_rates():
     """Where sweeps forget a rung's past, 1 / (2 + 2 sum r / (1 - r)) (Syed et al. 2022), to 2 %."""
     machine = random_machine((4, 3), 1.0, seed=2)
@@ -263,6 +265,7 @@ def test_the_round_trip_rate_follows_the_swap_rates():
     assert float(summary.round_trip_rate) == pytest.approx(float(summary.round_trips) / (100 * CHAINS))
 
 
+@pytest.mark.slow
 def test_tempering_finds_the_mode_that_gibbs_does_not():
     """All rungs begin in one mode, of a machine with weights of 5; the same number of sweeps for both."""
     machine = two_modes((4, 3), weight=5.0, tilt=0.1, seed=0)
