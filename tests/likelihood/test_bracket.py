@@ -74,7 +74,9 @@ def of_the_wrong_sign(key, machine, base, state, betas, first, parity):
 RIGHT = ais._anneal
 
 
-@pytest.mark.parametrize("mistake", [moved_before_it_is_weighed, of_the_wrong_sign])
+@pytest.mark.parametrize(
+    "mistake", [pytest.param(moved_before_it_is_weighed, marks=pytest.mark.slow), of_the_wrong_sign]
+)
 def test_mistakes_are_caught(monkeypatch, mistake):
     machine = random_machine((8, 6), 1.5, seed=1)
     truth, path, betas = exact.log_z(machine), path_to(machine), ais.temperatures(8)
@@ -91,6 +93,7 @@ def test_samples_are_not_given_away():
     np.testing.assert_allclose(runs[0].betas, ais.temperatures(8)[::-1])
 
 
+@pytest.mark.slow
 def test_a_bracket_holds_the_truth():
     """From chains that began on images; 200 images, so at most 200 chains come back."""
     machine = random_machine((5, 4, 3), 1.0, seed=2)

@@ -10,7 +10,7 @@ from tests.boltzmann.test_mean_field import exact, images
 from tests.machines import random_machine
 
 
-@pytest.mark.parametrize("sizes", [(4, 3, 3), (3, 2, 3, 2)])
+@pytest.mark.parametrize("sizes", [(4, 3, 3), pytest.param((3, 2, 3, 2), marks=pytest.mark.slow)])
 def test_the_estimate_is_the_truth_and_the_bound_below_it(sizes):
     machine, x = random_machine(sizes, scale=1.5), images(4, sizes[0])
     found = tightness(jax.random.key(0), machine, jnp.asarray(x), 200, 400)

@@ -111,6 +111,7 @@ def test_errors_cover_the_exact_mean_energy():
     assert np.sum(deviation**2 * 16_000 / summary.variance[:, 0]) > chi2.isf(1e-6, 40)
 
 
+@pytest.mark.slow
 def test_measuring_agrees_with_the_stored_traces_of_the_same_chains():
     """A machine whose energy and projections have tau from 1.5 to 5."""
     machine = random_machine((12, 8), scale=1.5, seed=3)
@@ -130,6 +131,7 @@ def test_measuring_agrees_with_the_stored_traces_of_the_same_chains():
     np.testing.assert_allclose(summary.effective_samples, right, rtol=0.15)
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_sweeps():
     machine = random_machine((6, 5))
     state = initial_state(jax.random.key(0), machine, 16)

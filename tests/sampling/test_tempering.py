@@ -17,6 +17,7 @@ from genjax.sampling import gibbs, tempering
 from tests.machines import all_states, energies, index_of, probabilities, random_machine
 
 BETAS = jnp.asarray([0.0, 0.2, 0.4, 0.65, 1.0])
+OPTIMISED = {"xla_backend_optimization_level": 2}  # for what runs longer than it compiles
 CHAINS, ROUNDS = 2000, 250  # of one call; the first call is the burn-in
 SIZES = [(4, 3), pytest.param((3, 3, 2), marks=pytest.mark.slow)]  # the deeper one: -m slow
 SEEDS = {(4, 3): 36, (3, 3, 2): 7}  # biases that leave both modes in use and make the planted mistake visible
@@ -76,7 +77,7 @@ def compiled() -> Callable:
     def go(key, ladder, state):
         return tempering.run(key, ladder, state, ROUNDS, observe=seen)
 
-    return jax.jit(go, compiler_options={"xla_backend_optimization_level": 2})  # it runs longer than it compiles
+    return jax.jit(go, compiler_options=OPTIMISED)
 
 
 compiled_right = cache(compiled)
@@ -137,6 +138,7 @@ def beta_times_free_energy(ladder: Machine, states: States, partner: jax.Array) 
     return gain + gain[partner]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sizes", SIZES)
 def test_beta_times_the_free_energy_at_one_is_caught(sizes, monkeypatch):
     monkeypatch.setattr(tempering, "log_acceptance", beta_times_free_energy)
@@ -248,12 +250,16 @@ def test_rungs_far_apart_never_swap():
     assert int(summary.round_trips) == 0
 
 
+@pytest.mark.slow
 def test_the_round_trip_rate_follows_the_swap_rates():
     """Where sweeps forget a rung's past, 1 / (2 + 2 sum r / (1 - r)) (Syed et al. 2022), to 2 %."""
     machine = random_machine((4, 3), 1.0, seed=2)
     ladder = tempering.path_ladder(without_weights(machine), machine, jnp.linspace(0.0, 1.0, 5))
 
-    go = jax.jit(lambda key, ladder, state: tempering.run(key, ladder, state, 100, sweeps=8))
+    def rounds(key, ladder, state):
+        return tempering.run(key, ladder, state, 100, sweeps=8)
+
+    go = jax.jit(rounds, compiler_options=OPTIMISED)
     state, _, _ = go(jax.random.key(3), ladder, tempering.init(jax.random.key(3), ladder, CHAINS))
     summary = tempering.report(go(jax.random.key(3), ladder, state)[1])
     rate = np.asarray(summary.swap_rate)
@@ -261,6 +267,7 @@ def test_the_round_trip_rate_follows_the_swap_rates():
     assert float(summary.round_trip_rate) == pytest.approx(float(summary.round_trips) / (100 * CHAINS))
 
 
+@pytest.mark.slow
 def test_tempering_finds_the_mode_that_gibbs_does_not():
     """All rungs begin in one mode, of a machine with weights of 5; the same number of sweeps for both."""
     machine = two_modes((4, 3), weight=5.0, tilt=0.1, seed=0)
@@ -271,7 +278,8 @@ def test_tempering_finds_the_mode_that_gibbs_does_not():
 
     tempered = compiled_right()(jax.random.key(1), ladder, state)[2][-1, -1]
     start = tuple(x[-1] for x in state.states)
-    plain, _ = jax.jit(gibbs.sample, static_argnums=3)(jax.random.key(1), machine, start, ROUNDS * len(BETAS))
+    sample = jax.jit(gibbs.sample, static_argnums=3, compiler_options=OPTIMISED)
+    plain, _ = sample(jax.random.key(1), machine, start, ROUNDS * len(BETAS))
     found = on[np.asarray(tempered)].mean(), on[index_of(list(plain))].mean()
     assert 0.2 < share < 0.8
     assert abs(found[0] - share) < 5 * np.sqrt(share * (1 - share) / CHAINS)
