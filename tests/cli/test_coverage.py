@@ -11,6 +11,7 @@ from genjax.cli import coverage
 from genjax.cli.run import load
 from genjax.evaluation import classifier
 from tests.cli.test_commands import TOO_SMALL_FOR_A_PICTURE, one_sentence
+from tests.cli.test_moved import untrained
 
 
 @pytest.fixture(autouse=True)
@@ -47,9 +48,8 @@ def test_coverage_says_what_it_writes(genjax, trained, monkeypatch):
     assert each["nearest_distance"] == [0.0] * 30
 
 
-def test_images_without_labels_are_refused(genjax, tmp_path, monkeypatch, no_pictures):
+def test_images_without_labels_are_refused(genjax, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     np.save("ten.npy", np.random.default_rng(0).integers(0, 2, (10, 6, 6)).astype(np.uint8))
-    options = ["--epochs", 3, "--hidden", 3, "--dataset", "ten.npy", "--out", "run", "--no-evaluate"]
-    assert genjax("train", "rbm", *options)[0] == 0
+    untrained("rbm", tmp_path / "run", tmp_path / "ten.npy")
     assert "a judge learns from labels" in one_sentence(*genjax("coverage", "run")[::2])

@@ -1,6 +1,7 @@
 """What people look at, and features: labels clamped against enumeration, mean field at rest, and the commands."""
 
 import itertools
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -12,9 +13,11 @@ from genjax.algorithms.contrastive import ContrastiveState
 from genjax.algorithms.updown import BeliefState
 from genjax.boltzmann.dbn import as_machine, stacked
 from genjax.boltzmann.rbm import with_classes
+from genjax.cli import pictures
 from genjax.cli.belief import dbn_features
 from genjax.cli.boltzmann import rbm_features, rbm_sample
 from genjax.cli.main import main
+from genjax.cli.run import load
 from tests.cli.test_commands import TOO_SMALL_FOR_A_PICTURE, one_sentence
 from tests.machines import all_states, energies, random_machine
 
@@ -33,7 +36,9 @@ def deep_fixture(tmp_path_factory):
     """A small deep machine of images and labels."""
     folder = tmp_path_factory.mktemp("runs") / "deep"
     options = ["--layers", "6", "5", "--classes", "10", "--epochs", "2", "--pretraining", "0", "--no-evaluate"]
-    assert main(["train", "dbm", "--out", str(folder), *options]) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pictures, "draw", lambda run: [])
+        assert main(["train", "dbm", "--out", str(folder), *options]) == 0
     return folder
 
 
@@ -77,14 +82,21 @@ def test_features_of_a_belief_network_are_one_pass_upwards():
     np.testing.assert_array_equal(machine.biases[1], network.recognition[0].biases[1])
 
 
-def test_a_deep_run_is_drawn_layer_by_layer_and_label_by_label(genjax, deep):
+@pytest.mark.slow
+def test_a_deep_run_is_drawn_layer_by_layer_and_label_by_label(deep):
+    drawn = pictures.draw(load(deep))
     names = {"curves", "filters-1", "filters-2", "filters-3", "maxima-2", "maxima-3"}
     names |= {"samples", "samples-persistent", "classes", "reconstructions"}
-    assert {path.stem for path in (deep / "figures").iterdir()} == names
+    assert {path.stem for path in drawn} == names
+    assert all(path.stat().st_size > TOO_SMALL_FOR_A_PICTURE for path in drawn)
+
+
+def test_filters_are_of_every_layer_and_of_labels(genjax, deep):
     status, answer, _ = genjax("filters", deep, "--units", 4, "--json")
     assert status == 0
-    assert len(answer["figures"]) == 5
-    assert all(path.stat().st_size > TOO_SMALL_FOR_A_PICTURE for path in (deep / "figures").iterdir())
+    drawn = [Path(path) for path in answer["figures"]]
+    assert {path.stem for path in drawn} == {"filters-1", "filters-2", "filters-3", "maxima-2", "maxima-3"}
+    assert all(path.stat().st_size > TOO_SMALL_FOR_A_PICTURE for path in drawn)
 
 
 def test_samples_of_labels_and_of_persistent_chains(genjax, deep, trained, tmp_path):
