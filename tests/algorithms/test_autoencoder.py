@@ -70,6 +70,7 @@ def test_a_pair_learns_alone():
     assert {name for name, part in slopes.parameters["params"].items() if np.any(flat(part))} == {"up_1", "down_1"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [(), (4,)])
 def test_a_stack_learns_pair_by_pair_then_its_softmax_layer_then_together(channels):
     """On digits; while one part learns all others stand still, and each stage does what it is for."""

@@ -97,7 +97,7 @@ def score(machine, images) -> float:
     [
         {},
         slow({"centred": False}),
-        {"negative": "cd", "k": 5},
+        slow({"negative": "cd", "k": 5}),
         slow({"optimiser": "adam", "learning_rate": 0.02, "momentum": 0.9}),
         slow({"average": 0.2}),
     ],

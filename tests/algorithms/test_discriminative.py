@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from genjax import data
 from genjax.algorithms.discriminative import (
@@ -62,6 +63,7 @@ def test_dropout_keeps_the_mean():
     np.testing.assert_array_equal(dropped(jax.random.key(0), x, jnp.asarray(0.0)), x)
 
 
+@pytest.mark.slow
 def test_it_learns_labels_and_leaves_the_machine_alone():
     """Digits, from small random weights: under 10 % of held-out labels wrong."""
     digits = data.load("digits")

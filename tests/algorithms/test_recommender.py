@@ -259,7 +259,7 @@ def test_the_learning_curves_errors_by_hand():
     algorithm = recommender(RecommenderConfig(hidden=HIDDEN), values=(1.0, 2.0, 4.0))
     example = loop.Example(loop.Batch(jnp.asarray(x), jnp.zeros(2, int)), jnp.zeros(ITEMS), jnp.zeros(ITEMS))
     _, hyper = split(RecommenderConfig(), 10)
-    state = algorithm.init(jax.random.key(0), example, hyper)._replace(machine=machine, average=machine)
+    state = jax.jit(algorithm.init)(jax.random.key(0), example, hyper)._replace(machine=machine, average=machine)
     values = np.array([1.0, 2.0, 4.0])
     places = [(0, 1, 1.0), (1, 1, 4.0), (1, 2, 2.0)]
     guesses = [
@@ -267,7 +267,7 @@ def test_the_learning_curves_errors_by_hand():
         for u, i, _ in places
     ]
     errors = np.array(guesses) - [value for *_, value in places]
-    got = watch(jax.random.key(1), state, jnp.asarray(x), jnp.asarray(x <= -1), "held_out_")
+    got = jax.jit(watch, static_argnums=4)(jax.random.key(1), state, jnp.asarray(x), jnp.asarray(x <= -1), "held_out_")
     assert float(got["held_out_rmse"]) == pytest.approx(np.sqrt(np.mean(errors**2)), rel=1e-5)
     assert float(got["held_out_mae"]) == pytest.approx(np.mean(np.abs(errors)), rel=1e-5)
 

@@ -19,7 +19,8 @@ from tests.machines import random_machine
 X = jnp.asarray(np.random.default_rng(0).integers(0, 2, (300, 6)), jnp.float32)
 BATCH = Batch(X, jnp.zeros(300, jnp.int32))
 EXAMPLE = Example(BATCH, X.mean(0), X.var(0))
-KINDS = ["bernoulli", "spin", "categorical", "gaussian", "rectified"]
+KINDS = [pytest.param(kind, marks=pytest.mark.slow) for kind in ("bernoulli", "spin", "rectified")]
+KINDS += ["categorical", "gaussian"]
 
 
 @cache

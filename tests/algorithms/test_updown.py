@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from genjax import data
-from genjax.algorithms.updown import BeliefConfig, stages, trained_network
+from genjax.algorithms.updown import BeliefConfig, loss, stages, trained_network
 from genjax.boltzmann.dbn import DBN, downward, log_down, log_up, log_weight, log_weight_of, stacked, upward
 from genjax.boltzmann.machine import marginal
 from genjax.likelihood import exact
@@ -16,7 +16,7 @@ from genjax.likelihood.estimate import LogZ, exact_log_z
 from genjax.likelihood.importance import Importance, importance, normalised, refuted, total
 from genjax.training import loop
 from genjax.training.stages import begin, key_of
-from tests.machines import random_machine
+from tests.machines import energies, random_machine
 
 
 def network(scale: float = 1.0) -> DBN:
@@ -76,6 +76,25 @@ def test_draws_upwards_and_downwards_follow_their_layers():
     np.testing.assert_allclose(drawn.mean(0), expected, atol=0.015)
 
 
+def test_the_loss_is_the_sum_of_its_parts():
+    """Written out in float64: directed layers awake, the way up asleep, and the contrast of the top's energies."""
+    net, rng = network(), np.random.default_rng(0)
+    layers = (4, 3), (4, 3), (3, 2), (3, 2)  # awake, asleep, positive, negative
+    states = [[rng.integers(0, 2, (6, size)).astype(float) for size in sizes] for sizes in layers]
+    (x, h), (dream, cause), positive, negative = states
+
+    def log_p(drawn, field):
+        return np.sum(drawn * field - np.logaddexp(0, field), axis=1).mean()
+
+    down, up = net.generation[0], net.recognition[0]
+    wanted = energies(net.top, positive).mean() - energies(net.top, negative).mean()
+    wanted -= log_p(x, h @ np.asarray(down.weights[0]).T + np.asarray(down.biases[0]))
+    wanted -= log_p(cause, dream @ np.asarray(up.weights[0]) + np.asarray(up.biases[1]))
+    narrow = [tuple(jnp.asarray(layer, jnp.float32) for layer in part) for part in states]
+    assert float(jax.jit(loss)(net, *narrow)) == pytest.approx(wanted, abs=1e-5)
+
+
+@pytest.mark.slow
 def test_fine_tuning_raises_the_likelihood():
     """On digits: the stack with the exact log Z of its top RBM, before and after."""
     images = data.binarise_fixed(data.load("digits").train, "threshold", 0)

@@ -45,7 +45,12 @@ def alone(setting: dict, config: ContrastiveConfig, seed: int) -> Any:
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"negative": "cd", "k": 2}, {"optimiser": "adam", "momentum": 0.9, "average": 0.0}]
+    "options",
+    [
+        {},
+        pytest.param({"negative": "cd", "k": 2}, marks=pytest.mark.slow),
+        pytest.param({"optimiser": "adam", "momentum": 0.9, "average": 0.0}, marks=pytest.mark.slow),
+    ],
 )
 def test_a_run_of_a_grid_is_the_run_of_its_seed(options):
     """Its weights, batches, binarisation and noise are those of the run alone, also in a larger machine's arrays."""
