@@ -40,7 +40,7 @@ def test_few_draws_are_not_trusted(variance, draws, trusted, said):
 
 
 def test_states_that_are_never_drawn_are_found_in_samples_of_the_model():
-    """Weights that are all alike say nothing of them; exact draws do, here by log((100 e^-10 + e^-2) / 101) + 10 nats."""
+    """Weights that are all alike say nothing of them; exact draws do, by log((100 + e^8) / 101) nats."""
     found = Importance(np.full(2, -10.0), np.full(2, -10.0), np.zeros(2), 100)
     answer = total(found)
     assert answer.trusted
