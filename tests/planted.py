@@ -915,13 +915,13 @@ DATA = (
         "files of a folder stand in order of class",
         "np.random.default_rng(0).permutation(len(files))",
         "range(len(files))",
-        "data/test_folder.py::test_subfolders_are_classes_and_train_and_test_are_kept",
+        "data/test_folder.py::test_files_of_own_splits_do_not_stand_in_order_of_class",
     ),
     mutant(
         "a class is the innermost folder",
         'return parts[0] if len(parts) > 1 else ""',
         'return parts[-2] if len(parts) > 1 else ""',
-        "data/test_folder.py",
+        "data/test_folder.py::test_a_class_is_the_outermost_folder",
     ),
     mutant(
         "a run takes data in another order for its own",
