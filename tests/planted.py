@@ -597,7 +597,7 @@ NETWORKS = (
         "statistics of BatchNorm are not kept",
         'return found[0], network._replace(statistics=found[1].get("batch_stats", {}))',
         "return found[0], network",
-        "algorithms/test_gan.py::test_a_step_moves_both_players_and_each_update_one_alone[least squares, batch norm]",
+        "algorithms/test_gan.py::test_two_devices_with_half_a_batch_each_take_the_step_of_the_whole[options1]",
     ),
 )
 
@@ -1065,7 +1065,7 @@ COMMANDS = (
         "labels told rightly count as errors",
         "np.mean(in_blocks(guess, observed(machine, batch)[0]) != np.asarray(batch.label))",
         "np.mean(in_blocks(guess, observed(machine, batch)[0]) == np.asarray(batch.label))",
-        "algorithms/test_learning.py::test_labels_are_told",
+        "cli/test_looks.py::test_labels_told_wrong_are_counted",
     ),
     mutant(
         "a grid is judged on the first run's data",
