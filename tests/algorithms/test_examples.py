@@ -27,6 +27,7 @@ RNG = np.random.default_rng(0)
 BINARY = RNG.integers(0, 2, (20, 4)).astype(np.float32)
 GREY = RNG.random((20, 4), np.float32)
 WIDE = 3 * GREY - 1
+HOLED = np.where(np.arange(80).reshape(20, 4) == 7, np.float32("nan"), GREY)
 LABELS = np.arange(20, dtype=np.int32) % 3
 MISSING = np.where(LABELS == 2, -1, LABELS).astype(np.int32)
 images = partial(gan, shape=(2, 2, 1), classes=3)
@@ -99,8 +100,11 @@ def test_stages_refuse_as_factories_do(stages):
         (contrastive, ContrastiveConfig(visible_type="spin"), BINARY, LABELS, None),
         (contrastive, ContrastiveConfig(visible_type="categorical"), GREY, LABELS, None),
         (contrastive, ContrastiveConfig(visible_type="categorical"), WIDE, LABELS, "intensities from 0 to 1"),
+        (contrastive, ContrastiveConfig(visible_type="categorical"), GREY + 0.5, LABELS, "intensities from 0 to 1"),
+        (contrastive, ContrastiveConfig(visible_type="categorical"), GREY - 0.5, LABELS, "intensities from 0 to 1"),
         (contrastive, ContrastiveConfig(visible_type="gaussian"), WIDE, MISSING, None),
         (contrastive, ContrastiveConfig(visible_type="gaussian"), GREY + np.inf, LABELS, "not finite"),
+        (contrastive, ContrastiveConfig(visible_type="gaussian"), HOLED, LABELS, "not finite"),
         (contrastive, ContrastiveConfig(visible_type="rectified"), WIDE, LABELS, "at least 0"),
         (contrastive, ContrastiveConfig(classes=3), BINARY, LABELS, None),
         (contrastive, ContrastiveConfig(classes=2), BINARY, LABELS, "`classes` 2 is less than the 3 labels"),

@@ -280,6 +280,10 @@ def test_two_devices_with_half_a_batch_each_take_the_step_of_the_whole(options):
     both = quick(jax.vmap(step, (None, 0, 0, 0), axis_name="devices"))(spread, *halves)
     for one, two in zip(jax.tree.leaves(whole), jax.tree.leaves(both), strict=True):
         np.testing.assert_allclose(two, jnp.stack([one, one]), rtol=1e-4, atol=1e-6)
+    for player, network in zip((state.discriminator, state.generator), whole[:2]):
+        kept = jax.tree.leaves(player.network.statistics)
+        assert not kept or not same(network.statistics, player.network.statistics)
+    assert jax.tree.leaves(whole[0].statistics) or options["normalisation"] != "batch"
 
 
 def test_the_axis_is_that_of_the_factory_and_not_of_the_state():

@@ -10,14 +10,19 @@ import pytest
 
 from genjax import data
 from genjax.algorithms.contrastive import ContrastiveState
+from genjax.algorithms.labels import class_log_probabilities
 from genjax.algorithms.updown import BeliefState
 from genjax.boltzmann.dbn import as_machine, stacked
 from genjax.boltzmann.rbm import with_classes
 from genjax.cli import pictures
 from genjax.cli.belief import dbn_features
-from genjax.cli.boltzmann import rbm_features, rbm_sample
+from genjax.cli.boltzmann import error, rbm_features, rbm_sample
 from genjax.cli.main import main
+<<<<<<< HEAD
 from genjax.cli.run import load
+=======
+from genjax.typing import Batch
+>>>>>>> tests
 from tests.cli.test_commands import TOO_SMALL_FOR_A_PICTURE, one_sentence
 from tests.machines import all_states, energies, random_machine
 
@@ -57,6 +62,14 @@ def test_a_clamped_label_gives_its_own_images(sizes):
         means, drawn = rbm_sample(jax.random.key(label), ended(machine), 20_000, [50], label=label)
         np.testing.assert_allclose(means[:, 0].mean(0), truth, atol=0.02)
         np.testing.assert_allclose(drawn.mean(0), truth, atol=0.02)
+
+
+def test_labels_told_wrong_are_counted():
+    machine = with_classes(jax.random.key(0), random_machine((6, 4), 1.0), 3, scale=2.0)
+    x = jnp.asarray(np.arange(64)[:, None] >> np.arange(6) & 1, jnp.float32)
+    told = jnp.argmax(class_log_probabilities(machine, x), axis=-1)
+    assert error(machine, Batch(x, told)) == 0
+    assert error(machine, Batch(x, jnp.where(jnp.arange(64) < 16, (told + 1) % 3, told))) == 0.25
 
 
 def test_features_of_a_deep_machine_are_mean_field_at_rest():

@@ -120,6 +120,7 @@ def test_more_epochs_stretch_the_schedule_and_average_anew(genjax, tmp_path, no_
     assert status == 0, error
     assert "9 epochs in place of 8: the learning rate jumps to that of 9 epochs at this point and the average" in error
     state = load(run).state
+    assert float(state.hyper["total_steps"]) == 9
     for ours, theirs in zip(jax.tree.leaves(state.average), jax.tree.leaves(state.machine)):
         np.testing.assert_array_equal(ours, theirs)
     assert json.loads((run / "config.json").read_text())["decided"]["averaged_from"] == 8

@@ -326,3 +326,20 @@ def test_sixteen_bits_that_hold_bytes(tmp_path, top, shift):
     assert {row.tobytes() for row in rows} == {((p >> shift).ravel() / white).tobytes() for p in drawn}
     assert any(f"values up to {top} and are read as bytes" in note for note in data.notes) == (shift == 0)
     assert any("nearly black" in note for note in data.notes) == (top in (16, 256))
+
+
+def test_files_of_own_splits_do_not_stand_in_order_of_class(tmp_path):
+    """Whoever takes the first few has all classes."""
+    write(tmp_path, [f"{part}/{c}/{i}.png" for part in ("train", "val", "test") for c in "abc" for i in range(12)])
+    data = load(str(tmp_path))
+    for labels in data.labels:
+        assert len(labels) == 36
+        assert set(labels[:12]) == {0, 1, 2}
+
+
+def test_a_class_is_the_outermost_folder(tmp_path):
+    rows = write(tmp_path, [f"{c}/{below}/{i}.png" for c in ("ant", "bee") for below in ("x", "y") for i in range(9)])
+    data = load(str(tmp_path))
+    assert data.class_names == ("ant", "bee")
+    for split, paths in found(data, rows).items():
+        assert [data.class_names[label] for label in getattr(data.labels, split)] == [path[:3] for path in paths]

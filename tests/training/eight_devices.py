@@ -58,8 +58,8 @@ def second_layer(config: ContrastiveConfig, axis_name: str | None = None) -> Alg
 
 
 SGD = {"optimiser": "sgd", "schedule": "constant", "learning_rate": 0.1, "momentum": 0.5, "weight_decay": 0.01}
-RBM = SGD | {"hidden": 5, "chains": 3, "average": 1.0}
-LATENT = SGD | {"layers": (6,), "between": (4,), "latents": (3, 2), "average": 1.0}
+RBM = SGD | {"hidden": 5, "chains": 3, "average": 0.9}
+LATENT = SGD | {"layers": (6,), "between": (4,), "latents": (3, 2), "average": 0.9}
 GAN = {"optimiser": "sgd", "discriminator_optimiser": "sgd", "learning_rate": 0.1, "discriminator_learning_rate": 0.1}
 GAN |= {"latent": 3, "layers": (6, 5), "batch_norm": False, "penalty": "none", "weight_decay": 0.01}
 adversarial = partial(gan, shape=(3, 4, 1), classes=CLASSES)
@@ -73,17 +73,17 @@ CASES = {
         contrastive, ContrastiveConfig(**RBM, visible_type="gaussian", hidden_type="rectified"), "optimiser"
     ),
     "labels": Case(contrastive, ContrastiveConfig(**RBM, visible_type="categorical", levels=3, classes=CLASSES)),
-    "dbm": Case(contrastive, DeepConfig(**SGD, layers=(5, 4), chains=3, average=1.0, classes=CLASSES, damping=0.2)),
+    "dbm": Case(contrastive, DeepConfig(**SGD, layers=(5, 4), chains=3, average=0.9, classes=CLASSES, damping=0.2)),
     "second layer": Case(second_layer, ContrastiveConfig(**RBM | {"hidden": 8})),
-    "dbn": Case(updown, BeliefConfig(**SGD, layers=(5, 4), chains=3, average=1.0)),
+    "dbn": Case(updown, BeliefConfig(**SGD, layers=(5, 4), chains=3, average=0.9)),
     "vae": Case(partial(vae, shape=(3, 4, 1), classes=CLASSES), VAEConfig(**LATENT, channels=(4,), warm_up=0.5)),
     "iwae": Case(vae, VAEConfig(**LATENT, bound="iwae", gradient="doubly", draws=4)),
-    "autoencoder": Case(autoencoder, AutoencoderConfig(**SGD, layers=(6, 4), average=1.0, corruption="gaussian")),
-    "autoencoder, whole": Case(autoencoder, AutoencoderConfig(**SGD, layers=(6, 4), average=1.0), "whole"),
-    "pair": Case(partial(autoencoder, pair=1, classes=CLASSES), AutoencoderConfig(**SGD, layers=(6, 4), average=1.0)),
-    "fine-tuning": Case(discriminative, DiscriminativeConfig(**SGD, layers=(5, 4), classes=CLASSES, average=1.0)),
-    "recommender": Case(recommender, RecommenderConfig(**SGD, hidden=5, conditional="rated", average=1.0), "whole"),
-    "recommender, cd": Case(recommender, RecommenderConfig(**SGD, hidden=5, objective="cd", average=1.0), "vmap"),
+    "autoencoder": Case(autoencoder, AutoencoderConfig(**SGD, layers=(6, 4), average=0.9, corruption="gaussian")),
+    "autoencoder, whole": Case(autoencoder, AutoencoderConfig(**SGD, layers=(6, 4), average=0.9), "whole"),
+    "pair": Case(partial(autoencoder, pair=1, classes=CLASSES), AutoencoderConfig(**SGD, layers=(6, 4), average=0.9)),
+    "fine-tuning": Case(discriminative, DiscriminativeConfig(**SGD, layers=(5, 4), classes=CLASSES, average=0.9)),
+    "recommender": Case(recommender, RecommenderConfig(**SGD, hidden=5, conditional="rated", average=0.9), "whole"),
+    "recommender, cd": Case(recommender, RecommenderConfig(**SGD, hidden=5, objective="cd", average=0.9), "vmap"),
     "gan": Case(
         adversarial,
         GANConfig(
