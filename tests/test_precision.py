@@ -30,7 +30,10 @@ def types(tree) -> dict:
     return {jax.tree_util.keystr(path): x.dtype for path, x in jax.tree_util.tree_leaves_with_path(tree)}
 
 
-@pytest.mark.parametrize("name", LEARNERS)
+FAST = ("tempered", "trajectory", "deep", "recommender", "vae", "gan, wasserstein")
+
+
+@pytest.mark.parametrize("name", [n if n in FAST else pytest.param(n, marks=pytest.mark.slow) for n in LEARNERS])
 def test_states_and_metrics_keep_their_types(name):
     """By shapes alone: nothing is compiled or run."""
     factory, config = LEARNERS[name]
@@ -49,6 +52,7 @@ def narrow(function, *arguments) -> bool:
     return not any(kind in WIDE for kind in types(jax.eval_shape(function, *arguments)).values())
 
 
+@pytest.mark.slow
 def test_samplers_and_estimators_keep_theirs():
     key, x = jax.random.key(0), jnp.zeros((7, 5), jnp.float32)
     base, state = uncoupled(random_machine((5, 4)), x), gibbs.initial_state(key, random_machine((5, 4)), 7)

@@ -272,6 +272,7 @@ def test_the_learning_curves_errors_by_hand():
     assert float(got["held_out_mae"]) == pytest.approx(np.mean(np.abs(errors)), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_sweeps_rise_evenly_over_the_run_and_devices_share_one_machine():
     config, hyper = split(RecommenderConfig(hidden=3, objective="cd", k=2, k_end=4), 30)
     made, _ = tastes.generate(0, users=40, items=8)

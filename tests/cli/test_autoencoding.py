@@ -33,12 +33,14 @@ def runs_fixture(tmp_path_factory):
 PICTURES = {"curves", "reconstructions", *(f"latent-{n}" for n in ("map", "traversals", "plane", "interpolations"))}
 
 
-@pytest.mark.parametrize("model", ["vae", *(pytest.param(name, marks=pytest.mark.slow) for name in ("cvae", "sae"))])
+@pytest.mark.slow
+@pytest.mark.parametrize("model", MODELS)
 def test_a_run_has_its_pictures(runs, model):
     found = {path.stem for path in pictures.draw(load(runs / model)) if path.stat().st_size > 2000}
     assert found >= PICTURES | {"samples"} | ({"latent-traversals-1"} if model == "vae" else set())
 
 
+@pytest.mark.slow
 def test_evaluate_gives_the_likelihood_between_elbo_and_nothing(genjax, runs):
     status, answer, error = genjax("evaluate", runs / "vae", "--draws", 200, "--json")
     assert status == 0, error
@@ -52,6 +54,7 @@ def test_evaluate_gives_the_likelihood_between_elbo_and_nothing(genjax, runs):
     assert "active latent units" in genjax("evaluate", runs / "vae", "--draws", 5)[1]
 
 
+@pytest.mark.slow
 def test_a_classifier_is_judged_by_its_errors(genjax, runs):
     answer = genjax("evaluate", runs / "sae", "--json")[1]
     assert answer["train"]["error"] <= answer["test"]["error"] < 0.2
@@ -60,6 +63,7 @@ def test_a_classifier_is_judged_by_its_errors(genjax, runs):
     assert stages == {"layer-1", "layer-2", "softmax", None}
 
 
+@pytest.mark.slow
 def test_samples_reconstructions_codes_and_parameters(genjax, runs, tmp_path):
     status, answer, error = genjax("sample", runs / "cvae", "--chains", 20, "--out", tmp_path / "s.npz", "--json")
     assert status == 0, error
@@ -81,12 +85,14 @@ def test_samples_reconstructions_codes_and_parameters(genjax, runs, tmp_path):
     assert np.load(tmp_path / "w.npz")["generation.image.bias"].shape == (64,)
 
 
+@pytest.mark.slow
 def test_resume_goes_on_with_the_last_stage(genjax, runs, no_pictures):
     status, answer, error = genjax("train", "sae", "--resume", runs / "sae", "--epochs", 32, "--json")
     assert status == 0, error
     assert answer["steps"] == (3 * 10 + 32) * 12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -212,6 +212,7 @@ def test_damaged_and_foreign_run_folders_are_refused(genjax, trained, tmp_path):
     assert "has no checkpoint" in one_sentence(*genjax("evaluate", copy)[::2])
 
 
+@pytest.mark.slow
 def test_a_handful_of_images_is_enough(genjax, tmp_path, monkeypatch):
     """Ten grey images in a file named relative to another folder: trained, drawn, and opened from elsewhere."""
     monkeypatch.chdir(tmp_path)

@@ -18,11 +18,8 @@ from genjax.cli import pictures
 from genjax.cli.belief import dbn_features
 from genjax.cli.boltzmann import error, rbm_features, rbm_sample
 from genjax.cli.main import main
-<<<<<<< HEAD
 from genjax.cli.run import load
-=======
 from genjax.typing import Batch
->>>>>>> tests
 from tests.cli.test_commands import TOO_SMALL_FOR_A_PICTURE, one_sentence
 from tests.machines import all_states, energies, random_machine
 

@@ -107,11 +107,11 @@ def test_weights_and_samples_need_no_data_and_the_rest_says_what_it_misses(genja
     ("command", "options"),
     [
         ("evaluate", ["--temperatures", 5, "--chains", 4]),
-        ("reconstruct", ["--sweeps", 4, "--remove", "top:1"]),
-        ("features", ["--overwrite", "--out", "f.npz"]),
+        pytest.param("reconstruct", ["--sweeps", 4, "--remove", "top:1"], marks=pytest.mark.slow),
+        pytest.param("features", ["--overwrite", "--out", "f.npz"], marks=pytest.mark.slow),
         ("sample", ["--sweeps", 2]),
-        ("filters", []),
-        ("export", ["--overwrite", "e.npz"]),
+        pytest.param("filters", [], marks=pytest.mark.slow),
+        pytest.param("export", ["--overwrite", "e.npz"], marks=pytest.mark.slow),
     ],
 )
 def test_every_command_takes_the_new_place(genjax, place, command, options):
@@ -127,6 +127,7 @@ def test_every_command_takes_the_new_place(genjax, place, command, options):
         assert "--data-dir .: own.npz" in one_sentence(*genjax(command, copy, *options, "--data-dir", ".")[::2])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["coverage", "latent", "recommend"])
 def test_other_commands_take_the_new_place_too(genjax, place, command):
     models = {"coverage": ("rbm", "own.npz"), "latent": ("vae", "own.npz"), "recommend": ("recommender", "u.data")}
@@ -159,9 +160,9 @@ def changed(kind: str) -> dict[str, np.ndarray]:
     [
         ("one more", "54 images"),
         ("reversed", "the same images in another order"),
-        ("others", "as many images, but not the same ones"),
-        ("shape", "images of 2 x 8 x 1 where the run saw 4 x 4 x 1"),
-        ("labels", "the same images with other labels"),
+        pytest.param("others", "as many images, but not the same ones", marks=pytest.mark.slow),
+        pytest.param("shape", "images of 2 x 8 x 1 where the run saw 4 x 4 x 1", marks=pytest.mark.slow),
+        pytest.param("labels", "the same images with other labels", marks=pytest.mark.slow),
     ],
 )
 def test_other_data_are_refused_by_what_needs_them(genjax, place, kind, said):
@@ -185,6 +186,7 @@ def test_the_same_data_are_known_again_in_another_file(genjax, place):
     assert status == 0, error
 
 
+@pytest.mark.slow
 def test_resume_finds_data_that_have_moved_and_keeps_the_place(genjax, place, no_pictures):
     run = untrained("rbm", place / "run", place / "own.npz")
     (place / "new").mkdir()

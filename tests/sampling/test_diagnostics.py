@@ -144,6 +144,7 @@ def test_memory_does_not_grow_with_sweeps():
     assert 0 < temporary(10_000) <= temporary(100)
 
 
+@pytest.mark.slow
 def test_new_parameters_compile_nothing():
     traced = []
 
