@@ -111,7 +111,7 @@ def test_the_alarm_sounds_for_a_generator_that_has_collapsed(run):
 
 def test_the_bar_shows_alarms(run):
     """Of a run too short to learn, at its end."""
-    assert re.search(r"100 %  ALARM: [a-z, ]*samples alike", (run.parent / "said").read_text())
+    assert re.search(r"100 %  0:00:00 left  ALARM: [a-z, ]*samples alike", (run.parent / "said").read_text())
 
 
 def test_a_narrow_terminal_shows_alarms(monkeypatch, capsys):
