@@ -43,6 +43,7 @@ def test_the_ends_of_a_stack_are_doubled():
     assert copies_of(0, 1) == (1, 1)
 
 
+@pytest.mark.slow
 def test_stages_hand_over_what_they_learned(ended):
     parts, states = ended
     assert [stage.name for stage in parts] == ["layer-1", "layer-2", "train"]
@@ -59,6 +60,7 @@ def test_stages_hand_over_what_they_learned(ended):
     assert joint.below == ()
 
 
+@pytest.mark.slow
 def test_the_next_rbm_sees_twice_the_message(ended, digits):
     _, states = ended
     bottom = trained_machine(states[1])
@@ -69,6 +71,7 @@ def test_the_next_rbm_sees_twice_the_message(ended, digits):
     np.testing.assert_allclose(found, probability, atol=0.02)
 
 
+@pytest.mark.slow
 def test_pretraining_and_joint_training_learn(ended, digits):
     """The bound, against the exact log Z: the stack is better than base rates, all layers together better still."""
     _, states = ended
@@ -87,6 +90,7 @@ def test_without_pretraining_there_is_one_stage():
     assert only.handover is None
 
 
+@pytest.mark.slow
 def test_train_runs_all_stages(ended, digits):
     parts, states = ended
     steps: list[int] = []

@@ -215,6 +215,7 @@ def test_both_gradients_of_the_bound_have_one_mean_and_the_doubly_reparameterise
         np.testing.assert_allclose(a, b, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_both_gradients_agree_with_two_layers():
     model, batch, _ = two_layers()
     seen = Seen(batch.x[:3], jnp.zeros((3, 0)), 20, jnp.ones(()))
@@ -230,6 +231,7 @@ def test_both_gradients_agree_with_two_layers():
     assert (flat["doubly"].std(0) < flat["reparameterised"].std(0)).mean() > 0.6
 
 
+@pytest.mark.slow
 def test_learning_finds_the_likelihood_of_linear_data():
     """Probabilistic principal components: with a linear encoder the ELBO tends to the likelihood of the best model."""
     rng = np.random.default_rng(1)

@@ -51,6 +51,7 @@ def states(count: int) -> np.ndarray:
     return np.array(np.meshgrid(*[[0.0, 1.0]] * count)).reshape(count, -1).T
 
 
+@pytest.mark.slow
 def test_a_dbm_is_judged_by_a_bound_just_below_the_truth(genjax, dbm):
     """Both by enumeration of the middle layer of what `export` wrote."""
     status, answer, error = genjax("evaluate", dbm, *BRIEF)
@@ -67,6 +68,7 @@ def test_a_dbm_is_judged_by_a_bound_just_below_the_truth(genjax, dbm):
     assert truth - 0.5 < test["mean"] < truth + 1e-4
 
 
+@pytest.mark.slow
 def test_seconds_count_on_over_stages(dbm):
     entries = read_metrics(dbm)
     assert list(dict.fromkeys(entry.get("stage") for entry in entries)) == ["layer-1", "layer-2", None]
@@ -74,6 +76,7 @@ def test_seconds_count_on_over_stages(dbm):
     assert seconds == sorted(seconds)
 
 
+@pytest.mark.slow
 def test_a_dbn_is_judged_by_two_bounds(genjax, dbn):
     status, answer, error = genjax("evaluate", dbn, *BRIEF)
     assert status == 0, error
@@ -87,6 +90,7 @@ def test_a_dbn_is_judged_by_two_bounds(genjax, dbn):
     assert {"generation_0", "recognition_0", "bias_up_0", "bias_down_0"} < set(w)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["dbm", "dbn"])
 def test_deep_models_are_sampled(genjax, request, tmp_path, name):
     folder = request.getfixturevalue(name)
@@ -110,6 +114,7 @@ def test_deep_models_are_judged_and_drawn_at_their_end(tmp_path, model):
     assert {"curves.png", "filters-1.png", "samples.png"} <= drawn
 
 
+@pytest.mark.slow
 def test_a_dbm_reconstructs_and_a_dbn_says_that_it_does_not(genjax, dbm, dbn):
     status, answer, error = genjax("reconstruct", dbm, "--remove", "rows:2-3", "--sweeps", 40, "--json")
     assert status == 0, error

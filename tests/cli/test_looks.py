@@ -101,6 +101,7 @@ def test_a_deep_run_is_drawn_layer_by_layer_and_label_by_label(deep):
     assert all(path.stat().st_size > TOO_SMALL_FOR_A_PICTURE for path in drawn)
 
 
+@pytest.mark.slow
 def test_filters_are_of_every_layer_and_of_labels(genjax, deep):
     status, answer, _ = genjax("filters", deep, "--units", 4, "--json")
     assert status == 0

@@ -62,9 +62,8 @@ def test_killed_three_times_is_bit_for_bit_the_uninterrupted_run(tmp_path, refer
     assert without_seconds(tmp_path / "run")[-1]["step"] == 18_000
 
 
-@pytest.mark.parametrize(
-    ("number", "status"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_signals_save_and_exit(tmp_path, number, status):
     process = start("train", "rbm", "--out", "run", *OPTIONS, "--checkpoint-seconds", "1000", cwd=tmp_path)
     wait_for_step(tmp_path / "run", 480, process)
@@ -94,6 +93,7 @@ def test_a_longer_run_goes_on_and_nothing_else_may_differ(genjax, tmp_path, no_p
     assert json.loads((tmp_path / "run" / "config.json").read_text())["epochs"] == 40
 
 
+@pytest.mark.slow
 def test_a_divergence_names_the_step_and_keeps_the_last_good_checkpoint(genjax, tmp_path):
     run = tmp_path / "run"
     status, _, error = genjax("train", "rbm", "--out", run, "--learning-rate", "1e4", "--epochs", 100)
@@ -132,6 +132,7 @@ def test_more_epochs_stretch_the_schedule_and_average_anew(genjax, tmp_path, no_
         np.testing.assert_array_equal(leaf, longer[name])
 
 
+@pytest.mark.slow
 def test_more_epochs_at_one_rate_without_an_average_are_the_longer_run(genjax, tmp_path, no_pictures):
     np.save(tmp_path / "own.npy", np.random.default_rng(0).integers(0, 2, (20, 4, 4)))
     options = ["--dataset", tmp_path / "own.npy", "--hidden", 3, "--schedule", "constant", "--average", 0]

@@ -24,6 +24,7 @@ def eye_fixture(digits):
     return judge(digits, cache=False)
 
 
+@pytest.mark.slow
 def test_a_judge_knows_digits(digits, eye):
     label = digits.labels.test
     assert eye.accuracy(digits.test, label) >= 0.97
@@ -80,6 +81,7 @@ def test_classifier_score_at_its_ends():
     assert classifier_score(lambda x: half, np.zeros((2, 1))) == pytest.approx(by_hand)
 
 
+@pytest.mark.slow
 def test_real_images_are_judged_better_than_noisy_ones(digits, eye):
     rng = np.random.default_rng(0)
     noisy = np.clip(digits.train[:360] + rng.normal(0, 0.35, (360, 64)), 0, 1).astype(np.float32)
@@ -95,6 +97,7 @@ def test_real_images_are_judged_better_than_noisy_ones(digits, eye):
     assert copied["copies"] == 1.0
 
 
+@pytest.mark.slow
 def test_the_alarm_never_sounds_for_real_images_and_does_for_collapsed_ones(digits, eye):
     levels, rng = learn_levels(digits.train, eye.logits), np.random.default_rng(1)
     real = np.asarray(eye.logits(digits.test))

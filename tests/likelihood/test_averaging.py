@@ -45,6 +45,7 @@ def without_weights(base, machine):
     return Machine(tuple(jnp.zeros_like(w) for w in machine.weights), base.biases, machine.units)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sizes", [SIZES[1], pytest.param(SIZES[0], marks=pytest.mark.slow)])
 def test_moments_of_the_knots(sizes):
     base, *inner, machine = exact_path(sizes)

@@ -41,7 +41,7 @@ def test_words_are_those_of_the_xla_path():
     ("sizes", "dtype"),
     [
         ((33, 40, 20), jnp.float32),
-        ((70, 65), jnp.bfloat16),
+        pytest.param((70, 65), jnp.bfloat16, marks=pytest.mark.slow),
         pytest.param((70, 65), jnp.float32, marks=pytest.mark.slow),
         pytest.param((33, 40, 20), jnp.bfloat16, marks=pytest.mark.slow),
     ],
