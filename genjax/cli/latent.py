@@ -94,8 +94,12 @@ def space_of(run: Run) -> tuple[LatentSpace, Batch | None]:
 
 def draw_walks(run: Run, space: LatentSpace, one: np.ndarray, seed: int) -> list[Path]:
     """Pictures of a space from which images are only made."""
-    assert space.directions is not None
     units, name, shape = len(space.centre), run.folder.name, run.shape
+    if space.directions is None:
+        directions, along, axes = np.eye(units), "along its coordinates", ("latent 0", "latent 1")
+    else:
+        directions, along = space.directions, ALONG
+        axes = ("coordinate along the strongest direction", "along the second")
 
     def rng() -> np.random.Generator:
         return np.random.default_rng(seed)
@@ -108,15 +112,14 @@ def draw_walks(run: Run, space: LatentSpace, one: np.ndarray, seed: int) -> list
         return grids.rows_of_images(dict(zip(walk.names, made(walk.z))), shape, f"{name}: {title}")
 
     figures = {"interpolation": rows(walks.interpolation(rng(), units), "from one latent to another")}
-    strongest, values = space.directions[:TRAVERSED], walks.coordinates(units)
+    strongest, values = directions[:TRAVERSED], walks.coordinates(units)
     pixels, names = made(walks.traversals(rng(), strongest, values)), [str(n + 1) for n in range(len(strongest))]
-    unit, title = "coordinate along the direction", f"{name}: one latent {ALONG}"
+    unit, title = "coordinate along the direction", f"{name}: one latent {along}"
     figures["traversals"] = latent.traversals(pixels, names, tuple(values), unit, shape, title)
     if units > 1:
         values = walks.coordinates(units, ways=2)
-        pixels, values = made(walks.plane(rng(), space.directions[:2], values)), tuple(values)
-        axes = ("coordinate along the strongest direction", "along the second")
-        figures["plane"] = latent.plane(pixels, (values, values), axes, shape, f"{name}: a plane {ALONG}")
+        pixels, values = made(walks.plane(rng(), directions[:2], values)), tuple(values)
+        figures["plane"] = latent.plane(pixels, (values, values), axes, shape, f"{name}: a plane {along}")
     title = "ever further from one latent, by this share of noise"
     figures["neighbourhoods"] = rows(walks.neighbourhoods(rng(), units), title)
     folder = run.folder / "figures"
