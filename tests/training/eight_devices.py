@@ -69,9 +69,8 @@ CASES = {
     "cd": Case(contrastive, ContrastiveConfig(**RBM, negative="cd", k=3)),
     "tempered": Case(contrastive, ContrastiveConfig(**RBM, negative="tempered", rungs=3, k=2)),
     "trajectory": Case(contrastive, ContrastiveConfig(**RBM, negative="trajectory", rungs=3, swap_every=2)),
-    "gaussian": Case(
-        contrastive, ContrastiveConfig(**RBM, visible_type="gaussian", hidden_type="rectified"), "optimiser"
-    ),
+    "gaussian": Case(contrastive, ContrastiveConfig(**RBM, visible_type="gaussian"), "optimiser"),
+    "rectified": Case(contrastive, ContrastiveConfig(**RBM, hidden_type="rectified")),
     "labels": Case(contrastive, ContrastiveConfig(**RBM, visible_type="categorical", levels=3, classes=CLASSES)),
     "dbm": Case(contrastive, DeepConfig(**SGD, layers=(5, 4), chains=3, average=0.9, classes=CLASSES, damping=0.2)),
     "second layer": Case(second_layer, ContrastiveConfig(**RBM | {"hidden": 8})),
