@@ -1,9 +1,16 @@
-"""The contract of everything that learns: `Algorithm`, three pure functions (see also `genjax.training.loop`)."""
+"""The contract: what learns, what samples, what is asked of a model and how it is answered. Imports nothing of genjax.
+
+- `Algorithm`: three pure functions of a state. `Stage`: one of them for some steps.
+- `Kernel`: what moves chains. `Energy`: what a machine of any connections answers, so that kernels, annealed importance
+  sampling and learning take it.
+- `Model`: a kind of model with the questions that it answers. `Estimate`: the one type of an answer.
+"""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
-from jaxtyping import Array, Float, Int, Key, PyTree
+import numpy as np
+from jaxtyping import Array, Float, Key, PyTree
 
 State = PyTree
 """What an algorithm carries from step to step; `state.hyper` holds every number that a grid may vary."""
@@ -14,20 +21,27 @@ Metrics = dict[str, Array]
 Hyper = dict[str, Float[Array, ""]]
 """Traced rates (learning rate, momentum, total steps, ...): float32 scalars, so that a new value never compiles."""
 
+Progress = Callable[[float], None]
+"""Called with the share of the work that is done, from 0 to 1."""
+
 
 class Batch(NamedTuple):
-    """Examples as the algorithm sees them: flat, already binarised by the loop."""
+    """Examples as an algorithm takes them: flat, already binarised by the loop.
 
-    x: Float[Array, "batch pixels"]
-    label: Int[Array, " batch"]
+    `target` is any pytree of arrays with the examples along its leading axes (class numbers, -1 where there are none),
+    or None.
+    """
+
+    x: Float[Array, "batch values"]
+    target: PyTree = None
 
 
 class Example(NamedTuple):
     """What `init` may look at: one batch, and the moments of the whole training set."""
 
     batch: Batch
-    mean: Float[Array, " pixels"]
-    variance: Float[Array, " pixels"]
+    mean: Float[Array, " values"]
+    variance: Float[Array, " values"]
 
 
 def accept(batch: Batch) -> None:
@@ -52,3 +66,197 @@ class Algorithm(NamedTuple):
     step: Callable[[Key[Array, ""], Any, Batch], tuple[Any, Metrics]]
     observe: Callable[[Key[Array, ""], Any, Batch, Batch | None], Metrics]
     check: Callable[[Batch], None] = accept
+
+
+class Stage(NamedTuple):
+    """One part of a run.
+
+    - `name`: of its checkpoints; that of the last one is `training.stages.LAST`.
+    - `steps`: how many.
+    - `handover(key, state, example, hyper)`: the stage's first state from the last state of the one before; None for
+      the first stage, which begins with `algorithm.init`.
+    """
+
+    name: str
+    algorithm: Algorithm
+    hyper: Hyper
+    steps: int
+    handover: Callable[[Key[Array, ""], Any, Example, Hyper], Any] | None = None
+
+
+@runtime_checkable
+class Kernel(Protocol):
+    """What moves chains of an `Energy`: a frozen, hashable value with three pure functions.
+
+    Sweep i of a step draws from `fold_in(key, i)`. An info is a pytree of sums, empty where there is nothing to count,
+    so that it adds up under `lax.scan`. What a kernel cannot serve (`beta`, `base`, `clamp`) it refuses with a
+    `UserError` when it is traced.
+    """
+
+    def init(self, key: Key[Array, ""], machine: Any, states: PyTree) -> Any:
+        """The kernel's state, whose chains begin at `states`: an array a layer, `(chains, units)`."""
+        ...
+
+    def step(
+        self,
+        key: Key[Array, ""],
+        machine: Any,
+        state: Any,
+        sweeps: int = 1,
+        beta: Any = 1.0,
+        base: Any = None,
+        clamp: Any = None,
+    ) -> tuple[Any, PyTree]:
+        """The state after so many (static) sweeps, and what happened."""
+        ...
+
+    def states(self, state: Any) -> PyTree:
+        """The machine's own chains: an array a layer, `(chains, units)`."""
+        ...
+
+
+@runtime_checkable
+class Energy(Protocol):
+    """A Boltzmann machine of any connections, as a pytree of its natural parameters.
+
+    A path between two of them is a `tree.map`, a gradient is `jax.grad` of `energy`. States are tuples of arrays, one a
+    layer, each `(*batch, units)`; layers of one parity (0: even, 1: odd) are updated together given the others.
+    """
+
+    def energy(self, states: PyTree) -> Float[Array, "*batch"]:
+        """E in nats."""
+        ...
+
+    def update(
+        self, key: Key[Array, ""], states: PyTree, parity: int, beta: Any = 1.0, base: Any = None, clamp: Any = None
+    ) -> PyTree:
+        """All layers of one parity drawn given the others; leaves the density at `beta` between `base` and self."""
+        ...
+
+    def marginal(self, states: PyTree, parity: int) -> Float[Array, "*batch"]:
+        """Log of the unnormalised probability of the layers kept, those of `parity` summed out; nats."""
+        ...
+
+    def expected(self, states: PyTree) -> PyTree:
+        """The states with their odd layers at their expected values given the even ones."""
+        ...
+
+    def uncoupled(self, x: Float[Array, "examples visible"]) -> "Energy":
+        """A machine of the same shapes without couplings, near the examples' base rates: where a path begins.
+
+        It has `log_z()` in nats, exactly, and `draw(key, chains)`, independent states.
+        """
+        ...
+
+
+Kind = Literal["exact", "estimate", "lower_bound", "upper_bound"]
+
+
+class Estimate(NamedTuple):
+    """A number in nats (or as its name says) with the 95 % interval of its estimator.
+
+    - `standard_error`: of the estimator; 0 where it is exact.
+    - `examples_se`: the standard error over the examples, which the interval does not cover; NaN where there are none.
+    - `kind`: what it is of the number asked for; `estimator`: how it was got.
+    - `trusted`, and the `reason` why or why not.
+    """
+
+    mean: float
+    low: float
+    high: float
+    standard_error: float
+    examples_se: float
+    kind: Kind
+    estimator: str
+    trusted: bool
+    reason: str
+
+
+class Answer(NamedTuple):
+    """A likelihood that is ready to be asked about examples.
+
+    - `score(batch)`: of each example, float64 `(examples,)` nats: log p, or what `kind` says.
+    - `estimate(scores)`: the mean of scores as an `Estimate`.
+    - `log_z`: both sides of the partition function where there is one: `(Estimate, Estimate | None)`.
+    """
+
+    score: Callable[[Batch], np.ndarray]
+    estimate: Callable[[np.ndarray], Estimate]
+    log_z: tuple[Estimate, Estimate | None] | None = None
+
+
+def nothing(*_: Any) -> None:
+    """Refuse nothing."""
+
+
+class Model(NamedTuple):
+    """A kind of model: how it is trained, and the questions that it answers as functions of its parameters.
+
+    None where a question makes no sense for it. `p` are the parameters, a pytree; `key` comes first where chance plays
+    a part. Images are `(examples, values)` arrays of intensities, labels `(examples,)` class numbers.
+
+    - `config`: a frozen dataclass of its learning and its sizes, whose instances have this as `.model`.
+    - `stages(config, steps, steps_per_epoch, **settled)`: what a run does, the last stage for `steps`.
+    - `parameters(state)`: what is judged and drawn from, of the last stage's state (its average where there is one).
+    - `begin(state, p)`: a fresh state of the last stage that begins at these parameters.
+    - `check(config, run, dataset)`: raises `UserError` where the three do not go together.
+    - `settle(config, dataset)`: keyword arguments of `stages` that depend on the data, as JSON can hold them.
+    - `run`: options of a run (`training.settings.RunConfig`) whose defaults are other ones for this model.
+    - `likelihood(key, p, mean, chains, progress, **effort)`: an `Answer`; `mean` is the training mean, `chains` those
+      that training left, or None.
+    - `chains(config, state)`: chains that training left, `(chains, units)` a layer, or None.
+    - `sample(key, p, count, sweeps, label, kernel, start)`: a `dict` of arrays: `samples` `(count, values)`, `means`
+      where expected values are known, `labels` where classes were drawn in turn.
+    - `path(key, p, count, times, label, kernel, start)`: expected values after each number of sweeps, `(count, times,
+      values)`, and the last samples `(count, values)`; of models with chains.
+    - `classes(p)`: how many labels it can be asked for.
+    - `reconstruct(key, p, x, missing, sweeps)`: expected values, those that are not missing as they are.
+    - `complete(key, p, given, missing, count, sweeps)`: that many draws of what is missing of one example.
+    - `encode(p, x, label)`, `decode(p, z, label)`: codes `(examples, units)` and expected values.
+    - `features(p, x)`: `(examples, features)` for a classifier.
+    - `classify(p, x)`: log-probabilities `(examples, classes)`.
+    - `filters(p)`: for each layer above the values, `(values, units)`; `maxima(key, p, layer, units, norm)`: examples of
+      at most this norm that drive these units of a layer (from 2) most.
+    - `space(p, train)`: the latent space of these examples (`evaluation.latent`); `decoder(p)`: without any.
+    - `arrays(p)`: plain arrays by name, for `export`.
+    - `evaluate(key, p, train, test, answer, **options)`: all that is measured of it beyond the questions above, as plain
+      numbers by name; `sentences(numbers)`: what a person reads of it.
+    - `watch(config, run, dataset)`: gives what is called with each chunk, and answers with numbers and alarms.
+    - `figures(p, shape, name)`: pictures of its own by name; `panels`: of its learning curves.
+    - `read(run)`: its data where they are not images; `prepare(config, run, data)`, `describe(data)` go with it.
+    - `padding`: how a grid pads it to larger sizes, or None: sizes then cost a program each.
+    """
+
+    name: str
+    config: type
+    stages: Callable[..., tuple[Stage, ...]]
+    parameters: Callable[[Any], Any]
+    begin: Callable[[Any, Any], Any] | None = None
+    check: Callable[..., None] = nothing
+    settle: Callable[..., dict[str, Any]] | None = None
+    run: dict[str, Any] = {}
+    likelihood: Callable[..., Answer] | None = None
+    chains: Callable[..., Any] | None = None
+    sample: Callable[..., dict[str, Any]] | None = None
+    path: Callable[..., tuple[Any, Any]] | None = None
+    classes: Callable[[Any], int] | None = None
+    reconstruct: Callable[..., Any] | None = None
+    complete: Callable[..., Any] | None = None
+    encode: Callable[..., Any] | None = None
+    decode: Callable[..., Any] | None = None
+    features: Callable[..., Any] | None = None
+    classify: Callable[..., Any] | None = None
+    filters: Callable[[Any], list[Any]] | None = None
+    maxima: Callable[..., Any] | None = None
+    space: Callable[..., Any] | None = None
+    decoder: Callable[[Any], Any] | None = None
+    arrays: Callable[[Any], dict[str, Any]] | None = None
+    evaluate: Callable[..., dict[str, Any]] | None = None
+    sentences: Callable[[dict[str, Any]], list[str]] | None = None
+    watch: Callable[..., Any] | None = None
+    figures: Callable[..., dict[str, Any]] | None = None
+    panels: tuple[Any, ...] = ()
+    read: Callable[..., Any] | None = None
+    prepare: Callable[..., Any] | None = None
+    describe: Callable[..., Any] | None = None
+    padding: Any = None
