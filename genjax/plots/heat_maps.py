@@ -47,7 +47,7 @@ def draw_blocks(axes: Axes, blocks: Blocks, height: float, signed: bool = False)
     ends = np.cumsum(sizes)
     if sizes.max() > 1:
         for end in ends[:-1]:
-            axes.axhline(end - 0.5, color="C0", linewidth=0.8)
+            axes.axhline(end - 0.5, color="C1", linewidth=1.5)
     every = max(1, int(np.ceil(len(sizes) * TICK / height)))
     named = [(end - (size + 1) / 2, plain(name)) for end, size, name in zip(ends, sizes, blocks) if name]
     axes.set_yticks([place for place, _ in named[::every]], [name for _, name in named[::every]], fontsize=7)

@@ -55,8 +55,8 @@ def ladder(
     """A ladder of machines between which chains swap: how often neighbours do, and how far replicas get.
 
     `swap_rates` are mean acceptance probabilities (NaN for a pair that never tried), `round_trips` those that each
-    chain's replicas completed in so many rounds. Beside them stands what the swap rates allow at best, where sweeps
-    forget: 1 / (2 + 2 sum_k r_k / (1 - r_k)) a round, r the rejection rates (Syed et al. 2022, section 3).
+    chain's replicas completed in so many rounds. Beside them stands how many the swap rates allow where sweeps
+    forget: 1 / (2 + 2 sum_k r_k / (1 - r_k)) a round, r the rejection rates (Syed et al. 2022).
     """
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     rates, trips = figure.subplots(1, 2)
@@ -68,7 +68,7 @@ def ladder(
     counts = np.bincount(round_trips)
     trips.bar(np.arange(len(counts)), counts, width=0.9)
     most = best_round_trips(swap_rates, rounds)
-    trips.axvline(most, color="black", linestyle="--", linewidth=1, label="at best, at these swap rates")
+    trips.axvline(most, color="black", linestyle="--", linewidth=1, label="expected where sweeps forget")
     trips.set(xlabel=f"round trips of a chain's replicas in {rounds} rounds", ylabel="chains", title="round trips")
     for axis in (trips.xaxis, trips.yaxis):
         axis.set_major_locator(MaxNLocator(integer=True))

@@ -101,6 +101,7 @@ def test_codes_come_into_the_plane():
         np.testing.assert_array_equal(project(plain)[0], plain[:, :2])
 
 
+@pytest.mark.slow  # the import alone takes seconds
 def test_neighbours_stay_neighbours_by_t_sne():
     rng = np.random.default_rng(0)
     codes = np.concatenate([rng.normal(size=(20, 4)), rng.normal(size=(20, 4)) + 30])
