@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float, Int
-from matplotlib.ticker import MaxNLocator
 
 from genjax.plots import images
 from genjax.plots.figure import Figure
@@ -46,47 +45,41 @@ def film(frames: Float[np.ndarray, "frames latents pixels"], steps: Sequence[int
 
 
 def ladder(
-    swap_rates: Float[np.ndarray, " pairs"],
-    round_trips: Int[np.ndarray, " chains"],
-    rounds: int,
+    swap_rate: Float[np.ndarray, " pairs"],
+    round_trip_rate: float,
     title: str,
     betas: Float[np.ndarray, " machines"] | None = None,
 ) -> Figure:
-    """A ladder of machines between which chains swap: how often neighbours do, and how far replicas get.
+    """A ladder of machines between which chains swap: how often neighbours do, and how often replicas travel it.
 
-    `swap_rates` are mean acceptance probabilities (NaN for a pair that never tried), `round_trips` those that each
-    chain's replicas completed in so many rounds. Beside them stands how many the swap rates allow where sweeps
-    forget: 1 / (2 + 2 sum_k r_k / (1 - r_k)) a round, r the rejection rates (Syed et al. 2022).
+    `swap_rate` are mean acceptance probabilities (NaN for a pair that never tried), `round_trip_rate` the round trips a
+    sweep and chain, beside what the swap rates allow (`expected_round_trips`). `betas` are the machines' inverse
+    temperatures where they differ in that; without them neighbours are numbered.
     """
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    rates, trips = figure.subplots(1, 2)
-    edges = np.arange(len(swap_rates) + 1) if betas is None else betas
-    rates.stairs(swap_rates, edges, fill=True, alpha=0.4)
-    rates.stairs(swap_rates, edges, color="C0")
+    figure = Figure(figsize=(8, 3.6), layout="constrained")
+    rates, trips = figure.subplots(1, 2, width_ratios=[3, 1])
+    edges = np.arange(len(swap_rate) + 1) if betas is None else betas
+    rates.stairs(swap_rate, edges, fill=True, alpha=0.4)
+    rates.stairs(swap_rate, edges, color="C0")
     rates.set(ylim=(0, 1), ylabel="swap rate (mean acceptance probability)", title="swaps of neighbours")
     rates.set_xlabel("number of the machine" if betas is None else "inverse temperature")
-    counts = np.bincount(round_trips)
-    trips.bar(np.arange(len(counts)), counts, width=0.9)
-    most = best_round_trips(swap_rates, rounds)
-    trips.axvline(most, color="black", linestyle="--", linewidth=1, label="expected where sweeps forget")
-    trips.set(xlabel=f"round trips of a chain's replicas in {rounds} rounds", ylabel="chains", title="round trips")
-    for axis in (trips.xaxis, trips.yaxis):
-        axis.set_major_locator(MaxNLocator(integer=True))
-    trips.legend(fontsize=8)
-    barrier = float(np.nansum(1 - swap_rates))
+    expected = expected_round_trips(swap_rate)
+    trips.bar(["measured", "expected where\nsweeps forget"], [round_trip_rate, expected], color=["C0", "grey"])
+    trips.set(ylabel="per sweep and chain", title="round trips")
+    barrier = float(np.nansum(1 - swap_rate))
     figure.suptitle(plain(title))
-    figure.supxlabel(
-        f"{len(swap_rates) + 1} machines; communication barrier {barrier:.2f}, for which about "
-        f"{max(2, round(2 * barrier))} are best",
-        fontsize=9,
-    )
+    best = max(2, round(2 * barrier))
+    caption = f"{len(edges)} machines; communication barrier {barrier:.2f}, for which about {best} are best"
+    figure.supxlabel(caption, fontsize=9)
     return figure
 
 
-def best_round_trips(swap_rates: Float[np.ndarray, " pairs"], rounds: int) -> float:
-    """Round trips of one chain's replicas in so many rounds, if sweeps forget where they were; 0 where a pair never
-    swaps."""
-    tried = swap_rates[np.isfinite(swap_rates)].astype(np.float64)
+def expected_round_trips(swap_rate: Float[np.ndarray, " pairs"]) -> float:
+    """Round trips of all replicas, a round of swaps and chain, if sweeps forget where a replica was.
+
+    1 / (2 + 2 sum_k r_k / (1 - r_k)), r the rejection rates (Syed et al. 2022); 0 where a pair never swaps.
+    """
+    tried = swap_rate[np.isfinite(swap_rate)].astype(np.float64)
     if np.any(tried <= 0):
         return 0.0
-    return float(rounds / (2 + 2 * np.sum((1 - tried) / tried)))
+    return float(1 / (2 + 2 * np.sum((1 - tried) / tried)))

@@ -28,7 +28,7 @@ VALUES = ((1.0, 2.0), (1.0,))
 FIGURES = {
     "chains": lambda name: samples.chains(SOME[None], [1, 2], SHAPE, name),
     "by_label": lambda name: samples.by_label(SOME, np.array([0, 1]), [name, "b"], SHAPE, name),
-    "ladder": lambda name: samples.ladder(np.ones(2), np.zeros(3, int), 10, name),
+    "ladder": lambda name: samples.ladder(np.ones(2), 0.1, name),
     "filters": lambda name: weights.filters(SOME.T, SHAPE, name),
     "label_weights": lambda name: weights.label_weights(SOME.T, [name, "b"], SHAPE, name),
     "maxima": lambda name: weights.maxima(SOME, SHAPE, name, name, [name, "b"]),
