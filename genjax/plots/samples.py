@@ -56,16 +56,17 @@ def ladder(
     sweep and chain, beside what the swap rates allow (`expected_round_trips`). `betas` are the machines' inverse
     temperatures where they differ in that; without them neighbours are numbered.
     """
-    figure = Figure(figsize=(8, 3.6), layout="constrained")
-    rates, trips = figure.subplots(1, 2, width_ratios=[3, 1])
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    rates, trips = figure.subplots(1, 2, width_ratios=[2, 1])
     edges = np.arange(len(swap_rate) + 1) if betas is None else betas
     rates.stairs(swap_rate, edges, fill=True, alpha=0.4)
     rates.stairs(swap_rate, edges, color="C0")
-    rates.set(ylim=(0, 1), ylabel="swap rate (mean acceptance probability)", title="swaps of neighbours")
+    rates.set(ylim=(0, 1), ylabel="mean acceptance probability", title="swaps of neighbours")
     rates.set_xlabel("number of the machine" if betas is None else "inverse temperature")
     expected = expected_round_trips(swap_rate)
     trips.bar(["measured", "expected where\nsweeps forget"], [round_trip_rate, expected], color=["C0", "grey"])
     trips.set(ylabel="per sweep and chain", title="round trips")
+    trips.tick_params("x", labelsize=8)
     barrier = float(np.nansum(1 - swap_rate))
     figure.suptitle(plain(title))
     best = max(2, round(2 * barrier))
