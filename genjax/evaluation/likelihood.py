@@ -9,6 +9,7 @@ loaded without its data gives the same answer.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import jax
@@ -21,6 +22,7 @@ from genjax.boltzmann.machine import Machine, States
 from genjax.boltzmann.mean_field import coupled, log_density
 from genjax.boltzmann.path import uncoupled
 from genjax.boltzmann.units import Unit
+from genjax.errors import UserError
 from genjax.likelihood import conditional, exact
 from genjax.likelihood.bracket import FEWEST_CHAINS, PathKind, Progress, Schedule, bracket, long_run, part
 from genjax.likelihood.estimate import (
@@ -89,7 +91,7 @@ def answer_of(machine: Machine, log_z: LogZ) -> Answer:
     is_bound = coupled(machine, (0.0, *[None] * (machine.depth - 2), *top))
 
     def score(batch: Batch) -> np.ndarray:
-        return log_densities(machine, observed(machine, batch)) - log_z[0].mean
+        return log_densities(machine, given(machine, batch)) - log_z[0].mean
 
     def estimate(scores: np.ndarray) -> Estimate:
         answer = log_likelihood(scores + log_z[0].mean, log_z[0])
@@ -150,8 +152,9 @@ def fresh_chains(
     return long_run(subkey(key, "long run"), machine, start, FRESH_SWEEPS, progress)
 
 
+@partial(jax.jit, static_argnames=("chains",))
 def _at_base(key: Key[Array, ""], machine: Machine, visible: Array, chains: int) -> States:
-    return jax.jit(initial_state, static_argnums=2)(key, uncoupled(machine, visible[None]), chains)
+    return initial_state(key, uncoupled(machine, visible[None]), chains)
 
 
 def visible_mean(unit: Unit, mean: Float[Array | np.ndarray, " values"]) -> Float[Array, " visible"]:
@@ -190,6 +193,18 @@ def log_densities(machine: Machine, data: States, block: int = BLOCK) -> Float[n
     return np.concatenate([np.asarray(part, np.float64) for part in parts])
 
 
+def given(machine: Machine, batch: Batch) -> States:
+    """What a batch says of the layers: visible units, labels on top where the machine has them, None for the others.
+
+    Raises `UserError` where such a machine is not given labels.
+    """
+    if not labelled(machine):
+        return (machine.units[0].of_intensities(batch.x), *[None] * (machine.depth - 1))
+    if batch.target is None:
+        raise UserError("The likelihood of this machine is that of example and label together; give `target`, labels.")
+    return observed(machine, batch)
+
+
 def rows(data: Any, index: slice) -> Any:
     """Some of the examples, of a batch or of states."""
     return jax.tree.map(lambda x: x[index], data)
@@ -209,7 +224,7 @@ def refuted_by_states(
 ) -> Answer:
     """The same answer, its log Z marked as untrusted where distinct examples add up to more than it allows."""
     assert answer.log_z is not None
-    data = [observed(machine, batch) for batch in batches.values()]
+    data = [given(machine, batch) for batch in batches.values()]
     both = jax.tree.map(lambda *x: np.concatenate(x), *data)
     forward, reverse = answer.log_z
     values = np.concatenate([scores[name] for name in batches])[distinct(machine, both)] + forward.mean
@@ -249,7 +264,7 @@ def pseudo(key: Key[Array, ""], machine: Machine, batch: Batch) -> dict[str, Any
 
     None for visible units of more than two values and for deep machines.
     """
-    data = observed(machine, rows(batch, slice(PSEUDO_IMAGES)))
+    data = given(machine, rows(batch, slice(PSEUDO_IMAGES)))
     if machine.units[0].states != 2 or coupled(machine, data):
         return None
     every = np.asarray(jax.jit(pseudo_log_likelihood)(machine, data))
@@ -272,7 +287,7 @@ def tightness(
 ) -> dict[str, Any] | None:
     """How far below log p the bound of a deep machine is for the first examples, by an AIS run for each: `gap` in nats
     as an Estimate, `largest` of them. None where log p is no bound."""
-    data = observed(machine, rows(batch, slice(images)))
+    data = given(machine, rows(batch, slice(images)))
     if not coupled(machine, data) or data[-1] is not None:
         return None
     found = conditional.tightness(subkey(key, "tightness"), machine, data[0])

@@ -7,13 +7,12 @@ With a classifier of the data, distances are taken on its features; without one 
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Array, Float, Int
 
 from genjax.evaluation.classes import accuracy
-from genjax.evaluation.classifier import Classifier
 from genjax.evaluation.coverage import (
     ClassShares,
     Coverage,
@@ -33,6 +32,19 @@ FEWEST_HELD_OUT = 2  # test images from which a rate of copies is known: one hal
 Features = Callable[[Rows], Float[np.ndarray, "images features"] | Float[Array, "images features"]]
 
 
+@runtime_checkable
+class ImageClassifier(Protocol):
+    """What a classifier of the data has to answer; `evaluation.classifier.train_classifier` gives one."""
+
+    def logits(self, x: Rows) -> Float[Array, "images classes"] | Float[np.ndarray, "images classes"]:
+        """Unnormalised log-probabilities of the classes."""
+        ...
+
+    def features(self, x: Rows) -> Float[np.ndarray, "images features"] | Float[Array, "images features"]:
+        """On which distances are taken."""
+        ...
+
+
 class Measured(NamedTuple):
     """The table, and what pictures show: classes of samples and of expected values, and copies.
 
@@ -47,7 +59,7 @@ class Measured(NamedTuple):
 
 
 def quality(
-    classifier: Classifier | None,
+    classifier: ImageClassifier | None,
     samples: Rows,
     train: Rows,
     test: Rows,
@@ -76,7 +88,7 @@ def quality(
 
 
 def measure(
-    classifier: Classifier | None,
+    classifier: ImageClassifier | None,
     samples: Rows,
     train: Rows,
     test: Rows,

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Num
 
 from genjax.typing import Estimate
 
@@ -24,7 +24,7 @@ def exact(value: float, examples_se: float, method: str, reason: str) -> Estimat
 
 
 def mean_over_examples(
-    values: Float[np.ndarray, " examples"], method: str, counts: Float[np.ndarray, " examples"] | None = None
+    values: Num[np.ndarray, " examples"], method: str, counts: Num[np.ndarray, " examples"] | None = None
 ) -> Estimate:
     """The mean of these values, each measured exactly, with its standard error over the examples.
 
@@ -39,7 +39,7 @@ def mean_over_examples(
     return exact(mean, error, method, f"measured on {len(values)} examples")
 
 
-def share(hits: np.ndarray, method: str) -> Estimate:
+def share(hits: Bool[np.ndarray, " examples"], method: str) -> Estimate:
     """The share of examples of which this is true, `(examples,)` booleans, with its binomial standard error."""
     mean = float(np.mean(hits))
     return exact(mean, math.sqrt(mean * (1 - mean) / len(hits)), method, f"measured on {len(hits)} examples")
