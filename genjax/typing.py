@@ -88,9 +88,11 @@ class Stage(NamedTuple):
 class Kernel(Protocol):
     """What moves chains of an `Energy`: a frozen, hashable value with three pure functions.
 
-    Sweep i of a step draws from `fold_in(key, i)`. An info is a pytree of sums, empty where there is nothing to count,
-    so that it adds up under `lax.scan`. What a kernel cannot serve (`beta`, `base`, `clamp`) it refuses with a
-    `UserError` when it is traced.
+    Sweep i of a step draws from `fold_in(key, first + i)`, so that several steps under one key, each with its `first`,
+    are one long step. An info is a pytree of sums, empty where there is nothing to count, so that it adds up under
+    `lax.scan`. What a kernel cannot serve (`beta`, `base`, `clamp`) it refuses with a `UserError` when it is traced.
+
+    A kernel may have `summary(state, info)`, a dict of arrays: what `sampling.diagnostics.diagnose` says of it.
     """
 
     def init(self, key: Key[Array, ""], machine: Any, states: PyTree) -> Any:
@@ -106,8 +108,9 @@ class Kernel(Protocol):
         beta: Any = 1.0,
         base: Any = None,
         clamp: Any = None,
+        first: Any = 0,
     ) -> tuple[Any, PyTree]:
-        """The state after so many (static) sweeps, and what happened."""
+        """The state after so many (static) sweeps, the first of them number `first` of the key, and what happened."""
         ...
 
     def states(self, state: Any) -> PyTree:
@@ -119,8 +122,13 @@ class Kernel(Protocol):
 class Energy(Protocol):
     """A Boltzmann machine of any connections, as a pytree of its natural parameters.
 
-    A path between two of them is a `tree.map`, a gradient is `jax.grad` of `energy`. States are tuples of arrays, one a
-    layer, each `(*batch, units)`; layers of one parity (0: even, 1: odd) are updated together given the others.
+    A path between two of them is a `tree.map` (`boltzmann.path.interpolate`), a gradient is `jax.grad` of `energy`.
+    States are tuples of arrays, one a layer, each `(*batch, units)`; layers of one parity (0: even, 1: odd) are updated
+    together given the others. The odd ones can be summed out, and an update of them never reads their old values.
+
+    Optional, where a machine can do better: `larger_parity()`, which parity annealed importance sampling sums out
+    (otherwise 1); `log_ratio(base, states, parity, now, before)`, log f_now - log f_before on the path from a base in
+    nats, more precise than the difference of two marginals.
     """
 
     def energy(self, states: PyTree) -> Float[Array, "*batch"]:
@@ -134,17 +142,18 @@ class Energy(Protocol):
         ...
 
     def marginal(self, states: PyTree, parity: int) -> Float[Array, "*batch"]:
-        """Log of the unnormalised probability of the layers kept, those of `parity` summed out; nats."""
+        """Log of the unnormalised probability of the layers kept, those of `parity` summed out and not read; nats."""
         ...
 
     def expected(self, states: PyTree) -> PyTree:
         """The states with their odd layers at their expected values given the even ones."""
         ...
 
-    def uncoupled(self, x: Float[Array, "examples visible"]) -> "Energy":
-        """A machine of the same shapes without couplings, near the examples' base rates: where a path begins.
+    def uncoupled(self, x: Float[Array, "examples visible"] | None = None) -> Any:
+        """The same machine without couplings (None), near the examples' base rates: where a path begins.
 
-        It has `log_z()` in nats, exactly, and `draw(key, chains)`, independent states.
+        Without examples its biases are the machine's. It is an `Energy` that has `log_z()` in nats, exactly, and
+        `draw(key, chains)`, independent states.
         """
         ...
 
