@@ -73,7 +73,12 @@ def shared_scores(runs: Sequence[Run]) -> list[str]:
 
 def score(runs: Sequence[Run], name: str) -> dict[str, Any]:
     """Mean over runs and half its 95 % interval (Student's t); None of a single one, and of what none has."""
-    values = np.array([value for run in runs if (value := last(run, name)) is not None], float)
+    return interval_of([last(run, name) for run in runs])
+
+
+def interval_of(scores: Sequence[float | None]) -> dict[str, Any]:
+    """Mean and half its 95 % interval (Student's t) of the scores that there are."""
+    values = np.array([value for value in scores if value is not None], float)
     if not len(values):
         return {"mean": None, "half_interval": None}
     half = None

@@ -46,6 +46,12 @@ def create(folder: Path, config: Any, run: RunConfig, facts: dict[str, Any], lic
     return run_folder.create(folder, config.model.name, content(config, run), facts, licence, record)
 
 
+def create_grid(folder: Path, config: Any, runs: list[Any], facts: dict[str, Any]) -> None:
+    """A grid's folder. Raises `UserError` where it exists or cannot be written."""
+    licences = ", ".join(dict.fromkeys(run.licence for run in runs))
+    run_folder.create(folder, f"grid {config.model.name}", content(config, runs[0].settings), facts, licences)
+
+
 def read(folder: Path, own: Any = None, given: dict[str, Any] | None = None) -> Saved:
     """What a run's folder says; `own` is a config, or the class of one, whose model has no row in the table, and
     `given` the objects from outside that its config was made with.

@@ -49,3 +49,6 @@ class Inception:
 
     def check(self) -> None:
         """Nothing to refuse before the file is read."""
+
+
+EFFORTS = (AIS, ImportanceSampling, Inception)
