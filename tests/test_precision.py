@@ -6,7 +6,6 @@ import pytest
 
 from genjax import typing
 from genjax.algorithms import updown
-from genjax.boltzmann.path import uncoupled
 from genjax.likelihood import ais, exact, pseudo
 from genjax.sampling import diagnostics, gibbs, tempering
 from genjax.sampling.imputation import impute
@@ -55,7 +54,7 @@ def narrow(function, *arguments) -> bool:
 @pytest.mark.slow
 def test_samplers_and_estimators_keep_theirs():
     key, x = jax.random.key(0), jnp.zeros((7, 5), jnp.float32)
-    base, state = uncoupled(random_machine((5, 4)), x), gibbs.initial_state(key, random_machine((5, 4)), 7)
+    base, state = random_machine((5, 4)).uncoupled(x), gibbs.initial_states(key, random_machine((5, 4)), 7)
     machine = random_machine((5, 4))
     ladder = tempering.path_ladder(base, machine, jnp.linspace(0, 1, 3, dtype=jnp.float32))
     assert narrow(lambda: gibbs.sample(key, machine, state, 3))

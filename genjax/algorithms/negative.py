@@ -1,111 +1,173 @@
 """Negative phases: where the model's own samples come from at each step of learning.
 
-A phase is two functions. `init(key, machine, chains)` makes what it carries from step to step, any pytree;
-`advance(key, machine, carried, data)` returns the new one and the samples, `(chains, units)` a layer with expected
-odd layers. `chains_of(carried)` finds the chains that belong to the machine itself.
+A phase is a frozen value with these methods; another one needs no more, and what a learner does differently for it
+stands in them (`trajectory.Trajectory` is one too).
+
+- `start(key, machine, batch_size)`: what it carries from step to step, any pytree.
+- `advance(key, machine, carried, data)`: the new one, and the samples, `(chains, units)` a layer with expected odd
+  layers. `data` are the batch's states, None for layers that are not known.
+- `chains_of(carried)`: persistent chains of the machine itself, `(chains, units)` a layer; None where there are none.
+- `near(key, machine, data, carried)`: what it carries after a handover, where the machine is new and knows the data.
+- `observe(carried, machine, log_densities)`: metrics; `log_densities` are those of the batches by prefix, nats.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Key
 
-from genjax.boltzmann.machine import Machine, States, mean
+from genjax.boltzmann.machine import Machine, States
+from genjax.boltzmann.mean_field import recognition
+from genjax.errors import UserError
 from genjax.random import subkey
 from genjax.sampling import tempering
-from genjax.sampling.gibbs import draw, initial_state, update
-
-ADAPT_EVERY = 100  # steps between two placements of the temperatures
-
-
-class Negative(NamedTuple):
-    """One way to sample the machine while it learns."""
-
-    init: Callable[[Key[Array, ""], Machine, int], Any]
-    advance: Callable[[Key[Array, ""], Machine, Any, States], tuple[Any, States]]
+from genjax.sampling.gibbs import initial_states
+from genjax.typing import Energy, Metrics
 
 
-def expected(machine: Machine, state: States) -> States:
+def expected(machine: Energy, state: States) -> States:
     """The state with its odd layers at their expected values given the even ones: exact."""
-    return tuple(x if layer % 2 == 0 else mean(machine, state, layer) for layer, x in enumerate(state))
+    return machine.expected(state)
 
 
-def sweeps(key: Key[Array, ""], machine: Machine, state: States, k: int) -> tuple[States, States]:
+def sweeps(key: Key[Array, ""], machine: Energy, state: States, k: int) -> tuple[States, States]:
     """k sweeps that end on the hidden side. Returns the chains, and their states with expected hidden units.
 
     The chains go on from drawn hidden units whose fields also give the expectation: two products a sweep.
     """
 
     def one(i: int | Array, state: States) -> States:
-        state = update(jax.random.fold_in(key, 2 * i), machine, state, 0)
-        return update(jax.random.fold_in(key, 2 * i + 1), machine, state, 1)
+        state = machine.update(jax.random.fold_in(key, 2 * i), state, 0)
+        return machine.update(jax.random.fold_in(key, 2 * i + 1), state, 1)
 
     state = jax.lax.fori_loop(0, k - 1, one, state)
     state = one(k - 1, state)  # outside the loop, where XLA finds that the expectation takes the same product
     return state, expected(machine, state)
 
 
-def persistent(k: int) -> Negative:
-    """PCD (Tieleman 2008): chains that are never restarted. k sweeps."""
-
-    def advance(key: Key[Array, ""], machine: Machine, state: States, data: States) -> tuple[States, States]:
-        return sweeps(key, machine, state, k)
-
-    return Negative(initial_state, advance)
+def at_least(phase: Any, **limits: int) -> None:
+    """Raise `UserError` where an option of a phase is below its limit."""
+    for name, limit in limits.items():
+        if getattr(phase, name) < limit:
+            raise UserError(f"`{name}` {getattr(phase, name)} of the negative phase {phase.kind}: at least {limit}.")
 
 
-def restarted(k: int) -> Negative:
-    """CD (Hinton 2002): chains that start at each batch's data, as many as it has. k sweeps."""
+@dataclass(frozen=True)
+class PCD:
+    """Persistent contrastive divergence: chains that are never restarted (Tieleman 2008)."""
 
-    def advance(key: Key[Array, ""], machine: Machine, state: States, data: States) -> tuple[States, States]:
-        hidden = draw(subkey(key, "restart"), machine, data, 1)
-        start = tuple(hidden if layer == 1 else x for layer, x in enumerate(data))
-        return sweeps(key, machine, start, k)
+    k: int = 1
+    """Gibbs sweeps a step."""
+    chains: int = 200
+    """Number of persistent chains."""
 
-    return Negative(initial_state, advance)
+    kind: ClassVar[str] = "pcd"
+
+    def __post_init__(self) -> None:
+        at_least(self, k=1, chains=1)
+
+    def start(self, key: Key[Array, ""], machine: Energy, batch_size: int) -> States:
+        """Chains whose units are drawn from their biases alone."""
+        return initial_states(key, machine, self.chains)
+
+    def advance(self, key: Key[Array, ""], machine: Energy, carried: States, data: States) -> tuple[States, States]:
+        """k sweeps of the chains."""
+        return sweeps(key, machine, carried, self.k)
+
+    def chains_of(self, carried: States) -> States:
+        """All that it carries."""
+        return carried
+
+    def near(self, key: Key[Array, ""], machine: Machine, data: States, carried: States) -> States:
+        """Chains that start at the data (repeated where they are fewer), hidden layers drawn in one pass upwards."""
+        some = jax.tree.map(lambda x: jnp.resize(x, (self.chains, x.shape[-1])), data)
+        return tuple(
+            x if field is None else unit.sample(jax.random.fold_in(key, layer), field, machine.quadratic(layer))
+            for layer, (x, field, unit) in enumerate(zip(some, recognition(machine, some), machine.units))
+        )
+
+    def observe(self, carried: States, machine: Energy, log_densities: dict[str, Array]) -> Metrics:
+        """Nothing."""
+        return {}
 
 
-class Tempered(NamedTuple):
-    """Chains at all temperatures; `info` counts the swaps since the temperatures were placed."""
+@dataclass(frozen=True)
+class CD:
+    """Contrastive divergence: chains that start at each batch's data, as many as it has examples (Hinton 2002)."""
 
-    chains: tempering.State
-    base: Machine
-    betas: Float[Array, " rungs"]
-    info: tempering.Info
+    k: int = 1
+    """Gibbs sweeps a step."""
+
+    kind: ClassVar[str] = "cd"
+
+    def __post_init__(self) -> None:
+        at_least(self, k=1)
+
+    def start(self, key: Key[Array, ""], machine: Energy, batch_size: int) -> States:
+        """States of a batch's shape, which are not read."""
+        return initial_states(key, machine, batch_size)
+
+    def advance(self, key: Key[Array, ""], machine: Energy, carried: States, data: States) -> tuple[States, States]:
+        """k sweeps from the data. Even layers have to be known."""
+        start = machine.update(subkey(key, "restart"), expected(machine, data), 1)
+        return sweeps(key, machine, start, self.k)
+
+    def chains_of(self, carried: States) -> None:
+        """None: no chain goes on."""
+        return
+
+    def near(self, key: Key[Array, ""], machine: Machine, data: States, carried: States) -> States:
+        """The same."""
+        return carried
+
+    def observe(self, carried: States, machine: Energy, log_densities: dict[str, Array]) -> Metrics:
+        """Nothing."""
+        return {}
 
 
-def tempered(k: int, rungs: int) -> Negative:
-    """PCD by parallel tempering (Desjardins et al. 2010), temperatures placed anew as the machine grows.
+@dataclass(frozen=True)
+class Tempered:
+    """PCD by parallel tempering: chains at several temperatures that swap states (Desjardins et al. 2010).
 
-    Rungs lie on the path from a machine without weights to the machine; each costs k sweeps.
+    Rungs lie on the path from a machine without weights to the machine; their temperatures are placed anew every 100
+    steps as the machine grows.
     """
 
-    def init(key: Key[Array, ""], machine: Machine, chains: int) -> Tempered:
-        betas, base = jnp.linspace(0.0, 1.0, rungs, dtype=jnp.float32), without_weights(machine)
-        state = tempering.init(key, tempering.path_ladder(base, machine, betas), chains)
-        return Tempered(state, base, betas, tempering.no_info(rungs, chains))
+    k: int = 1
+    """Gibbs sweeps of every temperature a step."""
+    chains: int = 200
+    """Number of persistent chains at each temperature."""
+    rungs: int = 10
+    """Number of temperatures."""
 
-    def advance(key: Key[Array, ""], machine: Machine, carried: Tempered, data: States) -> tuple[Tempered, States]:
-        ladder = tempering.path_ladder(carried.base, machine, carried.betas)
-        chains, info = tempering.step(key, ladder, carried.chains, k)
-        info = jax.tree.map(jnp.add, carried.info, info)
-        due = info.rounds >= ADAPT_EVERY
-        betas = jnp.where(due, tempering.adapt(carried.betas, 1 - tempering.report(info).swap_rate), carried.betas)
-        info = jax.tree.map(lambda x: jnp.where(due, jnp.zeros_like(x), x), info)
-        new = Tempered(chains, carried.base, betas, info)
-        return new, expected(machine, chains_of(new))
+    kind: ClassVar[str] = "tempered"
 
-    return Negative(init, advance)
+    def __post_init__(self) -> None:
+        at_least(self, k=1, chains=1, rungs=2)
 
+    def start(self, key: Key[Array, ""], machine: Energy, batch_size: int) -> tempering.PathState:
+        """Evenly spaced temperatures, and chains whose units are drawn from their biases alone."""
+        return tempering.start_path(machine, self.rungs, lambda ladder: tempering.init(key, ladder, self.chains))
 
-def chains_of(carried: Any) -> States:
-    """The chains of the machine itself, whatever else a phase carries."""
-    ladder = getattr(carried, "chains", None)
-    return tuple(x[-1] for x in ladder.states) if isinstance(ladder, tempering.State) else carried
+    def advance(
+        self, key: Key[Array, ""], machine: Energy, carried: tempering.PathState, data: States
+    ) -> tuple[tempering.PathState, States]:
+        """A round of swaps and k sweeps of all rungs."""
+        carried, _ = tempering.step_path(key, machine, carried, self.k)
+        return carried, expected(machine, self.chains_of(carried))
 
+    def chains_of(self, carried: tempering.PathState) -> States:
+        """Those of the last rung."""
+        return tempering.top(carried.chains)
 
-def without_weights(machine: Machine) -> Machine:
-    """The machine at zero weights, as arrays: where ladders begin."""
-    return Machine(jax.tree.map(jnp.zeros_like, machine.weights), machine.biases, machine.units, machine.quadratics)
+    def near(
+        self, key: Key[Array, ""], machine: Machine, data: States, carried: tempering.PathState
+    ) -> tempering.PathState:
+        """The same: its chains find the data by themselves."""
+        return carried
+
+    def observe(self, carried: tempering.PathState, machine: Energy, log_densities: dict[str, Array]) -> Metrics:
+        """Nothing."""
+        return {}

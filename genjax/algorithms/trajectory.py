@@ -1,31 +1,32 @@
-"""A negative phase whose chains wander along the machine's own past, and so know its log Z while it learns.
+"""A negative phase whose chains move along the machine's own past, which also estimates log Z while it learns.
 
 The idea is trajectory tempering's (Bereux, Decelle, Furtlehner and Seoane 2025): the machines that a run has been share
 more states with their neighbours than the temperatures of one machine do. Here the past is a polyline: from a machine
 without weights through means over ever longer windows of the run to the present machine. The rungs stand along it, no
 matter how few corners it has, at places that make neighbours equally far apart. Means, because a machine shakes at the
-pace of its learning rate: two snapshots may share no states though both are good, and the way through them is long.
+pace of its learning rate: two snapshots may share no states though both are good, and the way between them is long.
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from genjax.algorithms.negative import Negative, chains_of, expected, sweeps, without_weights
-from genjax.boltzmann.machine import Machine, States, marginal
-from genjax.boltzmann.path import interpolate
-from genjax.likelihood.ais import uncoupled_log_z
+from genjax.algorithms.negative import at_least, expected, sweeps
+from genjax.boltzmann.machine import States
+from genjax.boltzmann.path import interpolate, with_zeros
 from genjax.random import subkey
 from genjax.sampling import tempering
+from genjax.typing import Energy, Metrics
 
 PAST = 8  # corners of the polyline that stay
 FIRST, LONGER = 300, 4  # steps of the first window; each window ends after so many times the steps of the last one
-MEMORY = 500  # over how many rounds a log ratio between two resting machines is averaged
+MEMORY = 500  # over how many rounds a log ratio between two machines that no longer change is averaged
 
 
-class Trajectory(NamedTuple):
+class PastState(NamedTuple):
     """Chains on R rungs along the past.
 
     - `past`: `(PAST, ...)` machines, the first without weights.
@@ -36,8 +37,8 @@ class Trajectory(NamedTuple):
     - `measured`: `(R - 1,)`, how many rounds each of them averages.
     """
 
-    past: Machine
-    smooth: Machine
+    past: Any
+    smooth: Any
     chains: tempering.State
     places: Float[Array, " rungs"]
     log_ratios: Float[Array, " pairs"]
@@ -48,34 +49,70 @@ class Trajectory(NamedTuple):
     rounds: Int[Array, ""]  # of swaps in this window
 
 
-def trajectory(k: int, rungs: int, every: int) -> Negative:
-    """PCD whose chains, k sweeps a step, swap with those of all rungs every `every` steps, and all are swept."""
+@dataclass(frozen=True)
+class Trajectory:
+    """PCD whose chains swap states with those of the run's own past machines, which also estimate the log-likelihood.
 
-    def init(key: Key[Array, ""], machine: Machine, chains: int) -> Trajectory:
-        past = jax.tree.map(lambda x: jnp.repeat(x[None], PAST, axis=0), without_weights(machine))
-        smooth, places = jax.tree.map(jnp.copy, machine), jnp.linspace(0.0, PAST + 1, rungs, dtype=jnp.float32)
-        state = tempering.init(key, ladder_at(past, smooth, machine, places), chains)
-        nothing, number = jnp.zeros(rungs - 1, jnp.float32), jnp.zeros((), jnp.int32)
-        return Trajectory(past, smooth, state, places, nothing, nothing, number, number, number + FIRST, number)
+    Rungs stand along a line from a machine without weights through means of past machines to the present one.
+    """
 
-    def advance(key: Key[Array, ""], machine: Machine, carried: Trajectory, data: States) -> tuple[Trajectory, States]:
-        carried = remembered(machine, carried)
-        top, _ = sweeps(subkey(key, "stay"), machine, chains_of(carried), k)
+    k: int = 1
+    """Gibbs sweeps of the present machine's chains a step."""
+    chains: int = 200
+    """Number of persistent chains at each rung."""
+    rungs: int = 10
+    """Number of machines along the run's past."""
+    swap_every: int = 10
+    """Steps from one round of swaps, with a sweep of all rungs, to the next."""
+
+    kind: ClassVar[str] = "trajectory"
+
+    def __post_init__(self) -> None:
+        at_least(self, k=1, chains=1, rungs=2, swap_every=1)
+
+    def start(self, key: Key[Array, ""], machine: Energy, batch_size: int) -> PastState:
+        """No past yet: evenly spaced places, and chains whose units are drawn from their biases alone."""
+        first = with_zeros(machine.uncoupled(), machine)
+        past = jax.tree.map(lambda x: jnp.repeat(x[None], PAST, axis=0), first)
+        smooth, places = jax.tree.map(jnp.copy, machine), jnp.linspace(0.0, PAST + 1, self.rungs, dtype=jnp.float32)
+        chains = tempering.init(key, ladder_at(past, smooth, machine, places), self.chains)
+        nothing, number = jnp.zeros(self.rungs - 1, jnp.float32), jnp.zeros((), jnp.int32)
+        return PastState(past, smooth, chains, places, nothing, nothing, number, number, number + FIRST, number)
+
+    def advance(
+        self, key: Key[Array, ""], machine: Energy, carried: PastState, data: States
+    ) -> tuple[PastState, States]:
+        """k sweeps of the present machine's chains, and now and then a round of swaps and a sweep of all rungs."""
+        carried = extend_window(machine, carried)
+        top, _ = sweeps(subkey(key, "stay"), machine, self.chains_of(carried), self.k)
         states = tuple(x.at[-1].set(y) for x, y in zip(carried.chains.states, top))
         carried = carried._replace(chains=carried.chains._replace(states=states))
         carried = jax.lax.cond(
-            carried.steps % every == 0, lambda: wander(subkey(key, "wander"), machine, carried), lambda: carried
+            carried.steps % self.swap_every == 0,
+            lambda: exchange(subkey(key, "wander"), machine, carried),
+            lambda: carried,
         )
-        return carried, expected(machine, chains_of(carried))
+        return carried, expected(machine, self.chains_of(carried))
 
-    return Negative(init, advance)
+    def chains_of(self, carried: PastState) -> States:
+        """Those of the last rung."""
+        return tempering.top(carried.chains)
+
+    def near(self, key: Key[Array, ""], machine: Energy, data: States, carried: PastState) -> PastState:
+        """The same: its chains find the data by themselves."""
+        return carried
+
+    def observe(self, carried: PastState, machine: Energy, log_densities: dict[str, Array]) -> Metrics:
+        """`log_likelihood` of each batch in nats: the mean log-density less this machine's log Z."""
+        now = log_z(carried, machine)
+        return {prefix + "log_likelihood": jnp.mean(density) - now for prefix, density in log_densities.items()}
 
 
-def ladder_at(past: Machine, smooth: Machine, machine: Machine, places: Float[Array, " rungs"]) -> Machine:
+def ladder_at(past: Any, smooth: Any, machine: Energy, places: Float[Array, " rungs"]) -> Any:
     """The machines at the places along the polyline, stacked."""
     corners = jax.tree.map(lambda xs, *more: jnp.stack([*xs, *more]), past, smooth, machine)
 
-    def at(place: Array) -> Machine:
+    def at(place: Array) -> Any:
         below = jnp.clip(jnp.floor(place).astype(jnp.int32), 0, PAST)
         lower, upper = (jax.tree.map(lambda x, i=i: x[i], corners) for i in (below, below + 1))
         return interpolate(lower, upper, place - below)
@@ -83,15 +120,15 @@ def ladder_at(past: Machine, smooth: Machine, machine: Machine, places: Float[Ar
     return jax.vmap(at)(places)
 
 
-def remembered(machine: Machine, carried: Trajectory) -> Trajectory:
+def extend_window(machine: Energy, carried: PastState) -> PastState:
     """One step further: the machine in the window's mean, which becomes a corner when the window is full."""
     share = 1 / (carried.window + 1)
     smooth = jax.tree.map(lambda old, new: old + share * (new - old), carried.smooth, machine)
     carried = carried._replace(smooth=smooth, window=carried.window + 1, steps=carried.steps + 1)
-    return jax.lax.cond(carried.steps == carried.until, lambda: cornered(machine, carried), lambda: carried)
+    return jax.lax.cond(carried.steps == carried.until, lambda: close_window(machine, carried), lambda: carried)
 
 
-def cornered(machine: Machine, carried: Trajectory) -> Trajectory:
+def close_window(machine: Energy, carried: PastState) -> PastState:
     """The smooth machine as the newest corner, the oldest but the first gone; a new window begins.
 
     Every rung stays where it was, but for those on the two sides of the lost corner: they move onto its short cut.
@@ -104,15 +141,15 @@ def cornered(machine: Machine, carried: Trajectory) -> Trajectory:
     )
 
 
-def wander(key: Key[Array, ""], machine: Machine, carried: Trajectory) -> Trajectory:
-    """A round of swaps and a sweep of all rungs; then what the chains say of log ratios, and of the rungs' places.
+def exchange(key: Key[Array, ""], machine: Energy, carried: PastState) -> PastState:
+    """A round of swaps and a sweep of all rungs; then the log ratios and the rungs' places by the chains.
 
     The rungs are placed anew after 1, 2, 4, 8, ... rounds of a window, so that their averages get time to be good.
     """
     ladder = ladder_at(carried.past, carried.smooth, machine, carried.places)
     chains, _ = tempering.step(key, ladder, carried.chains)
     of_lower, of_upper = log_changes(ladder, chains.states)
-    measured = jnp.where(moving(carried), 1.0, jnp.minimum(carried.measured + 1, MEMORY))
+    measured = jnp.where(changing(carried), 1.0, jnp.minimum(carried.measured + 1, MEMORY))
     ratios = carried.log_ratios + (log_ratios(of_lower, of_upper) - carried.log_ratios) / measured
     carried = carried._replace(chains=chains, log_ratios=ratios, measured=measured, rounds=carried.rounds + 1)
     due = (carried.rounds & (carried.rounds - 1)) == 0
@@ -123,14 +160,14 @@ def wander(key: Key[Array, ""], machine: Machine, carried: Trajectory) -> Trajec
     return carried._replace(places=places, measured=jnp.where(due, 0.0, measured))
 
 
-def moving(carried: Trajectory) -> Bool[Array, " pairs"]:
+def changing(carried: PastState) -> Bool[Array, " pairs"]:
     """The pairs whose machines still change as the machine learns: those above the newest corner."""
     return carried.places[1:] > PAST - 1
 
 
-def log_changes(ladder: Machine, states: States) -> tuple[Float[Array, "pairs chains"], Float[Array, "pairs chains"]]:
+def log_changes(ladder: Any, states: States) -> tuple[Float[Array, "pairs chains"], Float[Array, "pairs chains"]]:
     """log f of each rung's upper neighbour over its own, nats: at the lower rung's chains, and at the upper one's."""
-    log_f = jax.vmap(lambda machine, x: marginal(machine, x, tempering.SUMMED_OUT))
+    log_f = jax.vmap(lambda machine, x: machine.marginal(x, tempering.SUMMED_OUT))
     upper, lower = (jax.tree.map(lambda x, part=part: x[part], ladder) for part in (slice(1, None), slice(None, -1)))
     above, below = (tuple(x[part] for x in states) for part in (slice(1, None), slice(None, -1)))
     own = log_f(ladder, states)
@@ -157,25 +194,30 @@ def log_ratios(
     return 0.5 * (low + high)
 
 
-def log_z(carried: Trajectory, machine: Machine) -> Float[Array, ""]:
+def log_z(carried: PastState, machine: Energy) -> Float[Array, ""]:
     """log Z in nats of the present machine, from the chains as they are."""
     ladder = ladder_at(carried.past, carried.smooth, machine, carried.places)
     now = log_ratios(*log_changes(ladder, carried.chains.states))
-    ratios = jnp.where(moving(carried) | (carried.measured == 0), now, carried.log_ratios)
-    return uncoupled_log_z(jax.tree.map(lambda x: x[0], carried.past)) + jnp.sum(ratios)
+    ratios = jnp.where(changing(carried) | (carried.measured == 0), now, carried.log_ratios)
+    return first_log_z(carried) + jnp.sum(ratios)
 
 
-def at_rest(
-    key: Key[Array, ""], carried: Trajectory, machine: Machine, rounds: int
+def first_log_z(carried: PastState) -> Float[Array, ""]:
+    """Exact log Z in nats of the past's first machine, which has no weights."""
+    return jax.tree.map(lambda x: x[0], carried.past).uncoupled().log_z()
+
+
+def repeated_log_z(
+    key: Key[Array, ""], carried: PastState, machine: Energy, rounds: int
 ) -> tuple[tempering.State, tempering.Info, Float[Array, " rounds"]]:
-    """The chains after `rounds` rounds with `machine` on top and nothing learned, how they swapped, and log Z.
+    """The chains after `rounds` rounds with `machine` on top and no learning, how they swapped, and log Z.
 
     One estimate a round, in nats: their mean is that of `rounds` times the chains, as far as rounds forget each other.
     """
     ladder = ladder_at(carried.past, carried.smooth, machine, carried.places)
-    bottom = uncoupled_log_z(jax.tree.map(lambda x: x[0], carried.past))
+    first = first_log_z(carried)
 
     def estimate(state: tempering.State) -> Array:
-        return bottom + jnp.sum(log_ratios(*log_changes(ladder, state.states)))
+        return first + jnp.sum(log_ratios(*log_changes(ladder, state.states)))
 
     return tempering.run(key, ladder, carried.chains, rounds, observe=estimate)

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from genjax.boltzmann.machine import Machine
-from genjax.boltzmann.rbm import rbm
+from genjax.boltzmann.rbm import first_weights, rbm
 from genjax.boltzmann.units import BERNOULLI, Unit
 from genjax.random import subkey
 
@@ -28,8 +27,7 @@ def dbm(
     machine = rbm(key, layers[0], visible_mean, units, visible_variance, scale)
     hidden = units[1]
     for number, size in enumerate(layers[1:]):
-        shape = (machine.sizes[-1], size)
-        weights = scale * jax.random.normal(subkey(key, f"weights {number + 1}"), shape, jnp.float32)
+        weights = first_weights(subkey(key, f"weights {number + 1}"), machine.sizes[-1], size, scale)
         precision = (jnp.ones(size, jnp.float32),) if hidden.curved else (None,)
         machine = Machine(
             (*machine.weights, weights),

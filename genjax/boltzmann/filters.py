@@ -1,4 +1,4 @@
-"""What a unit stands for, as an image: its weights through the layers below, and the image that drives it most."""
+"""A unit as an image: its weights multiplied down to the pixels, and the image that activates it most."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -16,7 +16,7 @@ from genjax.random import bits, subkey, uniform
 ROUNDS = 3  # of mean field, behind the field of a unit that is maximised
 
 
-def through(weights: Sequence[Float[Array, "_ _"]]) -> list[Float[Array, "pixels _"]]:
+def visible_weights(weights: Sequence[Float[Array, "_ _"]]) -> list[Float[Array, "pixels _"]]:
     """Each layer's weights to the pixels: W_1, W_1 W_2, and so on (Lee, Ekanadham and Ng 2008)."""
     return list(accumulate(weights, product))
 

@@ -4,23 +4,31 @@
 
 Layers of one parity (0, 2, ... or 1, 3, ...) are independent given the other parity, so either can be drawn at once
 or summed out in closed form. A state is a tuple of arrays, one a layer, each `(*batch, units)`.
+
+The methods from `energy` on are the interface `Energy` (`genjax.typing`), through which kernels, annealed importance
+sampling and learning use it; the functions below them are about layers.
 """
 
 import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Optional
 
 import jax
 import jax.numpy as jnp
 from jax.lax import Precision
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Bool, Float, Key, PyTree
 
+from genjax.boltzmann.path import Beta, mix
 from genjax.boltzmann.units import Label, Quadratic, Unit
 from genjax.errors import UserError
 
 States = tuple[PyTree, ...]
-"""One array a layer; None where a function says that it does not look."""
+"""One array a layer; None where a function says that it does not read it."""
+
+Clamp = tuple[Bool[Array, "..."] | None, ...]
+"""For each layer, which units keep their value: `(units,)` or `(*batch, units)`; None where all are free."""
 
 
 @jax.tree_util.register_dataclass
@@ -76,6 +84,118 @@ class Machine:
                 raise UserError(f"Layer {layer} is {unit}; a label is one variable, of the highest layer.")
         return self
 
+    def energy(self, states: States) -> Float[Array, "*batch"]:
+        """The joint energy E(x) in nats, `(*batch,)`."""
+        return energy(self, states)
+
+    def update(
+        self,
+        key: Key[Array, ""],
+        states: States,
+        parity: int,
+        beta: Beta = 1.0,
+        base: Optional["Machine"] = None,
+        clamp: Clamp | None = None,
+    ) -> States:
+        """All layers of one parity (0: even, 1: odd) drawn given the other. Their own old values matter where clamped.
+
+        It leaves the density with the fields beta * fields(self) + (1 - beta) * fields(base) as it is; without a base,
+        that of beta times the energy.
+        """
+        new = list(states)
+        for layer in self.layers(parity):
+            drawn = draw(jax.random.fold_in(key, layer), self, states, layer, beta, base).astype(states[layer].dtype)
+            kept = None if clamp is None else clamp[layer]
+            new[layer] = drawn if kept is None else jnp.where(kept, states[layer], drawn)
+        return tuple(new)
+
+    def marginal(self, states: States, parity: int) -> Float[Array, "*batch"]:
+        """Log of the unnormalised probability of the layers kept, those of `parity` summed out and not read; nats."""
+        return marginal(self, states, parity)
+
+    def expected(self, states: States) -> States:
+        """The states with their odd layers at their expected values given the even ones: exact."""
+        return tuple(x if layer % 2 == 0 else mean(self, states, layer) for layer, x in enumerate(states))
+
+    def uncoupled(self, x: Float[Array, "examples visible"] | None = None) -> "Machine":
+        """The base of a path: no weights, the same quadratic terms, and biases from the means of examples `x`.
+
+        The lowest layer has the examples' base rates, each layer above the mean of what the examples' means send up to
+        it: a shorter path than from hidden units at one half (as in Salakhutdinov and Murray 2008). Without `x` the
+        biases stay as they are.
+        """
+        biases = (
+            self.biases
+            if x is None
+            else tuple(
+                unit.field_of_mean(jnp.mean(layer_means, axis=0), self.quadratic(layer))
+                for layer, (unit, layer_means) in enumerate(zip(self.units, _upward_means(self, x)))
+            )
+        )
+        return dataclasses.replace(self, weights=(None,) * (self.depth - 1), biases=biases)
+
+    def log_z(self) -> Float[Array, ""]:
+        """Exact log Z of a machine without weights: the sum of its units' cumulants, in nats.
+
+        Raises `UserError` where there are weights.
+        """
+        self._refuse_weights("log_z", "genjax.likelihood.exact.log_z or genjax.likelihood.ais.log_z")
+        total = jnp.zeros((), jnp.float32)
+        for layer, (unit, bias) in enumerate(zip(self.units, self.biases)):
+            total += jnp.sum(unit.cumulant(bias, self.quadratic(layer)))
+        return total
+
+    def draw(self, key: Key[Array, ""], chains: int) -> States:
+        """Independent states of a machine without weights, a tuple of `(chains, units)`.
+
+        Raises `UserError` where there are weights.
+        """
+        self._refuse_weights("draw", "genjax.sampling.gibbs.sample")
+        return tuple(
+            unit.sample(jax.random.fold_in(key, i), jnp.broadcast_to(b, (chains, *b.shape)), self.quadratic(i))
+            for i, (unit, b) in enumerate(zip(self.units, self.biases))
+        )
+
+    def _refuse_weights(self, name: str, instead: str) -> None:
+        if any(w is not None for w in self.weights):
+            raise UserError(f"Machine.{name} is of machines without weights (`uncoupled`); use {instead}.")
+
+    def larger_parity(self) -> int:
+        """The parity whose layers have more units together: the one to sum out."""
+        even, odd = (sum(self.sizes[layer] for layer in self.layers(parity)) for parity in (0, 1))
+        return int(odd > even)
+
+    def log_ratio(self, base: "Machine", states: States, parity: int, now: Array, before: Array) -> Float[Array, "..."]:
+        """log f_now - log f_before on the path from `base`, the layers of `parity` summed out, `(*batch,)` nats.
+
+        Differences are taken unit by unit: the two sums are hundreds of nats, what separates them thousandths.
+        """
+        total = jnp.zeros((), jnp.float32)
+        for layer in self.layers(1 - parity):
+            linear = (now - before) * (self.biases[layer] - base.biases[layer])
+            total += jnp.matmul(states[layer], linear, precision=Precision.HIGHEST)
+            quadratics = [path_quadratic(self, layer, beta, base) for beta in (now, before)]
+            if quadratics[0] is not None:
+                energies = [self.units[layer].energy(states[layer], q) for q in quadratics]
+                total -= energies[0] - energies[1]
+        for layer in self.layers(parity):
+            unit = self.units[layer]
+            full, start = fields(self, states, layer), fields(base, states, layer)
+            new, old = (
+                unit.cumulant(mix(full, start, beta), path_quadratic(self, layer, beta, base)) for beta in (now, before)
+            )
+            total += jnp.sum(new - old, axis=-1)
+        return total
+
+
+def _upward_means(machine: Machine, x: Float[Array, "examples visible"]) -> list[Array]:
+    """The examples, and the expected values of each layer above given those of the one below it alone."""
+    means = [x]
+    for layer in range(1, machine.depth):
+        field = machine.biases[layer] + product(means[-1], machine.weights[layer - 1])
+        means.append(machine.units[layer].mean(field, machine.quadratic(layer)))
+    return means
+
 
 def fields(machine: Machine, state: States, layer: int) -> Float[Array, "..."]:
     """What acts on one layer: its bias plus what the neighbouring layers send, `(*batch, units)`."""
@@ -118,6 +238,31 @@ def mean(machine: Machine, state: States, layer: int) -> Float[Array, "..."]:
     return machine.units[layer].mean(fields(machine, state, layer), machine.quadratic(layer))
 
 
+def path_fields(machine: Machine, state: States, layer: int, beta: Beta = 1.0, base: Machine | None = None):
+    """Fields of one layer on the path: beta * fields(machine) + (1 - beta) * fields(base), `(*batch, units)`."""
+    at_base = None if base is None else fields(base, state, layer)
+    return mix(fields(machine, state, layer), at_base, beta)
+
+
+def path_quadratic(machine: Machine, layer: int, beta: Beta = 1.0, base: Machine | None = None):
+    """Quadratic coefficients on the path; without a base they stay, since a density without them has no integral."""
+    own = machine.quadratic(layer)
+    return own if own is None or base is None else mix(own, base.quadratic(layer), beta)
+
+
+def draw(
+    key: Key[Array, ""],
+    machine: Machine,
+    state: States,
+    layer: int,
+    beta: Beta = 1.0,
+    base: Machine | None = None,
+) -> Float[Array, "..."]:
+    """One layer drawn given its neighbours, `(*batch, units)`."""
+    field = path_fields(machine, state, layer, beta, base)
+    return machine.units[layer].sample(key, field, path_quadratic(machine, layer, beta, base))
+
+
 def energy(machine: Machine, state: States) -> Float[Array, "*batch"]:
     """The joint energy E(x) in nats, `(*batch,)`."""
     return -own_terms(machine, state, range(machine.depth)) - sum(
@@ -136,19 +281,13 @@ def own_terms(machine: Machine, state: States, layers: Iterable[int]) -> Float[A
     return total
 
 
-def larger_parity(machine: Machine) -> int:
-    """The parity whose layers have more units together: the one to sum out."""
-    even, odd = (sum(machine.sizes[layer] for layer in machine.layers(parity)) for parity in (0, 1))
-    return int(odd > even)
-
-
 def marginal(machine: Machine, state: States, parity: int | None = None) -> Float[Array, "*batch"]:
     """Log of the unnormalised probability of the layers kept, the layers of `parity` summed out, `(*batch,)` nats.
 
     `state` has an entry for every layer; those of the parity that is summed out (by default the side with more
-    units) are not looked at and may be None.
+    units) are not read and may be None.
     """
-    summed = larger_parity(machine) if parity is None else parity
+    summed = machine.larger_parity() if parity is None else parity
     return own_terms(machine, state, machine.layers(1 - summed)) + sum(
         jnp.sum(machine.units[layer].cumulant(fields(machine, state, layer), machine.quadratic(layer)), axis=-1)
         for layer in machine.layers(summed)

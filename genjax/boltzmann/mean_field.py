@@ -34,7 +34,7 @@ def coupled(machine: Machine, data: States) -> bool:
     return any(lower is None and upper is None and w is not None for lower, upper, w in neighbours)
 
 
-def attached(machine: Machine, data: States) -> Machine:
+def conditional(machine: Machine, data: States) -> Machine:
     """The unknown layers' own machine: what known ones send is in its biases, `(*batch, units)`, one for each state."""
     biases = list(machine.biases)
     weights = list(machine.weights)
@@ -88,13 +88,13 @@ def mean_field(
     Rounds go on until no mean changes by more than `tolerance`, at most `iterations` of them. `damping` is the share
     of the old field that stays: without it the bound never falls, with it rounds do not oscillate together.
     """
-    rest = attached(machine, data)
+    rest = conditional(machine, data)
 
     def one(carry: tuple[Array, States, States, Array]) -> tuple[Array, States, States, Array]:
         count, old, before, _ = carry
         new, now = _round(machine, rest, data, old, before, damping)
-        moved = [jnp.max(jnp.abs(a - b)) for a, b, known in zip(now, before, data) if known is None]
-        return count + 1, new, now, jnp.max(jnp.stack(moved))
+        changes = [jnp.max(jnp.abs(a - b)) for a, b, known in zip(now, before, data) if known is None]
+        return count + 1, new, now, jnp.max(jnp.stack(changes))
 
     first = recognition(machine, data)
     field = next(x for x in first if x is not None)
@@ -108,7 +108,7 @@ def mean_field(
 
 def unrolled(machine: Machine, data: States, rounds: int) -> States:
     """The fields of q after this many rounds from the recognition pass; unlike `mean_field`, it has a gradient."""
-    rest, fields = attached(machine, data), recognition(machine, data)
+    rest, fields = conditional(machine, data), recognition(machine, data)
     state = means(machine, data, fields)
     for _ in range(rounds):
         fields, state = _round(machine, rest, data, fields, state)

@@ -1,14 +1,15 @@
-"""Between two machines: interpolation in their natural parameters, and the uncoupled machine where a path begins."""
+"""Between two machines: interpolation in their natural parameters, of any `Energy` (`genjax.typing`)."""
 
-import dataclasses
+from typing import TypeVar
 
+import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
-
-from genjax.boltzmann.machine import Machine, States, fields, product
+from jaxtyping import Array, Float, PyTree
 
 Beta = Float[Array, "..."] | float
 """Inverse temperature: a scalar, or one a chain."""
+
+Parameters = TypeVar("Parameters", bound=PyTree)
 
 
 def mix(at_machine, at_base, beta: Beta):
@@ -20,43 +21,31 @@ def mix(at_machine, at_base, beta: Beta):
     return scale * at_machine if at_base is None else scale * at_machine + (1 - scale) * at_base
 
 
-def path_fields(machine: Machine, state: States, layer: int, beta: Beta = 1.0, base: Machine | None = None):
-    """Fields of one layer on the path: beta * fields(machine) + (1 - beta) * fields(base), `(*batch, units)`."""
-    at_base = None if base is None else fields(base, state, layer)
-    return mix(fields(machine, state, layer), at_base, beta)
+def interpolate(base: Parameters, machine: Parameters, beta: Beta) -> Parameters:
+    """The machine at `beta` (one number) on the path from `base` (0) to `machine` (1).
 
-
-def path_quadratic(machine: Machine, layer: int, beta: Beta = 1.0, base: Machine | None = None):
-    """Quadratic coefficients on the path; without a base they stay, since a density without them has no integral."""
-    own = machine.quadratic(layer)
-    return own if own is None or base is None else mix(own, base.quadratic(layer), beta)
-
-
-def interpolate(base: Machine, machine: Machine, beta: Beta) -> Machine:
-    """The machine at `beta` (one number) on the path from `base` (0) to `machine` (1)."""
-    weights = tuple(
-        None if w is None and w0 is None else mix(0.0 if w is None else w, w0, beta)
-        for w, w0 in zip(machine.weights, base.weights)
-    )
-    biases = tuple(mix(b, b0, beta) for b, b0 in zip(machine.biases, base.biases))
-    quadratics = tuple(path_quadratic(machine, layer, beta, base) for layer in range(machine.depth))
-    return dataclasses.replace(
-        machine, weights=weights, biases=biases, quadratics=quadratics if machine.quadratics else ()
-    )
-
-
-def uncoupled(machine: Machine, images: Float[Array, "images visible"]) -> Machine:
-    """The base of a path: no weights, the same quadratic terms, and biases from the data's means.
-
-    The lowest layer has the images' base rates, each layer above the mean of what the images' means send up to it:
-    a shorter path than from hidden units at one half (as in Salakhutdinov and Murray 2008).
+    Parameters that one of them lacks (None), such as the weights of an uncoupled base, count as zero there.
     """
-    state: list[Array] = [images]
-    for layer in range(1, machine.depth):
-        field = machine.biases[layer] + product(state[-1], machine.weights[layer - 1])
-        state.append(machine.units[layer].mean(field, machine.quadratic(layer)))
-    biases = tuple(
-        unit.field_of_mean(jnp.mean(x, axis=0), machine.quadratic(layer))
-        for layer, (unit, x) in enumerate(zip(machine.units, state))
+
+    def one(at_machine: Array | None, at_base: Array | None):
+        if at_machine is None and at_base is None:
+            return None
+        return mix(0.0 if at_machine is None else at_machine, at_base, beta)
+
+    return jax.tree.map(one, machine, base, is_leaf=_is_none)
+
+
+def with_zeros(base: Parameters, machine: Parameters) -> Parameters:
+    """The base with zeros where it lacks a parameter (None) that the machine has: leaves of the same shapes."""
+    return jax.tree.map(
+        lambda at_machine, at_base: (
+            jnp.zeros_like(at_machine) if at_base is None and at_machine is not None else at_base
+        ),
+        machine,
+        base,
+        is_leaf=_is_none,
     )
-    return dataclasses.replace(machine, weights=(None,) * (machine.depth - 1), biases=biases)
+
+
+def _is_none(x: object) -> bool:
+    return x is None

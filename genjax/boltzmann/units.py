@@ -3,11 +3,11 @@
 A unit x with field t (bias plus what its neighbours send) has the unnormalised density exp(t x - energy(x)).
 `quadratic` is the layer's coefficient g > 0 of x^2 / 2 where the type has one, otherwise None. A type is a static,
 hashable value: all that is traced comes as an argument. To add one, write these functions and test them against
-enumeration or quadrature; nothing else in the package looks inside.
+enumeration or quadrature; nothing else in the package reads more of it. `kind` is its name in options and config files.
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -111,6 +111,8 @@ class _Plain:
 class Bernoulli(_Plain):
     """Binary units, 0 or 1."""
 
+    kind: ClassVar[str] = "bernoulli"
+
     states = 2
 
     def encode(self, index: Int[Array, "*batch variables"]) -> Float[Array, "*batch units"]:
@@ -146,7 +148,9 @@ class Bernoulli(_Plain):
 
 @dataclass(frozen=True)
 class Spin(_Plain):
-    """Spins, -1 or 1."""
+    """Binary units, -1 or 1."""
+
+    kind: ClassVar[str] = "spin"
 
     states = 2
 
@@ -190,7 +194,9 @@ class Spin(_Plain):
 
 @dataclass(frozen=True)
 class Gaussian(_Plain):
-    """Real units with energy g x^2 / 2: normal with mean t / g and variance 1 / g."""
+    """Real units, normally distributed: energy g x^2 / 2, so mean t / g and variance 1 / g."""
+
+    kind: ClassVar[str] = "gaussian"
 
     curved = True
 
@@ -221,10 +227,12 @@ class Gaussian(_Plain):
 
 @dataclass(frozen=True)
 class Rectified(_Plain):
-    """Real units x >= 0 with energy g x^2 / 2: a Gaussian cut off at zero.
+    """Real units x >= 0: a Gaussian cut off at zero, with energy g x^2 / 2.
 
     (The noisy rectified units of Nair and Hinton 2010 belong to no energy, so they have no likelihood.)
     """
+
+    kind: ClassVar[str] = "rectified"
 
     curved = True
 
@@ -266,9 +274,12 @@ class Rectified(_Plain):
 
 @dataclass(frozen=True)
 class Categorical(_Plain):
-    """Variables of K states, each as K entries of which one is 1."""
+    """Variables of K states, each as K entries of which one is 1; as pixels, K grey levels."""
 
-    levels: int = 2
+    levels: int = 8
+    """Number of states K."""
+
+    kind: ClassVar[str] = "categorical"
 
     @property
     def states(self) -> int:  # type: ignore[override]
@@ -331,6 +342,8 @@ class Categorical(_Plain):
 @dataclass(frozen=True)
 class Label(Categorical):
     """One categorical variable that the data give: the label of an example, on top of a machine."""
+
+    kind: ClassVar[str] = "label"
 
 
 BERNOULLI, SPIN, GAUSSIAN, RECTIFIED = Bernoulli(), Spin(), Gaussian(), Rectified()

@@ -26,7 +26,7 @@ def binarise(key: Key[Array, ""], x: Float[Array, "*shape"], how: Binarisation) 
             return (x > 0.5).astype(jnp.float32)
         case "none":
             return x.astype(jnp.float32)
-    raise UserError(f"--binarisation {how}: not one of sampled, threshold, none; choose one of the three.")
+    raise UserError(f"`binarisation` {how}: not one of sampled, threshold, none; choose one of the three.")
 
 
 def binarise_fixed(

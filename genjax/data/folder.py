@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from genjax.data import classes, pictures
-from genjax.data.dataset import Images
+from genjax.data.images import Images
 from genjax.errors import UserError
 
 SUFFIXES = frozenset([".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm"])
@@ -47,8 +47,8 @@ def read(folder: Path, size: int | None) -> Images:
     for split, base in bases.items():
         if not found[split].images:
             raise UserError(
-                f"--dataset {base}: holds no images ({', '.join(sorted(SUFFIXES))}); give a folder that does, or "
-                "IDX files by --data-dir and the set's name."
+                f"`dataset` {base}: holds no images ({', '.join(sorted(SUFFIXES))}); give a folder that does, or "
+                "IDX files by `data_dir` and the set's name."
             )
     files = {split: _shuffled(part.images) for split, part in found.items()}
     labelled = {split: [_class(path, bases[split]) for path in part] for split, part in files.items()}
@@ -68,7 +68,7 @@ def read(folder: Path, size: int | None) -> Images:
         source="folder",
         validation=len(labels["validation"]) if "validation" in labels else None,
         class_names=names,
-        notes=tuple(f"--dataset {folder}: {note}" for note in (*notes, *more)),
+        notes=tuple(f"`dataset` {folder}: {note}" for note in (*notes, *more)),
         shuffled=True,
         white=white,
     )
@@ -99,14 +99,14 @@ def _splits(folder: Path) -> tuple[dict[str, Path], list[str]]:
     for paths in found.values():
         if len(paths) > 1:
             named = " and ".join(path.name for path in paths)
-            raise UserError(f"--dataset {folder}: {named} are folders of the same split; leave one of them there.")
+            raise UserError(f"`dataset` {folder}: {named} are folders of the same split; leave one of them there.")
     bases = {split: paths[0] for split, paths in found.items() if paths}
     if not bases:
         return {"train": folder}, []
     if "train" not in bases:
         there = " and ".join(path.name for path in bases.values())
         raise UserError(
-            f"--dataset {folder}: holds {there} but no folder train; put the training images there, or rename "
+            f"`dataset` {folder}: holds {there} but no folder train; put the training images there, or rename "
             "what is a class and no split."
         )
     others = [path for path in others if _images(path).images]
@@ -178,7 +178,7 @@ def _refuse_loose(files: dict[str, list[Path]], labelled: dict[str, list[str]]) 
         if "" in part and any(part):
             path = files[split][part.index("")]
             raise UserError(
-                f"--dataset: {path} lies beside the folders of classes ({max(part)}, ...) and so has no class; move it "
+                f"`dataset`: {path} lies beside the folders of classes ({max(part)}, ...) and so has no class; move it "
                 "into one or away."
             )
 
@@ -191,5 +191,5 @@ def _class_names(labelled: dict[str, list[str]]) -> tuple[str, ...]:
     for name in names:
         other = plain.setdefault(name.casefold(), name)
         if other != name and not any({name, other} <= part for part in each):
-            raise UserError(f"--dataset: the folders of classes {other} and {name} differ in case alone; rename one.")
+            raise UserError(f"`dataset`: the folders of classes {other} and {name} differ in case alone; rename one.")
     return names

@@ -100,7 +100,7 @@ def _eight_bits(image: Image.Image, habits: Habits, path: Path) -> Image.Image:
         return Image.fromarray((np.asarray(image) >> (8 if habits.wide else 0)).astype(np.uint8))
     if image.mode in ("I", "F"):
         raise UserError(
-            f"--dataset: {path} has 32-bit pixels, whose largest value nobody knows; save it with 8 or 16 bits."
+            f"`dataset`: {path} has 32-bit pixels, whose largest value nobody knows; save it with 8 or 16 bits."
         )
     if image.has_transparency_data:
         behind = Image.new("RGBA", image.size, (*[habits.background] * 3, 255))
@@ -117,4 +117,4 @@ def _stack(pixels: list[Pixels]) -> UInt8[np.ndarray, "images height width chann
 def _unreadable(path: Path, error: Exception) -> UserError:
     text = (getattr(error, "strerror", None) or str(error) or type(error).__name__).splitlines()[0]
     why = "it is not an image" if "cannot identify" in text else text
-    return UserError(f"--dataset: {path} cannot be read ({why}); repair or remove it.")
+    return UserError(f"`dataset`: {path} cannot be read ({why}); repair or remove it.")

@@ -81,7 +81,7 @@ def read(path: str | os.PathLike) -> Ratings:
     text is UTF-8, or else Latin-1, by which no two names become one.
     Raises `UserError` that names the line, for one that is cut short, not numeric or given twice.
     """
-    place = f"--dataset {path}"
+    place = f"`dataset` {path}"
     try:
         for encoding in ENCODINGS:
             with open(path, encoding=encoding, newline="") as file, contextlib.suppress(UnicodeDecodeError):
@@ -224,7 +224,7 @@ def row(
         item, value = ratings.item_ids[ratings.items[rating]], ratings.values[ratings.levels[rating] - 1]
         if value not in level:
             raise UserError(
-                f"--dataset {place}: user {user} has rated item {item} with {value:g}, and the run knows ratings from "
+                f"`dataset` {place}: user {user} has rated item {item} with {value:g}, and the run knows ratings from "
                 f"{values[0]:g} to {values[-1]:g} in steps of {values[1] - values[0]:g}; correct that rating."
             )
         if item in column:
@@ -242,7 +242,7 @@ def split(
     shape, total = (len(ratings.user_ids), len(ratings.item_ids)), len(ratings.levels)
     if shape[0] * shape[1] > LARGEST:
         raise UserError(
-            f"--dataset {name}: {shape[0]} users times {shape[1]} items are too many for one matrix of at most "
+            f"`dataset` {name}: {shape[0]} users times {shape[1]} items are too many for one matrix of at most "
             f"{LARGEST:.0e} entries; leave out the users and items with the fewest ratings."
         )
     order = np.random.default_rng(seed).permutation(total)
@@ -254,7 +254,7 @@ def split(
     chosen = min(round(validation * total), len(free) - tested)
     if not len(free):
         raise UserError(
-            f"--dataset {name}: of {total} rating(s) none can be held out such that each user and each item keeps one "
+            f"`dataset` {name}: of {total} rating(s) none can be held out such that each user and each item keeps one "
             "to learn from; give more ratings of each."
         )
     held = {"test": free[:tested], "validation": free[tested : tested + chosen]}
@@ -276,7 +276,7 @@ def find(name: str, data_dir: str | None = None) -> Path:
     """A file of ratings, seen from `data_dir` if given. Raises `UserError` where there is no such file."""
     path = Path(data_dir or "").expanduser() / Path(name).expanduser()
     if not path.is_file():
-        raise UserError(f"--dataset {name}: there is no such file of ratings; {REMEDY}.")
+        raise UserError(f"`dataset` {name}: there is no such file of ratings; {REMEDY}.")
     return path
 
 

@@ -7,24 +7,27 @@ weight's increment also draw the layers that were summed out: a temperature cost
 A path is a tuple of machines, its knots: the base first, the machine last, each stretch between neighbours geometric.
 Knot i of n + 1 stands at beta = i / n. Down the path, from samples of the machine to the base, the same steps estimate
 1 / Z: reverse AIS. Its transitions need no other order, since what a sweep leaves in the layers kept is reversible.
+
+Machines of any connections (`Energy` in `genjax.typing`) are taken, if one parity of their layers can be summed out.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from genjax.boltzmann.machine import Machine, States, larger_parity
-from genjax.boltzmann.path import mix, path_fields, path_quadratic
+from genjax.boltzmann.machine import States
+from genjax.boltzmann.path import interpolate
 from genjax.errors import UserError
 from genjax.likelihood.estimate import LogZ, from_log_weights, inverted
-from genjax.sampling.gibbs import initial_state, update
+from genjax.random import subkey
+from genjax.typing import Energy, Kernel, Progress
 
-Path = tuple[Machine, ...]
+Path = tuple[Energy, ...]
 """Knots: an uncoupled base, machines in between if any, the machine."""
 
 BLOCK = 250  # temperatures a dispatch: the host shows progress and adds their increments in float64
@@ -35,49 +38,51 @@ def temperatures(count: int) -> np.ndarray:
     return np.sin(np.linspace(0, np.pi / 2, count))
 
 
-def uncoupled_log_z(machine: Machine) -> Float[Array, ""]:
-    """Exact log Z of a machine without weights: the sum of its units' cumulants, in nats."""
-    total = jnp.zeros((), jnp.float32)
-    for layer, (unit, bias) in enumerate(zip(machine.units, machine.biases)):
-        total += jnp.sum(unit.cumulant(bias, machine.quadratic(layer)))
-    return total
+def summed_parity(machine: Energy) -> int:
+    """The parity whose layers are summed out: the larger one, or the odd one where the machine does not say."""
+    larger = getattr(machine, "larger_parity", None)
+    return 1 if larger is None else larger()
 
 
 def log_ratio(
-    machine: Machine, base: Machine, state: States, parity: int, now: Array, before: Array
+    machine: Energy, base: Energy, states: States, parity: int, now: Array, before: Array
 ) -> Float[Array, " chains"]:
-    """log f_now - log f_before of a state whose layers of `parity` are summed out, `(chains,)` nats.
-
-    Differences are taken unit by unit: the two sums are hundreds of nats, what separates them thousandths.
-    """
-    total = jnp.zeros((), jnp.float32)
-    for layer in machine.layers(1 - parity):
-        linear = (now - before) * (machine.biases[layer] - base.biases[layer])
-        total += jnp.matmul(state[layer], linear, precision=jax.lax.Precision.HIGHEST)
-        quadratics = [path_quadratic(machine, layer, beta, base) for beta in (now, before)]
-        if quadratics[0] is not None:
-            energies = [machine.units[layer].energy(state[layer], q) for q in quadratics]
-            total -= energies[0] - energies[1]
-    for layer in machine.layers(parity):
-        unit = machine.units[layer]
-        full, start = path_fields(machine, state, layer), path_fields(base, state, layer)
-        new, old = (
-            unit.cumulant(mix(full, start, beta), path_quadratic(machine, layer, beta, base)) for beta in (now, before)
-        )
-        total += jnp.sum(new - old, axis=-1)
-    return total
+    """log f_now - log f_before of states whose layers of `parity` are summed out, `(chains,)` nats."""
+    precise = getattr(machine, "log_ratio", None)
+    if precise is not None:
+        return precise(base, states, parity, now, before)
+    at_now, at_before = (interpolate(base, machine, beta).marginal(states, parity) for beta in (now, before))
+    return at_now - at_before
 
 
 @partial(jax.jit, static_argnames=("chains",))
-def _begin(key: Key[Array, ""], base: Machine, chains: int) -> tuple[States, Float[Array, ""]]:
-    return initial_state(key, base, chains), uncoupled_log_z(base)
+def _start(key: Key[Array, ""], base: Any, chains: int) -> tuple[States, Float[Array, ""]]:
+    return base.draw(key, chains), base.log_z()
 
 
-@partial(jax.jit, static_argnames=("parity",), donate_argnames=("state",))
+def _transition(
+    key: Key[Array, ""], machine: Energy, base: Energy, states: States, beta: Array, parity: int, kernel: Kernel | None
+) -> States:
+    """One that leaves the layers kept at `beta`: those of `parity` are drawn anew first, as they are summed out."""
+    states = machine.update(key, states, parity, beta, base)
+    if kernel is None:
+        return machine.update(key, states, 1 - parity, beta, base)  # other layers, so other subkeys
+    own = subkey(key, "kernel")
+    return kernel.states(kernel.step(own, machine, kernel.init(own, machine, states), 1, beta, base)[0])
+
+
+@partial(jax.jit, static_argnames=("parity", "kernel"), donate_argnames=("state",))
 def _anneal(
-    key: Key[Array, ""], machine: Machine, base: Machine, state: States, betas: Array, first: Array, parity: int
+    key: Key[Array, ""],
+    machine: Energy,
+    base: Energy,
+    state: States,
+    betas: Array,
+    first: Array,
+    parity: int,
+    kernel: Kernel | None = None,
 ) -> tuple[States, Float[Array, " chains"], Float[Array, " steps"]]:
-    """Through `betas` (the first one is where the chains stand), up or down.
+    """Along `betas` (the first one is where the chains stand), up or down.
 
     Returns the increments of the log weights, summed, and the standard deviation of each over the chains.
     """
@@ -87,8 +92,7 @@ def _anneal(
         before, now = betas[step], betas[step + 1]
         increment = log_ratio(machine, base, state, parity, now, before)
         here = jax.random.fold_in(key, first + step)
-        state = update(here, machine, state, parity, now, base)
-        state = update(here, machine, state, 1 - parity, now, base)  # other layers, so other subkeys
+        state = _transition(here, machine, base, state, now, parity, kernel)
         return (state, total + increment), jnp.std(increment)
 
     chains = state[0].shape[0]
@@ -117,14 +121,16 @@ def upward(
     path: Path,
     betas: Sequence[float] | np.ndarray,
     chains: int,
-    progress: Callable[[float], None] | None = None,
+    progress: Progress | None = None,
+    kernel: Kernel | None = None,
 ) -> Annealed:
     """AIS: `chains` runs from the uncoupled base through `betas` (rising, 0 first, 1 last) to the machine.
 
-    `progress` is called with the share done.
+    A transition is a Gibbs update of either parity, the one summed out first; with a `kernel`, which has to serve
+    `beta` and `base`, an update of what is summed out and one sweep of the kernel.
     """
-    state, start = _begin(jax.random.fold_in(key, 0), path[0], chains)
-    run = _along(jax.random.fold_in(key, 1), path, betas, state, True, progress)
+    state, start = _start(jax.random.fold_in(key, 0), path[0], chains)
+    run = _along(jax.random.fold_in(key, 1), path, betas, state, True, progress, kernel)
     return run._replace(log_weights=run.log_weights + float(start))
 
 
@@ -133,16 +139,18 @@ def downward(
     path: Path,
     betas: Sequence[float] | np.ndarray,
     samples: States,
-    progress: Callable[[float], None] | None = None,
+    progress: Progress | None = None,
+    kernel: Kernel | None = None,
 ) -> Annealed:
     """Reverse AIS: from `samples` of the machine, `(chains, units)` a layer, through the same `betas` to the base.
 
     The estimate is as good as the samples: only exact draws make the mean of the weights one of 1 / Z without bias.
-    Of the larger parity's layers nothing is read.
+    Of the layers summed out nothing is read. `kernel` as in `upward`.
     """
     state = jax.tree.map(jnp.copy, samples)  # its buffers are given away
-    run = _along(jax.random.fold_in(key, 1), path, betas, state, False, progress)
-    return run._replace(log_weights=run.log_weights - float(uncoupled_log_z(path[0])))
+    run = _along(jax.random.fold_in(key, 1), path, betas, state, False, progress, kernel)
+    base: Any = path[0]
+    return run._replace(log_weights=run.log_weights - float(base.log_z()))
 
 
 def _along(
@@ -151,12 +159,13 @@ def _along(
     betas: Sequence[float] | np.ndarray,
     state: States,
     up: bool,
-    progress: Callable[[float], None] | None,
+    progress: Progress | None,
+    kernel: Kernel | None,
 ) -> Annealed:
     """Chains from one end of the path to the other; weights start at 1."""
     if len(betas) < 2 or betas[0] != 0 or not np.isclose(betas[-1], 1):
         raise UserError(f"AIS takes at least 2 temperatures, from 0 to 1; got {len(betas)}.")
-    parity, stretches = larger_parity(path[-1]), len(path) - 1
+    parity, stretches = summed_parity(path[-1]), len(path) - 1
     everywhere = np.asarray(betas, np.float64) * stretches
     within = [np.unique(np.clip(everywhere - s, 0, 1).round(12)) for s in range(stretches)]  # knots are met exactly
     block = min(BLOCK, max(len(local) for local in within) - 1)
@@ -169,7 +178,7 @@ def _along(
             # The last block is filled up with its own end: increments of exactly 0, and no second compilation.
             part = local[np.minimum(np.arange(first, first + block + 1), steps)]
             here, number = jnp.asarray(part, jnp.float32), jnp.asarray(done * block)
-            state, increments, spread = _anneal(key, path[s + 1], path[s], state, here, number, parity)
+            state, increments, spread = _anneal(key, path[s + 1], path[s], state, here, number, parity, kernel)
             total += np.asarray(increments, np.float64)
             deviations.append(np.asarray(spread, np.float64)[: steps - first])
             done += 1
@@ -181,11 +190,11 @@ def _along(
 
 def log_weights(
     key: Key[Array, ""],
-    machine: Machine,
-    base: Machine,
+    machine: Energy,
+    base: Energy,
     betas: Sequence[float] | np.ndarray,
     chains: int,
-    progress: Callable[[float], None] | None = None,
+    progress: Progress | None = None,
 ) -> np.ndarray:
     """Log importance weights of `chains` runs of AIS along the plain path, float64 `(chains,)` nats (`upward`)."""
     return upward(key, (base, machine), betas, chains, progress).log_weights
@@ -193,11 +202,11 @@ def log_weights(
 
 def log_z(
     key: Key[Array, ""],
-    machine: Machine,
-    base: Machine,
+    machine: Energy,
+    base: Energy,
     temperatures_count: int = 10_000,
     chains: int = 500,
-    progress: Callable[[float], None] | None = None,
+    progress: Progress | None = None,
 ) -> LogZ:
     """AIS estimate of log Z in nats with its interval and verdict (`LogZ`); `base` as `uncoupled` makes it."""
     return forward_log_z(upward(key, (base, machine), temperatures(temperatures_count), chains, progress))

@@ -23,12 +23,13 @@ from jax.lax import Precision
 from jaxtyping import Array, Float, Key
 from scipy.optimize import minimize
 
-from genjax.boltzmann.machine import Machine, States, energy
+from genjax.boltzmann.machine import Machine, States
+from genjax.boltzmann.path import with_zeros
 from genjax.errors import UserError
 from genjax.likelihood import exact
-from genjax.likelihood.ais import Path, uncoupled_log_z
+from genjax.likelihood.ais import Path
 from genjax.random import subkey
-from genjax.sampling.gibbs import initial_state, sweep
+from genjax.sampling.gibbs import initial_states, sweep
 
 EXACT_STATES = 2**14  # each visited some hundred times a knot
 CHAINS = 500
@@ -36,7 +37,7 @@ CHAINS = 500
 
 def moments_of_base(base: Machine, machine: Machine) -> Machine:
     """Exact moments of an uncoupled machine, shaped like the coupled one."""
-    slope = jax.grad(uncoupled_log_z)(base)
+    slope = jax.grad(lambda base: base.log_z())(base)
     weights = tuple(
         None if w is None else jnp.outer(lower, upper)
         for w, lower, upper in zip(machine.weights, slope.biases, slope.biases[1:])
@@ -47,7 +48,7 @@ def moments_of_base(base: Machine, machine: Machine) -> Machine:
 @jax.jit
 def moments_of_samples(machine: Machine, state: States) -> Machine:
     """The same averaged over states, `(chains, units)` a layer."""
-    return jax.grad(lambda machine: -jnp.mean(energy(machine, state)))(machine)
+    return jax.grad(lambda machine: -jnp.mean(machine.energy(state)))(machine)
 
 
 def between(base_moments: Machine, moments: Machine, b: float) -> Machine:
@@ -124,9 +125,8 @@ def averaged_path(
         raise UserError(f"A machine of {machine.sizes} units is too large to enumerate; give samples of it.")
     first = moments_of_base(base, machine)
     last = exact.moments(machine) if samples is None or exactly else moments_of_samples(machine, samples)
-    weights = tuple(None if w is None else jnp.zeros_like(w) for w in machine.weights)
-    here = dataclasses.replace(base, weights=weights)
-    chains = initial_state(subkey(key, "chains"), here, CHAINS)
+    here = with_zeros(base, machine)
+    chains = initial_states(subkey(key, "chains"), here, CHAINS)
     inner = []
     for number in range(1, knots + 1):
         target = between(first, last, number / (knots + 1))

@@ -4,27 +4,26 @@ The lower side is sure (in expectation). The upper one is as sure as the samples
 long chains, and a mode that all of them missed is missed by the bracket too.
 """
 
-from collections.abc import Callable
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 from jaxtyping import Array, Float, Key
 
 from genjax.boltzmann.machine import Machine, States
-from genjax.boltzmann.path import uncoupled
+from genjax.errors import UserError
 from genjax.likelihood import ais
 from genjax.likelihood.averaging import averaged_path
 from genjax.likelihood.estimate import LogZ
-from genjax.likelihood.schedule import MOST_CHAINS, adapted, pilot, to_precision, unadapted
+from genjax.likelihood.schedule import MOST_CHAINS, adapted, pilot, to_standard_error, unadapted
 from genjax.random import subkey
-from genjax.sampling.gibbs import initial_state, sample
+from genjax.sampling.gibbs import GIBBS, initial_states
+from genjax.typing import Energy, Kernel, Progress
 
 SWEEPS = 1000  # of the chains that reverse AIS begins with
 FEWEST_CHAINS = 100  # below this many given ones, chains begin at images instead
 KNOTS = 9  # inner ones of a path of averaged moments
 
-Progress = Callable[[float], None]
 PathKind = Literal["geometric", "averaged"]
 Schedule = Literal["sine", "adapted"]
 
@@ -36,26 +35,31 @@ class Bracket(NamedTuple):
     reverse: LogZ
 
 
-@partial(jax.jit, static_argnames=("sweeps",))
-def _sweeps(key: Key[Array, ""], machine: Machine, state: States, sweeps: int) -> States:
-    return sample(key, machine, state, sweeps)[0]
+@partial(jax.jit, static_argnames=("sweeps", "kernel"))
+def _step(key: Key[Array, ""], machine: Energy, state: Any, sweeps: int, kernel: Kernel) -> Any:
+    return kernel.step(key, machine, state, sweeps)[0]
 
 
 def long_run(
-    key: Key[Array, ""], machine: Machine, start: States, sweeps: int = SWEEPS, progress: Progress | None = None
+    key: Key[Array, ""],
+    machine: Energy,
+    start: States,
+    sweeps: int = SWEEPS,
+    progress: Progress | None = None,
+    kernel: Kernel = GIBBS,
 ) -> States:
-    """States of chains after `sweeps` sweeps of the machine, rounded up to whole hundreds."""
-    state, dispatches = start, -(-sweeps // 100)
+    """States of chains after `sweeps` sweeps of a kernel, rounded up to whole hundreds."""
+    state, dispatches = kernel.init(subkey(key, "init"), machine, start), -(-sweeps // 100)
     for number in range(dispatches):
-        state = _sweeps(jax.random.fold_in(key, number), machine, state, 100)
+        state = _step(jax.random.fold_in(key, number), machine, state, 100, kernel)
         if progress is not None:
             progress((number + 1) / dispatches)
-    return state
+    return kernel.states(state)
 
 
 def starting_points(
     key: Key[Array, ""],
-    machine: Machine,
+    machine: Energy,
     images: Float[Array, "images visible"],
     given: States | None,
     chains: int,
@@ -67,12 +71,12 @@ def starting_points(
     if given is not None and given[0].shape[0] >= min(FEWEST_CHAINS, chains):
         return jax.tree.map(lambda x: x[:chains], given)
     which = jax.random.permutation(subkey(key, "which"), images.shape[0])[:chains]
-    return (images[which], *initial_state(subkey(key, "above"), machine, which.shape[0])[1:])
+    return (images[which], *initial_states(subkey(key, "above"), machine, which.shape[0])[1:])
 
 
 def bracket(
     key: Key[Array, ""],
-    machine: Machine,
+    machine: Energy,
     images: Float[Array, "images visible"],
     start: States | None = None,
     temperatures: int = 10_000,
@@ -80,33 +84,36 @@ def bracket(
     progress: Progress | None = None,
     path: PathKind = "geometric",
     schedule: Schedule = "sine",
-    precision: float | None = None,
+    standard_error: float | None = None,
+    kernel: Kernel = GIBBS,
 ) -> Bracket:
     """Both estimates. The base comes from the images' means, and reverse AIS begins where chains from `start`
     (states of about this machine, `(chains, units)` a layer, or None: from images) have come after 1000 sweeps.
 
-    With a `precision`, a standard error in nats for the forward estimate, temperatures and chains are chosen for it
-    by a pilot run; the numbers given are not read. Reverse AIS takes the same temperatures and as many chains, if
-    there are so many in `start`.
+    With a `standard_error` in nats for the forward estimate, temperatures and chains are chosen for it by a pilot run;
+    the numbers given are not read. Reverse AIS takes the same temperatures and as many chains, if there are so many in
+    `start`. `kernel` moves the long chains. An averaged path is of a layered `Machine` only.
     """
     go = [part(progress, *ends) for ends in ((0.0, 0.05), (0.05, 0.1), (0.1, 0.65), (0.65, 0.7), (0.7, 1.0))]
-    base = uncoupled(machine, images)
-    most = chains if precision is None else MOST_CHAINS
+    base = machine.uncoupled(images)
+    most = chains if standard_error is None else MOST_CHAINS
     state = starting_points(subkey(key, "start"), machine, images, start, most)
     knots = (base, machine)
     if path == "averaged":
-        state = long_run(subkey(key, "to be averaged"), machine, state, SWEEPS, go[0])
+        if not isinstance(machine, Machine):
+            raise UserError(f"`path` averaged takes a layered Machine; got {type(machine).__name__}: use geometric.")
+        state = long_run(subkey(key, "to be averaged"), machine, state, SWEEPS, go[0], kernel)
         knots = averaged_path(subkey(key, "knots"), base, machine, KNOTS, state)
     note = ""
-    if precision is not None:
-        run, note = to_precision(key, knots, precision, pilot(key, knots, go[1]), go[2])
+    if standard_error is not None:
+        run, note = to_standard_error(key, knots, standard_error, pilot(key, knots, go[1]), go[2])
     else:
         betas = unadapted(knots, temperatures)
         if schedule == "adapted":
             betas = adapted(pilot(key, knots, go[1]), temperatures)
         run = ais.upward(key, knots, betas, chains, go[2])
     state = jax.tree.map(lambda x: x[: len(run.log_weights)], state)
-    samples = long_run(subkey(key, "long run"), machine, state, SWEEPS, go[3])
+    samples = long_run(subkey(key, "long run"), machine, state, SWEEPS, go[3], kernel)
     back = ais.downward(subkey(key, "reverse"), knots, run.betas, samples, go[4])
     forward, reverse = ais.forward_log_z(run), ais.reverse_log_z(back)
     return Bracket(

@@ -5,7 +5,6 @@ stands where mean field does, so that a few hundred temperatures do.
 """
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -15,6 +14,7 @@ from jaxtyping import Array, Key
 from genjax.boltzmann.machine import Machine, States, condition, own_terms
 from genjax.boltzmann.mean_field import bound, mean_field
 from genjax.likelihood import ais
+from genjax.typing import Progress
 
 
 class Tightness(NamedTuple):
@@ -42,7 +42,7 @@ def _prepared(machine: Machine, visible: Array) -> tuple[Machine, Machine, Array
     data: States = (visible, *[None] * (machine.depth - 1))
     fields = mean_field(machine, data).fields
     rest = condition(machine, 0, visible)
-    base = dataclasses.replace(rest, weights=(None,) * (rest.depth - 1), biases=tuple(fields[1:]))
+    base = dataclasses.replace(rest.uncoupled(), biases=tuple(fields[1:]))
     return rest, base, own_terms(machine, data, [0]), bound(machine, data, fields)
 
 
@@ -52,7 +52,7 @@ def tightness(
     visible: Array,
     temperatures: int = 500,
     chains: int = 100,
-    progress: Callable[[float], None] | None = None,
+    progress: Progress | None = None,
 ) -> Tightness:
     """Bound and estimate of log p* for each of the images, `(images, visible)`, one after another."""
     bounds, estimates, errors = [], [], []

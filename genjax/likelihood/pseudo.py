@@ -1,4 +1,4 @@
-"""Pseudo-log-likelihood of visible units of two values: how well each is told from all the others (Besag 1975)."""
+"""Pseudo-log-likelihood of visible units of two values: each one's probability given all the others (Besag 1975)."""
 
 import jax
 import jax.numpy as jnp

@@ -7,20 +7,19 @@ their number K (Gelman and Meng 1998; Neal 2001, section 4), which is S^2 / K wi
 The final run has a key of its own: an estimate with temperatures fitted to its own noise would not be unbiased.
 """
 
-from collections.abc import Callable
-
 import jax
 import numpy as np
 from jaxtyping import Array, Key
 
 from genjax.likelihood.ais import Annealed, Path, forward_log_z, temperatures, upward
 from genjax.random import subkey
+from genjax.typing import Progress
 
 PILOT_TEMPERATURES, PILOT_CHAINS = 1000, 100  # a fiftieth of a default run
 BEST_VARIANCE, MOST_VARIANCE = 0.25, 0.5  # of the log weights; above, the cost for one standard error grows
 FEWEST, MOST_CHAINS = 100, 1000  # temperatures and chains; an interval needs some, the memory bears so many
-MARGIN = 0.8  # of the precision is aimed for: a run that misses it by a hair costs another
-MOST_SWEEPS = 10**8  # sweeps of single chains: the stated cap of a run to a precision, 20 default runs
+MARGIN = 0.8  # of the standard error is aimed for: a run that misses it by a hair costs another
+MOST_SWEEPS = 10**8  # sweeps of single chains: the stated cap of a run to a standard error, 20 default runs
 
 
 def unadapted(path: Path, count: int) -> np.ndarray:
@@ -28,8 +27,8 @@ def unadapted(path: Path, count: int) -> np.ndarray:
     return temperatures(count) if len(path) == 2 else np.linspace(0, 1, count)
 
 
-def pilot(key: Key[Array, ""], path: Path, progress: Callable[[float], None] | None = None) -> Annealed:
-    """A short run up the path, from which `adapted` and `to_precision` learn."""
+def pilot(key: Key[Array, ""], path: Path, progress: Progress | None = None) -> Annealed:
+    """A short run up the path, from which `adapted` and `to_standard_error` learn."""
     return upward(subkey(key, "pilot"), path, unadapted(path, PILOT_TEMPERATURES), PILOT_CHAINS, progress)
 
 
@@ -45,45 +44,45 @@ def adapted(run: Annealed, count: int) -> np.ndarray:
     return betas
 
 
-def sizes(spread: float, precision: float) -> tuple[int, int]:
-    """Temperatures K and chains n after which the standard error of log Z should be `precision` nats.
+def sizes(spread: float, standard_error: float) -> tuple[int, int]:
+    """Temperatures K and chains n after which the standard error of log Z should be this, in nats.
 
     `spread` is S^2, the variance of the log weights times the number of temperatures; with s^2 = S^2 / K and normal
     log weights the standard error is sqrt((exp(s^2) - 1) / n). The product K n is least for many temperatures and few
     chains, and hardly grows up to s^2 = 1/4.
     """
-    chains = int(np.clip(np.ceil(np.expm1(BEST_VARIANCE) / precision**2), FEWEST, MOST_CHAINS))
-    variance = min(np.log1p(chains * precision**2), MOST_VARIANCE)
+    chains = int(np.clip(np.ceil(np.expm1(BEST_VARIANCE) / standard_error**2), FEWEST, MOST_CHAINS))
+    variance = min(np.log1p(chains * standard_error**2), MOST_VARIANCE)
     return max(FEWEST, int(np.ceil(spread / variance))), chains
 
 
-def to_precision(
+def to_standard_error(
     key: Key[Array, ""],
     path: Path,
-    precision: float,
+    standard_error: float,
     first: Annealed,
-    progress: Callable[[float], None] | None = None,
+    progress: Progress | None = None,
     most_sweeps: int = MOST_SWEEPS,
 ) -> tuple[Annealed, str]:
-    """AIS with a standard error of log Z of at most `precision` nats, and a note on it; `first` is a pilot run.
+    """AIS with a standard error of log Z of at most so many nats, and a note on it; `first` is a pilot run.
 
     The temperatures are doubled until the measured standard error is small enough, or until another doubling would
     take more than `most_sweeps` sweeps of single chains; the note says which. Only the last run counts, but stopping
-    at it favours those that look precise: a bias of second order in the precision.
+    at it favours those that look precise: a bias of second order in the standard error.
     """
     spread = float(np.var(first.log_weights, ddof=1)) * len(first.deviations)
-    count, chains = sizes(spread, MARGIN * precision)
+    count, chains = sizes(spread, MARGIN * standard_error)
     count = max(2, min(count, most_sweeps // chains))
     attempt = 0
     while True:
         here = jax.random.fold_in(subkey(key, "precision"), attempt)
         run = upward(here, path, adapted(first, count), chains, progress)
         error = forward_log_z(run).standard_error
-        if error <= precision:
-            return run, f"; standard error {error:.2g}, asked for {precision:g}"
+        if error <= standard_error:
+            return run, f"; standard error {error:.2g}, asked for {standard_error:g}"
         if 2 * count * chains > most_sweeps:
             return (
                 run,
-                f"; standard error {error:.2g}, NOT the {precision:g} asked for: {most_sweeps:.0e} sweeps at most",
+                f"; standard error {error:.2g}, NOT the {standard_error:g} asked for: {most_sweeps:.0e} sweeps at most",
             )
         count, attempt = 2 * count, attempt + 1

@@ -1,15 +1,16 @@
 """How far to trust averages over chains: autocorrelation times, effective samples, Monte Carlo errors, R-hat.
 
-Two ways to the same questions. `Blocks` go through a scan's carry and keep O(log sweeps) numbers of each scalar, so a
-run may be as long as it likes (`measure` does it for a machine). Traces `(chains, draws)` that were stored anyway are
-judged by `split_r_hat`, `effective_samples` and `bulk_effective_samples`, which answer what ArviZ answers.
+`diagnose` runs a kernel and answers for it in one call. Below it are two ways to the same questions. `Blocks` go
+through a scan's carry and keep O(log sweeps) numbers of each scalar, so a run may be as long as it likes (`measure`
+does it for a machine). Traces `(chains, draws)` that were stored anyway are assessed by `split_r_hat`,
+`effective_samples` and `bulk_effective_samples`, which answer what ArviZ answers.
 
-All of it describes chains that have forgotten where they started: burn in first.
+All of it describes chains that have forgotten where they started: burn in first (`diagnose` leaves out the first half).
 """
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,9 +18,12 @@ from jax.lax import Precision
 from jax.scipy.stats import norm, rankdata
 from jaxtyping import Array, Float, Key, PyTree
 
-from genjax.boltzmann.machine import Machine, States, energy
-from genjax.sampling.gibbs import sweep
+from genjax.boltzmann.machine import States
+from genjax.random import subkey
+from genjax.sampling.gibbs import GIBBS, total
+from genjax.typing import Energy, Kernel
 
+MOST_DRAWS = 1000  # of a trace that R-hat is computed from
 LEVELS = 32  # blocks of 1, 2, 4, ... 2^31 sweeps: the sweeps that a uint32 can count
 
 
@@ -117,36 +121,91 @@ def summarise(blocks: Blocks) -> Summary:
     return Summary(blocks.origin + mean, variance, tau, total / tau, jnp.sqrt(variance * tau / total))
 
 
-def energy_and_projections(machine: Machine, state: States) -> Float[Array, "chains quantities"]:
+def energy_and_projections(machine: Energy, states: States) -> Float[Array, "chains quantities"]:
     """The joint energy (nats) and four projections of the visible layer on fixed random directions of unit length."""
     # One key for all: runs and samplers of machines of one size are compared along the same directions.
-    directions = jax.random.normal(jax.random.key(0, impl="threefry2x32"), (machine.sizes[0], 4), jnp.float32)
+    shape = (states[0].shape[-1], 4)
+    directions = jax.random.normal(jax.random.key(0, impl="threefry2x32"), shape, jnp.float32)
     directions /= jnp.linalg.norm(directions, axis=0)
-    projections = jnp.matmul(state[0], directions, precision=Precision.HIGHEST)
-    return jnp.concatenate([energy(machine, state)[:, None], projections], axis=-1)
+    projections = jnp.matmul(states[0], directions, precision=Precision.HIGHEST)
+    return jnp.concatenate([machine.energy(states)[:, None], projections], axis=-1)
 
 
-@partial(jax.jit, static_argnames=("sweeps", "observe"))
+Observer = Callable[[Any, States], Float[Array, "..."]]
+"""`observe(machine, states)` returns `(chains, quantities)`."""
+
+
+@partial(jax.jit, static_argnames=("sweeps", "observe", "kernel"))
 def measure(
     key: Key[Array, ""],
-    machine: Machine,
-    state: States,
+    machine: Energy,
+    states: States,
     sweeps: int,
-    observe: Callable[[Machine, States], Float[Array, "..."]] = energy_and_projections,
+    observe: Observer = energy_and_projections,
+    kernel: Kernel = GIBBS,
 ) -> tuple[States, Summary]:
-    """The chains of `gibbs.sample` with this key, judged on the way: the last state and the `Summary`.
+    """The chains of `gibbs.sample` with this key and kernel, assessed on the way: the last states and the `Summary`.
 
-    `observe(machine, state)` returns `(chains, quantities)`; it is called after every sweep. Memory does not depend
-    on `sweeps`.
+    `observe` is called after every sweep. Memory does not depend on `sweeps`.
     """
+    state = kernel.init(subkey(key, "init"), machine, states)
 
-    def one(carry: tuple[States, Blocks], _: None) -> tuple[tuple[States, Blocks], None]:
+    def one(carry: tuple[Any, Blocks], _: None) -> tuple[tuple[Any, Blocks], None]:
         state, blocks = carry
-        state = sweep(jax.random.fold_in(key, blocks.count), machine, state)
-        return (state, add_values(blocks, observe(machine, state))), None
+        state, _ = kernel.step(key, machine, state, 1, first=blocks.count)
+        return (state, add_values(blocks, observe(machine, kernel.states(state)))), None
 
-    (state, blocks), _ = jax.lax.scan(one, (state, init_blocks(observe(machine, state))), length=sweeps)
-    return state, summarise(blocks)
+    (state, blocks), _ = jax.lax.scan(one, (state, init_blocks(observe(machine, states))), length=sweeps)
+    return kernel.states(state), summarise(blocks)
+
+
+@partial(jax.jit, static_argnames=("sweeps", "kernel", "observe"))
+def diagnose(
+    key: Key[Array, ""],
+    machine: Energy,
+    states: States,
+    sweeps: int,
+    kernel: Kernel = GIBBS,
+    observe: Observer = energy_and_projections,
+    clamp: PyTree = None,
+) -> tuple[States, dict[str, Array]]:
+    """The last states of `gibbs.sample` with these arguments, and how far to trust them.
+
+    The first half of the sweeps is burn-in and left out. Of several quantities (by default the energy and four random
+    projections of the visible layer) the worst is reported:
+
+    - `r_hat`: rank-normalised split R-hat (`split_r_hat`) of at most 1000 draws a chain; above 1.01 the chains have
+      not mixed. NaN where nothing moves, or of fewer than 4 draws.
+    - `effective_samples`: of all chains together, worth so many independent states.
+    - `autocorrelation_time`: in sweeps, 1 for independent states.
+
+    A kernel with a ladder adds what `tempering.Tempered.summary` says: swap rates, round trips, temperatures.
+    """
+    every = max(1, -(-(sweeps - sweeps // 2) // MOST_DRAWS))
+    draws = (sweeps - sweeps // 2) // every
+    burn_in = sweeps - draws * every
+    state = kernel.init(subkey(key, "init"), machine, states)
+    state, _ = kernel.step(key, machine, state, burn_in, clamp=clamp)
+
+    def sweep(carry: tuple[Any, Blocks], _: None) -> tuple[tuple[Any, Blocks], PyTree]:
+        state, blocks = carry
+        state, info = kernel.step(key, machine, state, 1, clamp=clamp, first=burn_in + blocks.count)
+        return (state, add_values(blocks, observe(machine, kernel.states(state)))), info
+
+    def draw(carry: tuple[Any, Blocks], _: None) -> tuple[tuple[Any, Blocks], tuple]:
+        carry, infos = jax.lax.scan(sweep, carry, length=every)
+        return carry, (observe(machine, kernel.states(carry[0])), total(infos))
+
+    start = (state, init_blocks(observe(machine, kernel.states(state))))
+    (state, blocks), (traces, infos) = jax.lax.scan(draw, start, length=draws)
+    summary = summarise(blocks)
+    answer = {
+        "r_hat": jnp.max(jax.vmap(split_r_hat, 2)(jnp.swapaxes(traces, 0, 1))),
+        "effective_samples": jnp.min(summary.effective_samples),
+        "autocorrelation_time": jnp.max(summary.autocorrelation_time),
+    }
+    more = getattr(kernel, "summary", None)
+    return kernel.states(state), answer if more is None else {**answer, **more(state, total(infos))}
 
 
 @jax.jit

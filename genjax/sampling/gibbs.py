@@ -1,58 +1,28 @@
-"""Block Gibbs sampling of a machine of any depth. The machine is an argument: new parameters compile nothing."""
+"""Block Gibbs sampling, and runs of any kernel. The machine is an argument: new parameters compile nothing."""
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
-from jaxtyping import Array, Bool, Float, Key, PyTree
+from jaxtyping import Array, Int, Key, PyTree
 
-from genjax.boltzmann.machine import Machine, States
-from genjax.boltzmann.path import Beta, path_fields, path_quadratic
+from genjax.boltzmann.machine import Clamp, States
+from genjax.boltzmann.path import Beta
+from genjax.errors import UserError
+from genjax.random import subkey
 from genjax.sampling.sharding import place
-
-Clamp = tuple[Bool[Array, "..."] | None, ...]
-"""For each layer, which units keep their value: `(units,)` or `(*batch, units)`; None where all are free."""
-
-
-def draw(
-    key: Key[Array, ""],
-    machine: Machine,
-    state: States,
-    layer: int,
-    beta: Beta = 1.0,
-    base: Machine | None = None,
-) -> Float[Array, "..."]:
-    """One layer drawn given its neighbours, `(*batch, units)`."""
-    field = path_fields(machine, state, layer, beta, base)
-    return machine.units[layer].sample(key, field, path_quadratic(machine, layer, beta, base))
-
-
-def update(
-    key: Key[Array, ""],
-    machine: Machine,
-    state: States,
-    parity: int,
-    beta: Beta = 1.0,
-    base: Machine | None = None,
-    clamp: Clamp | None = None,
-) -> States:
-    """All layers of one parity (0: even, 1: odd) drawn given the other. Their own old values matter where clamped."""
-    new = list(state)
-    for layer in machine.layers(parity):
-        drawn = draw(jax.random.fold_in(key, layer), machine, state, layer, beta, base).astype(state[layer].dtype)
-        kept = None if clamp is None else clamp[layer]
-        new[layer] = drawn if kept is None else jnp.where(kept, state[layer], drawn)
-    return tuple(new)
+from genjax.typing import Energy, Kernel
 
 
 def sweep(
     key: Key[Array, ""],
-    machine: Machine,
-    state: States,
+    machine: Energy,
+    states: States,
     beta: Beta = 1.0,
-    base: Machine | None = None,
+    base: Energy | None = None,
     clamp: Clamp | None = None,
 ) -> States:
     """One Gibbs update of all layers: the odd ones given the even, then the even ones given the odd.
@@ -60,51 +30,125 @@ def sweep(
     It leaves the density with the fields beta * fields(machine) + (1 - beta) * fields(base) as it is; without a
     base, that of beta times the energy. `clamp` holds single units at their values, layer by layer.
     """
-    state = update(key, machine, state, 1, beta, base, clamp)
-    return update(key, machine, state, 0, beta, base, clamp)
+    states = machine.update(key, states, 1, beta, base, clamp)
+    return machine.update(key, states, 0, beta, base, clamp)
+
+
+def _swept(
+    key: Key[Array, ""],
+    machine: Any,
+    states: States,
+    sweeps: int,
+    beta: Beta,
+    base: Any,
+    clamp: Clamp | None,
+    first: int | Int[Array, ""],
+    mesh: Mesh | None = None,
+) -> States:
+    """So many sweeps; with a mesh, the chains are laid out on it again after each."""
+
+    def one(states: States, index: Array) -> tuple[States, None]:
+        states = sweep(jax.random.fold_in(key, index), machine, states, beta, base, clamp)
+        return place(machine, states, mesh)[1], None
+
+    return jax.lax.scan(one, states, first + jnp.arange(sweeps))[0]
+
+
+@dataclass(frozen=True)
+class Gibbs:
+    """Block Gibbs sampling: all odd layers given the even ones, then the even ones given the odd."""
+
+    kind: ClassVar[str] = "gibbs"
+
+    def init(self, key: Key[Array, ""], machine: Energy, states: States) -> States:
+        """The chains themselves are all that it carries."""
+        return states
+
+    def step(
+        self,
+        key: Key[Array, ""],
+        machine: Energy,
+        state: States,
+        sweeps: int = 1,
+        beta: Beta = 1.0,
+        base: Energy | None = None,
+        clamp: Clamp | None = None,
+        first: int | Int[Array, ""] = 0,
+    ) -> tuple[States, tuple[()]]:
+        """The chains after so many sweeps (`sweep`); there is nothing to count."""
+        return _swept(key, machine, state, sweeps, beta, base, clamp, first), ()
+
+    def states(self, state: States) -> States:
+        """The chains, `(chains, units)` a layer."""
+        return state
+
+
+GIBBS = Gibbs()
+
+
+class Samples(NamedTuple):
+    """What a run of a kernel leaves.
+
+    - `states`: the last ones, `(chains, units)` a layer.
+    - `observed`: what `observe(states)` returned, stacked; None without it.
+    - `info`: the sum of the kernel's infos, `()` of a kernel that counts nothing.
+    """
+
+    states: States
+    observed: Any
+    info: PyTree
 
 
 def sample(
     key: Key[Array, ""],
-    machine: Machine,
-    state: States,
-    steps: int,
+    machine: Energy,
+    states: States,
+    sweeps: int,
     every: int = 1,
     observe: Callable[[States], PyTree] | None = None,
     beta: Beta = 1.0,
-    base: Machine | None = None,
+    base: Energy | None = None,
     clamp: Clamp | None = None,
     mesh: Mesh | None = None,
-    move: Callable[..., States] = sweep,
-) -> tuple[States, Any]:
-    """`steps` sweeps on the device; what `observe(state)` returns after every `every`-th is stacked.
+    kernel: Kernel = GIBBS,
+) -> Samples:
+    """`sweeps` sweeps of a kernel on the device; what `observe(states)` returns after every `every`-th is stacked.
 
-    Returns the last state and the observations with a leading axis of `steps // every` (None without `observe`).
-    Sweep i draws from `fold_in(key, i)`. With a `mesh`, chains are split over its axis `data` and the units of odd
-    layers over its axis `model`, if it has one; each chain draws what it would have drawn on one device. `move` is
-    the update, `sweep` or another with its arguments (`fused.sweep`).
+    Observations have a leading axis of `sweeps // every`. Sweep i draws from `fold_in(key, i)`. With a `mesh`, which
+    Gibbs sampling alone serves, chains are split over its axis `data` and the units of odd layers over its axis
+    `model`, if it has one; each chain draws what it would have drawn on one device.
     """
-    machine, state = place(machine, state, mesh)
+    if mesh is not None and not isinstance(kernel, Gibbs):
+        raise UserError(f"`mesh` is served by Gibbs sampling alone; leave it out, or `kernel` {kernel}.")
+    machine, states = place(machine, states, mesh)
+    state = kernel.init(subkey(key, "init"), machine, states)
 
-    def one(state: States, index: Array) -> tuple[States, None]:
-        state = move(jax.random.fold_in(key, index), machine, state, beta, base, clamp)
-        return place(machine, state, mesh)[1], None
+    def go(state: Any, first: int | Array, count: int) -> tuple[Any, PyTree]:
+        if mesh is not None:
+            return _swept(key, machine, state, count, beta, base, clamp, first, mesh), ()
+        return kernel.step(key, machine, state, count, beta, base, clamp, first)
 
-    if observe is None:  # one loop: the inner one's bookkeeping is what a small machine's sweep costs
-        return jax.lax.scan(one, state, jnp.arange(steps))
+    if observe is None:  # one step: the bookkeeping of blocks is what a small machine's sweep costs
+        state, info = go(state, 0, sweeps)
+        return Samples(kernel.states(state), None, info)
 
-    def block(state: States, start: Array) -> tuple[States, Any]:
-        state, _ = jax.lax.scan(one, state, start + jnp.arange(every))
-        return state, observe(state)
+    def block(state: Any, first: Array) -> tuple[Any, tuple]:
+        state, info = go(state, first, every)
+        return state, (observe(kernel.states(state)), info)
 
-    state, observed = jax.lax.scan(block, state, every * jnp.arange(steps // every))
-    state, _ = jax.lax.scan(one, state, jnp.arange(steps - steps % every, steps))
-    return state, observed
+    state, (observed, infos) = jax.lax.scan(block, state, every * jnp.arange(sweeps // every))
+    info = total(infos)
+    if sweeps % every:
+        state, rest = go(state, sweeps - sweeps % every, sweeps % every)
+        info = jax.tree.map(jnp.add, info, rest)
+    return Samples(kernel.states(state), observed, info)
 
 
-def initial_state(key: Key[Array, ""], machine: Machine, chains: int) -> States:
+def total(infos: PyTree) -> PyTree:
+    """The sum of stacked infos, in their own types."""
+    return jax.tree.map(lambda x: jnp.sum(x, axis=0, dtype=x.dtype), infos)
+
+
+def initial_states(key: Key[Array, ""], machine: Energy, chains: int) -> States:
     """Independent starting points: every unit drawn from its bias alone, a tuple of `(chains, units)`."""
-    return tuple(
-        unit.sample(jax.random.fold_in(key, layer), jnp.broadcast_to(b, (chains, *b.shape)), machine.quadratic(layer))
-        for layer, (unit, b) in enumerate(zip(machine.units, machine.biases))
-    )
+    return machine.uncoupled().draw(key, chains)

@@ -17,15 +17,15 @@ def impute(
     key: Key[Array, ""],
     model: LatentModel,
     x: Float[Array, "images pixels"],
-    removed: Bool[Array, "images pixels"],
+    missing: Bool[Array, "images pixels"],
     sweeps: int = 300,
     burn_in: int = 100,
 ) -> Float[Array, "images pixels"]:
-    """Expected pixels given those that are not removed, by a chain an image; kept pixels come back as they are.
+    """Expected pixels given those that are not missing, by a chain an image; given pixels come back as they are.
 
     A sweep proposes latents from q(z | x), takes them by the ratio of the weights p(x, z) / q(z | x), and draws the
-    removed pixels from p(x | z). The first half of the burn-in takes every proposal (Rezende, Mohamed and Wierstra
-    2014, appendix F), since from a poor beginning none would be taken. Of conditional models the label, of uniform
+    missing pixels from p(x | z). The first half of the burn-in takes every proposal (Rezende, Mohamed and Wierstra
+    2014, appendix F), since from a poor starting point none would be taken. Of conditional models the label, of uniform
     prior, is proposed anew every second time.
     """
     images, classes = x.shape[0], model.of.classes
@@ -54,10 +54,10 @@ def impute(
         outputs, deviation = generated(model, z, jax.nn.one_hot(label, classes, dtype=jnp.float32))[1]
         drawn = pixels.sample(subkey(here, "pixels"), model.of.pixels, outputs, deviation)
         total += jnp.where(index >= burn_in, pixels.mean(model.of.pixels, outputs), 0.0)
-        return (jnp.where(removed, drawn, x), z, label, total), None
+        return (jnp.where(missing, drawn, x), z, label, total), None
 
-    x = jnp.where(removed, random.uniform(random.bits(subkey(key, "pixels"), x.shape)), x)
+    x = jnp.where(missing, random.uniform(random.bits(subkey(key, "pixels"), x.shape)), x)
     label = jnp.zeros(images, jnp.int32)
     z, label = proposed(subkey(key, "start"), x, label)
     (x, _, _, total), _ = jax.lax.scan(sweep, (x, z, label, jnp.zeros_like(x)), jnp.arange(burn_in + sweeps))
-    return jnp.where(removed, total / sweeps, x)
+    return jnp.where(missing, total / sweeps, x)

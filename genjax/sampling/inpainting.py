@@ -1,4 +1,4 @@
-"""Filling in what is missing: Gibbs sampling of some visible units with the others clamped."""
+"""Filling in what is missing: sampling of some visible units with the others clamped."""
 
 from functools import partial
 
@@ -7,31 +7,35 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
 from genjax.boltzmann.machine import Machine, mean
-from genjax.sampling.gibbs import initial_state, sweep
+from genjax.random import subkey
+from genjax.sampling.gibbs import GIBBS, initial_states
+from genjax.typing import Kernel
 
 
-@partial(jax.jit, static_argnames=("sweeps", "burn_in"))
+@partial(jax.jit, static_argnames=("sweeps", "burn_in", "kernel"))
 def inpaint(
     key: Key[Array, ""],
     machine: Machine,
     visible: Float[Array, "images visible"],
-    removed: Bool[Array, "*images visible"],
+    missing: Bool[Array, "*images visible"],
     sweeps: int = 200,
     burn_in: int = 50,
+    kernel: Kernel = GIBBS,
 ) -> Float[Array, "images visible"]:
-    """Expected visible units given those that are not removed, `(images, visible)`.
+    """Expected visible units given those that are not missing, `(images, visible)`.
 
-    The mean of p(v | h) over `sweeps` sweeps after `burn_in`, on one chain an image; removed units start from their
-    biases, never from the truth. Units that are kept come back as they are.
+    The mean of p(v | h) over `sweeps` sweeps after `burn_in`, on one chain an image; missing units start from their
+    biases, never from the truth. Units that are given come back as they are.
     """
-    start = list(initial_state(jax.random.fold_in(key, 0), machine, visible.shape[0]))
-    start[0] = jnp.where(removed, start[0], visible)
-    clamp = (jnp.broadcast_to(~removed, visible.shape), *[None] * (machine.depth - 1))
+    start = list(initial_states(jax.random.fold_in(key, 0), machine, visible.shape[0]))
+    start[0] = jnp.where(missing, start[0], visible)
+    clamp = (jnp.broadcast_to(~missing, visible.shape), *[None] * (machine.depth - 1))
 
     def one(carry: tuple, index: Array) -> tuple[tuple, None]:
         state, total = carry
-        state = sweep(jax.random.fold_in(key, index + 1), machine, state, clamp=clamp)
-        return (state, total + jnp.where(index >= burn_in, mean(machine, state, 0), 0.0)), None
+        state, _ = kernel.step(key, machine, state, clamp=clamp, first=index + 1)
+        return (state, total + jnp.where(index >= burn_in, mean(machine, kernel.states(state), 0), 0.0)), None
 
-    (_, total), _ = jax.lax.scan(one, (tuple(start), jnp.zeros_like(visible)), jnp.arange(burn_in + sweeps))
-    return jnp.where(removed, total / sweeps, visible)
+    state = kernel.init(subkey(key, "init"), machine, tuple(start))
+    (_, total), _ = jax.lax.scan(one, (state, jnp.zeros_like(visible)), jnp.arange(burn_in + sweeps))
+    return jnp.where(missing, total / sweeps, visible)

@@ -4,6 +4,7 @@ Every weight matrix has one odd side, so it is split along that side; no unit or
 """
 
 import dataclasses
+from typing import TypeVar
 
 import jax
 from jax.sharding import Mesh, NamedSharding
@@ -11,15 +12,21 @@ from jax.sharding import PartitionSpec as P
 
 from genjax.boltzmann.machine import Machine, States
 from genjax.errors import UserError
+from genjax.typing import Energy
+
+AnyMachine = TypeVar("AnyMachine", bound=Energy)
 
 
-def place(machine: Machine, state: States, mesh: Mesh | None) -> tuple[Machine, States]:
+def place(machine: AnyMachine, state: States, mesh: Mesh | None) -> tuple[AnyMachine, States]:
     """The same values, laid out on the mesh (inside or outside jit); without a mesh as they are.
 
-    Raises `UserError` where chains or units do not divide evenly: a padded chain would be a wasted one.
+    Raises `UserError` where chains or units do not divide evenly: a padded chain would be a wasted one; and for a
+    machine that is not a layered one.
     """
     if mesh is None:
         return machine, state
+    if not isinstance(machine, Machine):
+        raise UserError(f"`mesh` takes a layered Machine; got {type(machine).__name__}.")
     model = "model" if "model" in mesh.shape else None
     divide(state[0].shape[0], mesh.shape["data"], "chains", "data")
 

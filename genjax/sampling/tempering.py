@@ -1,10 +1,11 @@
 """Parallel tempering over a ladder of machines, by the non-reversible even/odd scheme (DEO).
 
-A ladder is a `Machine` whose leaves carry a leading axis, one rung each: a path of temperatures (`path_ladder`), or
-any machines of one shape (`jax.tree.map(lambda *x: jnp.stack(x), *machines)`, such as the checkpoints of a run). Even
-rounds try to swap the rungs (0, 1), (2, 3), ..., odd rounds (1, 2), (3, 4), ..., every chain for itself: replicas
-travel in one direction until a swap is refused, and a round trip takes O(rungs) rounds instead of O(rungs^2)
-(Okabe et al. 2001; Syed, Bouchard-Cote, Deligiannidis and Doucet 2022, "Non-reversible parallel tempering").
+A ladder is a machine (any `Energy`) whose leaves carry a leading axis, one rung each: a path of temperatures
+(`path_ladder`), or any machines of one shape (`jax.tree.map(lambda *x: jnp.stack(x), *machines)`, such as the
+checkpoints of a run). Even rounds try to swap the rungs (0, 1), (2, 3), ..., odd rounds (1, 2), (3, 4), ..., every
+chain for itself: replicas travel in one direction until a swap is refused, and a round trip takes O(rungs) rounds
+instead of O(rungs^2) (Okabe et al. 2001; Syed, Bouchard-Cote, Deligiannidis and Doucet 2022, "Non-reversible parallel
+tempering").
 
 What is swapped are the even layers, the odd ones summed out in closed form:
 
@@ -16,23 +17,28 @@ every round of swaps followed by a sweep, the joint states are right too. A swap
 would be right as well, but is refused more often: its rejection rate is a total variation, and summing out can only
 lower that. f_i has to be the marginal of rung i itself: at an inverse temperature beta it is not the power beta of the
 marginal at 1.
+
+`Tempered` is the kernel: the ladder of the path from the machine without couplings, with temperatures that it places.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key, PyTree
 
 from genjax import random
-from genjax.boltzmann.machine import Machine, States, marginal
-from genjax.boltzmann.path import interpolate
+from genjax.boltzmann.machine import Clamp, States
+from genjax.boltzmann.path import Beta, interpolate, with_zeros
 from genjax.errors import UserError
-from genjax.sampling.gibbs import Clamp, initial_state, sweep
+from genjax.sampling.gibbs import initial_states, sweep
+from genjax.typing import Energy
 
 SUMMED_OUT = 1  # the parity that a sweep draws first: whatever a swap leaves in those layers is never read
+ADAPT_EVERY = 100  # rounds between two placements of the temperatures
 LEAST_REJECTION = 1e-6  # keeps the barrier strictly rising where two rungs never refuse
 
 
@@ -85,31 +91,41 @@ class Report(NamedTuple):
     round_trip_rate: Float[Array, ""]
 
 
-def path_ladder(base: Machine, machine: Machine, betas: Float[Array, " rungs"]) -> Machine:
+def path_ladder(base: Energy, machine: Energy, betas: Float[Array, " rungs"]) -> Any:
     """The ladder of a path: rung r is `machine` at inverse temperature `betas[r]`, where 0 is `base` and 1 itself."""
     return jax.vmap(interpolate, (None, None, 0))(base, machine, betas)
 
 
+def rungs_of(ladder: Any) -> int:
+    """How many machines a ladder has."""
+    return jax.tree.leaves(ladder)[0].shape[0]
+
+
 @partial(jax.jit, static_argnames=("chains",))
-def init(key: Key[Array, ""], ladder: Machine, chains: int) -> State:
+def init(key: Key[Array, ""], ladder: Any, chains: int) -> State:
     """Chains whose units are drawn from their biases alone, every replica on the rung of its own number."""
-    rungs = ladder.biases[0].shape[0]
+    states = jax.vmap(lambda k, rung: initial_states(k, rung, chains))(_keys(key, rungs_of(ladder)), ladder)
+    return starting_at(states)
+
+
+def starting_at(states: States) -> State:
+    """Chains at these states, `(rungs, chains, units)` a layer, every replica on the rung of its own number."""
+    rungs, chains = jax.tree.leaves(states)[0].shape[:2]
     if rungs < 2:
         raise UserError(f"A ladder has at least two rungs to swap; this one has {rungs}.")
-    states = jax.vmap(lambda k, rung: initial_state(k, rung, chains))(_keys(key, rungs), ladder)
     replica = jnp.broadcast_to(jnp.arange(rungs, dtype=jnp.int32)[:, None], (rungs, chains))
     heading = jnp.zeros((rungs, chains), jnp.int32).at[0].set(1)
     return State(states, replica, heading, jnp.zeros((), jnp.int32))
 
 
-def log_acceptance(ladder: Machine, states: States, partner: Int[Array, " rungs"]) -> Float[Array, "rungs chains"]:
+def log_acceptance(ladder: Any, states: States, partner: Int[Array, " rungs"]) -> Float[Array, "rungs chains"]:
     """Log of the Metropolis ratio of swapping each rung with its partner, in nats; 0 where it is its own partner."""
-    log_f = jax.vmap(lambda rung, x: marginal(rung, x, SUMMED_OUT))
+    log_f = jax.vmap(lambda rung, x: rung.marginal(x, SUMMED_OUT))
     gain = log_f(ladder, jax.tree.map(lambda x: x[partner], states)) - log_f(ladder, states)
     return gain + gain[partner]
 
 
-def swap(key: Key[Array, ""], ladder: Machine, state: State) -> tuple[State, Info]:
+def swap(key: Key[Array, ""], ladder: Any, state: State) -> tuple[State, Info]:
     """One round of swaps, even pairs or odd ones. The odd layers have to be redrawn before anything reads them."""
     rungs = state.replica.shape[0]
     rung = jnp.arange(rungs)
@@ -138,7 +154,7 @@ def swap(key: Key[Array, ""], ladder: Machine, state: State) -> tuple[State, Inf
 
 
 def step(
-    key: Key[Array, ""], ladder: Machine, state: State, sweeps: int = 1, clamp: Clamp | None = None
+    key: Key[Array, ""], ladder: Any, state: State, sweeps: int = 1, clamp: Clamp | None = None
 ) -> tuple[State, Info]:
     """One round of swaps, then `sweeps` (at least 1) Gibbs sweeps of every rung; it keeps the product of the rungs.
 
@@ -162,7 +178,7 @@ def step(
 
 def run(
     key: Key[Array, ""],
-    ladder: Machine,
+    ladder: Any,
     state: State,
     rounds: int,
     sweeps: int = 1,
@@ -231,8 +247,8 @@ def adapt(betas: Float[Array, " rungs"], rejection: Float[Array, " pairs"]) -> F
 
 def tuned(
     key: Key[Array, ""],
-    base: Machine,
-    machine: Machine,
+    base: Energy,
+    machine: Energy,
     betas: Float[Array, " rungs"],
     chains: int,
     rounds: int,
@@ -256,6 +272,113 @@ def tuned(
     state = init(random.subkey(key, "init"), path_ladder(base, machine, betas), chains)
     (betas, state), reports = jax.lax.scan(one, (betas, state), None, length=iterations)
     return betas, state, reports
+
+
+class PathState(NamedTuple):
+    """Chains on the ladder of a path whose temperatures are placed by what is refused between them.
+
+    - `chains`: at all temperatures; the last rung is the machine itself.
+    - `base`: where the path begins, with leaves like the machine's.
+    - `betas`: `(rungs,)`, from 0 to 1.
+    - `info`: the sum of the Infos since the temperatures were placed.
+    """
+
+    chains: State
+    base: Any
+    betas: Float[Array, " rungs"]
+    info: Info
+
+
+def start_path(machine: Energy, rungs: int, chains_on: Callable[[Any], State]) -> PathState:
+    """Evenly spaced temperatures from the machine without couplings, and the chains that `chains_on(ladder)` gives."""
+    betas, base = jnp.linspace(0.0, 1.0, rungs, dtype=jnp.float32), with_zeros(machine.uncoupled(), machine)
+    chains = chains_on(path_ladder(base, machine, betas))
+    return PathState(chains, base, betas, no_info(*chains.replica.shape))
+
+
+def step_path(
+    key: Key[Array, ""],
+    machine: Energy,
+    state: PathState,
+    sweeps: int = 1,
+    clamp: Clamp | None = None,
+    adapts: bool | Array = True,
+) -> tuple[PathState, Info]:
+    """One `step` on the ladder of the path; every 100 rounds the temperatures are placed anew, where `adapts`."""
+    ladder = path_ladder(state.base, machine, state.betas)
+    chains, info = step(key, ladder, state.chains, sweeps, clamp)
+    since = jax.tree.map(jnp.add, state.info, info)
+    due = (since.rounds >= ADAPT_EVERY) & adapts
+    betas = jnp.where(due, adapt(state.betas, 1 - report(since).swap_rate), state.betas)
+    since = jax.tree.map(lambda x: jnp.where(due, jnp.zeros_like(x), x), since)
+    return PathState(chains, state.base, betas, since), info
+
+
+def top(state: State) -> States:
+    """The chains of the last rung, `(chains, units)` a layer."""
+    return jax.tree.map(lambda x: x[-1], state.states)
+
+
+@dataclass(frozen=True)
+class Tempered:
+    """Parallel tempering: chains at several temperatures that swap states, for machines with far modes.
+
+    A sweep is one round of swaps and one Gibbs sweep of every rung. The rungs lie on the path from the machine without
+    couplings; their temperatures are placed by the rates of refused swaps during the first `burn_in` sweeps.
+    """
+
+    rungs: int = 10
+    """Number of temperatures."""
+    burn_in: int = 500
+    """Sweeps during which the temperatures are placed, every 100; from then on they stay."""
+
+    kind: ClassVar[str] = "tempered"
+
+    def __post_init__(self) -> None:
+        if self.rungs < 2 or self.burn_in < 0:
+            raise UserError(f"`rungs` is at least 2 and `burn_in` at least 0; got {self.rungs} and {self.burn_in}.")
+
+    def init(self, key: Key[Array, ""], machine: Energy, states: States) -> PathState:
+        """Chains that begin at these states on all rungs, so that clamped units have one value on all of them."""
+        everywhere = jax.tree.map(lambda x: jnp.repeat(x[None], self.rungs, axis=0), states)
+        return start_path(machine, self.rungs, lambda _: starting_at(everywhere))
+
+    def step(
+        self,
+        key: Key[Array, ""],
+        machine: Energy,
+        state: PathState,
+        sweeps: int = 1,
+        beta: Beta = 1.0,
+        base: Energy | None = None,
+        clamp: Clamp | None = None,
+        first: int | Int[Array, ""] = 0,
+    ) -> tuple[PathState, Info]:
+        """The chains after so many sweeps, and how they swapped.
+
+        Raises `UserError` for a `beta`, a `base` (the ladder is its own path), and units of odd layers in `clamp`.
+        """
+        if base is not None or not (isinstance(beta, float) and beta == 1.0):
+            raise UserError(
+                "The kernel `tempered` has its own temperatures; leave `beta` and `base` out, or use gibbs."
+            )
+
+        def one(carry: tuple[PathState, Info], index: Array) -> tuple[tuple[PathState, Info], None]:
+            state, so_far = carry
+            adapts = state.chains.round < self.burn_in
+            state, info = step_path(jax.random.fold_in(key, index), machine, state, 1, clamp, adapts)
+            return (state, jax.tree.map(jnp.add, so_far, info)), None
+
+        start = (state, no_info(*state.chains.replica.shape))
+        return jax.lax.scan(one, start, first + jnp.arange(sweeps))[0]
+
+    def states(self, state: PathState) -> States:
+        """The chains of the machine itself, `(chains, units)` a layer."""
+        return top(state.chains)
+
+    def summary(self, state: PathState, info: Info) -> dict[str, Array]:
+        """`report(info)` by name, and the temperatures: `betas` `(rungs,)`."""
+        return {**report(info)._asdict(), "betas": state.betas}
 
 
 def _keys(key: Key[Array, ""], rungs: int) -> Key[Array, " rungs"]:

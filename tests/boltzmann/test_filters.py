@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from genjax.boltzmann.filters import field, maxima, through
+from genjax.boltzmann.filters import field, maxima, visible_weights
 from genjax.boltzmann.mean_field import mean_field, unrolled
 from genjax.boltzmann.rbm import with_classes
 from tests.machines import random_machine
@@ -14,7 +14,7 @@ from tests.machines import random_machine
 def test_filters_are_products_of_the_weights():
     machine = random_machine((5, 4, 3, 2))
     first, second, third = (np.asarray(w, np.float64) for w in machine.weights)
-    found = through(machine.weights)
+    found = visible_weights(machine.weights)
     for weights, truth in zip(found, (first, first @ second, first @ second @ third), strict=True):
         np.testing.assert_allclose(weights, truth, rtol=1e-4, atol=1e-5)
 

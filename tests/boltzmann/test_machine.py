@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from genjax.boltzmann import machine as m
-from genjax.boltzmann.path import interpolate, path_fields, uncoupled
+from genjax.boltzmann.path import interpolate
 from genjax.boltzmann.rbm import free_energy, rbm
 from genjax.errors import UserError
 from tests.machines import all_states, between, energies, float64, index_of, log_sum_exp, probabilities, random_machine
@@ -109,13 +109,13 @@ def test_path_fields_are_those_of_the_machine_between(beta):
         np.testing.assert_allclose(a, b, atol=1e-6)
     for layer in range(3):
         expected = m.fields(between(base, machine, beta), state, layer)
-        np.testing.assert_allclose(path_fields(machine, state, layer, beta, base), expected, atol=1e-5)
+        np.testing.assert_allclose(m.path_fields(machine, state, layer, beta, base), expected, atol=1e-5)
 
 
 def test_the_uncoupled_base_has_the_datas_means():
     machine = random_machine((4, 3, 2))
     images = jnp.asarray([[0.1, 0.3, 0.5, 0.7], [0.3, 0.5, 0.7, 0.9]])
-    base = uncoupled(machine, images)
+    base = machine.uncoupled(images)
     assert base.weights == (None, None)
     np.testing.assert_allclose(jax.nn.sigmoid(base.biases[0]), [0.2, 0.4, 0.6, 0.8], atol=1e-6)
     first = jax.nn.sigmoid(images @ machine.weights[0] + machine.biases[1])

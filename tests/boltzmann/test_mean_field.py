@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from genjax.boltzmann.machine import Machine, marginal
-from genjax.boltzmann.mean_field import attached, bound, coupled, log_density, mean_field, means, recognition
+from genjax.boltzmann.mean_field import bound, conditional, coupled, log_density, mean_field, means, recognition
 from genjax.boltzmann.rbm import with_classes
 from tests.machines import all_states, energies, random_machine
 
@@ -111,7 +111,7 @@ def test_known_labels_on_top_send_their_message():
     x = images(6, 4)
     label = machine.units[-1].encode(jnp.arange(6)[:, None] % 3)
     data = (jnp.asarray(x), None, None, label)
-    rest = attached(machine, data)
+    rest = conditional(machine, data)
     np.testing.assert_allclose(rest.biases[2], machine.biases[2] + label @ machine.weights[2].T, atol=1e-5)
     assert rest.weights[0] is None
     assert rest.weights[2] is None

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from genjax.boltzmann.machine import Machine, marginal
-from genjax.boltzmann.path import interpolate, uncoupled
+from genjax.boltzmann.path import interpolate
 from genjax.boltzmann.units import BERNOULLI
 from genjax.likelihood import ais, exact
 from genjax.likelihood.estimate import exact_log_z, from_log_weights, log_likelihood, refute
@@ -19,7 +19,7 @@ CHAINS = 200
 
 @jax.jit
 def base_of(machine: Machine) -> Machine:
-    return uncoupled(machine, jnp.full((1, machine.sizes[0]), 0.5))
+    return machine.uncoupled(jnp.full((1, machine.sizes[0]), 0.5))
 
 
 def run(machine: Machine, base: Machine, temperatures: int, seed: int, chains: int = CHAINS):
@@ -61,7 +61,7 @@ def test_a_missed_mode_is_refuted_by_the_images():
     """Two far modes, and a base that reaches only the lesser: the weights look fine, the states' own sum does not."""
     pull = jnp.full((12, 12), 3.0)
     machine = Machine((pull,), (jnp.full(12, -16.0), jnp.full(12, -16.0)), (BERNOULLI, BERNOULLI))
-    base = uncoupled(machine, jnp.full((1, 12), 0.01))
+    base = machine.uncoupled(jnp.full((1, 12), 0.01))
     weights = ais.log_weights(jax.random.key(0), machine, base, ais.temperatures(50), CHAINS)
     answer = from_log_weights(weights, "AIS")
     assert answer.high < exact.log_z(machine) - 5
@@ -87,8 +87,8 @@ def test_any_depth_and_either_side(sizes):
 
 def test_the_bases_log_z_and_the_log_ratio():
     machine = random_machine((4, 3, 2), seed=3)
-    base = uncoupled(machine, jnp.full((1, 4), 0.3))
-    assert float(ais.uncoupled_log_z(base)) == pytest.approx(exact.log_z(base), abs=1e-5)
+    base = machine.uncoupled(jnp.full((1, 4), 0.3))
+    assert float(base.log_z()) == pytest.approx(exact.log_z(base), abs=1e-5)
     state = tuple(jnp.asarray(x, jnp.float32) for x in all_states((4, 3, 2)))
 
     @partial(jax.jit, static_argnums=2)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from genjax.boltzmann.machine import Machine
-from genjax.boltzmann.path import interpolate, uncoupled
+from genjax.boltzmann.path import interpolate
 from genjax.errors import UserError
 from genjax.likelihood import ais, averaging, exact
 from tests.machines import exact_draws, random_machine
@@ -18,7 +18,7 @@ SIZES = [(5, 4), (4, 3, 3)]
 
 @jax.jit
 def base_of(machine):
-    return uncoupled(machine, jnp.full((1, machine.sizes[0]), 0.3))
+    return machine.uncoupled(jnp.full((1, machine.sizes[0]), 0.3))
 
 
 def off_by(found, wanted) -> float:
@@ -101,7 +101,7 @@ def test_with_two_far_modes_the_log_weights_spread_less():
     """One mode per field: the geometric path lets go of the lesser one, and 100 temperatures do not bring it back."""
     pull = jnp.full((10, 8), 1.0)
     machine = Machine((pull,), (jnp.full(10, -4.2), jnp.full(8, -5.0)), random_machine((10, 8)).units)
-    base = uncoupled(machine, jnp.full((1, 10), 0.5))
+    base = machine.uncoupled(jnp.full((1, 10), 0.5))
     paths = ((base, machine), averaging.averaged_path(jax.random.key(0), base, machine, 4))
     runs = [ais.upward(jax.random.key(1), path, np.linspace(0, 1, 101), 1000) for path in paths]
     assert all(len(run.betas) == 101 for run in runs)

@@ -6,19 +6,17 @@ import numpy as np
 import pytest
 
 from genjax.boltzmann.machine import Machine
-from genjax.boltzmann.path import uncoupled
 from genjax.boltzmann.units import BERNOULLI
 from genjax.likelihood import ais, exact
 from genjax.likelihood import evaluate as evaluation
 from genjax.likelihood.bracket import bracket, long_run, starting_points
 from genjax.likelihood.estimate import contradict, exact_log_z, from_log_weights
-from genjax.sampling.gibbs import update
 from tests.machines import exact_draws, random_machine
 
 
 @jax.jit
 def path_to(machine: Machine) -> ais.Path:
-    return (uncoupled(machine, jnp.full((1, machine.sizes[0]), 0.5)), machine)
+    return (machine.uncoupled(jnp.full((1, machine.sizes[0]), 0.5)), machine)
 
 
 def bias_in_errors(log_weights: np.ndarray, truth: float) -> float:
@@ -53,21 +51,21 @@ def test_the_interval_of_reverse_ais_covers_the_truth_in_95_of_100():
     assert "reverse AIS, 20 temperatures, 200 chains" in answers[0].estimator
 
 
-def moved_before_it_is_weighed(key, machine, base, state, betas, first, parity):
+def moved_before_it_is_weighed(key, machine, base, state, betas, first, parity, kernel=None):
     """The mistake: the chains go to the new temperature, and then the increment is taken where they have come to."""
     total, spreads = 0.0, []
     for step in range(len(betas) - 1):
         here = jax.random.fold_in(key, first + step)
         for side in (parity, 1 - parity):
-            state = update(here, machine, state, side, betas[step + 1], base)
+            state = machine.update(here, state, side, betas[step + 1], base)
         increment = ais.log_ratio(machine, base, state, parity, betas[step + 1], betas[step])
         total, spreads = total + increment, [*spreads, jnp.std(increment)]
     return state, total, jnp.stack(spreads)
 
 
-def of_the_wrong_sign(key, machine, base, state, betas, first, parity):
+def of_the_wrong_sign(key, machine, base, state, betas, first, parity, kernel=None):
     """The mistake: a run down the path weighed as if it went up."""
-    state, total, spreads = RIGHT(key, machine, base, state, betas, first, parity)
+    state, total, spreads = RIGHT(key, machine, base, state, betas, first, parity, kernel=None)
     return state, -total, spreads
 
 

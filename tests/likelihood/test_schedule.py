@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from scipy.stats import chi2
 
-from genjax.boltzmann.path import uncoupled
 from genjax.likelihood import ais, exact, schedule
 from tests.machines import random_machine
 
@@ -17,7 +16,7 @@ from tests.machines import random_machine
 def hard():
     """A machine with a smaller side of 10 units to enumerate, and 60 that make its path long."""
     machine = random_machine((60, 10), 0.8, seed=4)
-    return machine, (uncoupled(machine, jnp.full((1, 60), 0.5)), machine)
+    return machine, (machine.uncoupled(jnp.full((1, 60), 0.5)), machine)
 
 
 @cache
@@ -65,7 +64,7 @@ def test_the_requested_standard_error_is_reached(monkeypatch):
     truth, wanted, errors = exact.log_z(machine), 0.03, []
     for seed in range(15):
         key = jax.random.key(seed)
-        run, note = schedule.to_precision(key, path, wanted, schedule.pilot(key, path))
+        run, note = schedule.to_standard_error(key, path, wanted, schedule.pilot(key, path))
         assert ais.forward_log_z(run).standard_error <= wanted
         assert "asked for 0.03" in note
         errors.append(ais.forward_log_z(run).mean - truth)
@@ -78,7 +77,7 @@ def test_a_pilot_that_was_too_hopeful_costs_another_run():
     _, path = hard()
     first = pilot_of_hard()
     hopeful = first._replace(log_weights=0.05 * first.log_weights)
-    run, note = schedule.to_precision(jax.random.key(1), path, 0.01, hopeful)
+    run, note = schedule.to_standard_error(jax.random.key(1), path, 0.01, hopeful)
     assert ais.forward_log_z(run).standard_error <= 0.01
     assert "NOT" not in note
     assert len(run.betas) >= 2 * schedule.sizes(float(np.var(hopeful.log_weights, ddof=1)) * 999, 0.008)[0]
@@ -86,6 +85,6 @@ def test_a_pilot_that_was_too_hopeful_costs_another_run():
 
 def test_the_cap_is_kept_and_said():
     _, path = hard()
-    run, note = schedule.to_precision(jax.random.key(0), path, 0.001, pilot_of_hard(), most_sweeps=20_000)
+    run, note = schedule.to_standard_error(jax.random.key(0), path, 0.001, pilot_of_hard(), most_sweeps=20_000)
     assert len(run.betas) * len(run.log_weights) <= 20_000
     assert "NOT the 0.001 asked for" in note

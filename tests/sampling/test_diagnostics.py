@@ -19,7 +19,7 @@ from genjax.sampling.diagnostics import (
     split_r_hat,
     summarise,
 )
-from genjax.sampling.gibbs import initial_state, sample
+from genjax.sampling.gibbs import initial_states, sample
 from tests.machines import all_states, energies, probabilities, random_machine
 
 
@@ -118,10 +118,10 @@ def test_measuring_agrees_with_the_stored_traces_of_the_same_chains():
 
     @jax.jit
     def stored(key, machine, state):
-        state, _ = sample(jax.random.key(10), machine, state, 500)
-        return state, *sample(key, machine, state, 8192, observe=lambda x: energy_and_projections(machine, x))
+        state, *_ = sample(jax.random.key(10), machine, state, 500)
+        return state, *sample(key, machine, state, 8192, observe=lambda x: energy_and_projections(machine, x))[:2]
 
-    start, last, traces = stored(jax.random.key(11), machine, initial_state(jax.random.key(12), machine, 64))
+    start, last, traces = stored(jax.random.key(11), machine, initial_states(jax.random.key(12), machine, 64))
     measured, summary = measure(jax.random.key(11), machine, start, 8192)
     np.testing.assert_array_equal(measured[0], last[0])
     np.testing.assert_allclose(summary.mean, np.asarray(traces, np.float64).mean((0, 1)), atol=1e-4)
@@ -134,7 +134,7 @@ def test_measuring_agrees_with_the_stored_traces_of_the_same_chains():
 @pytest.mark.slow
 def test_memory_does_not_grow_with_sweeps():
     machine = random_machine((6, 5))
-    state = initial_state(jax.random.key(0), machine, 16)
+    state = initial_states(jax.random.key(0), machine, 16)
 
     def temporary(sweeps):
         memory = measure.lower(jax.random.key(1), machine, state, sweeps).compile().memory_analysis()
@@ -155,7 +155,7 @@ def test_new_parameters_compile_nothing():
     counts = []
     for seed in range(3):
         machine = random_machine((5, 4), seed=seed)
-        measure(jax.random.key(seed), machine, initial_state(jax.random.key(0), machine, 2), 5, observe)
+        measure(jax.random.key(seed), machine, initial_states(jax.random.key(0), machine, 2), 5, observe)
         counts.append(len(traced))
     assert counts[0] == counts[2] > 0
 

@@ -9,10 +9,9 @@ import pytest
 
 from genjax import random
 from genjax.boltzmann.machine import Machine, rounded
-from genjax.boltzmann.path import uncoupled
 from genjax.errors import UserError
 from genjax.sampling import fused
-from genjax.sampling.gibbs import initial_state, sample, sweep
+from genjax.sampling.gibbs import initial_states, sample, sweep
 from tests.machines import random_machine
 
 pytestmark = pytest.mark.skipif(not fused.available(), reason="this JAX has no Pallas")
@@ -50,9 +49,9 @@ def test_states_are_those_of_the_xla_path_where_sums_are_exact(sizes, dtype):
     machine = rounded(dyadic(random_machine(sizes, scale=0.2)), dtype)
     if dtype == jnp.bfloat16:
         machine = dataclasses.replace(machine, weights=tuple(jnp.round(w * 64) / 64 for w in machine.weights))
-    state = tuple(x.astype(dtype) for x in initial_state(jax.random.key(0), machine, 67))
-    ours, _ = sample(jax.random.key(1), machine, state, 3, move=fused.sweep)
-    theirs, _ = sample(jax.random.key(1), machine, state, 3)
+    state = tuple(x.astype(dtype) for x in initial_states(jax.random.key(0), machine, 67))
+    ours, *_ = sample(jax.random.key(1), machine, state, 3, kernel=fused.Fused())
+    theirs, *_ = sample(jax.random.key(1), machine, state, 3)
     for a, b in zip(ours, theirs):
         assert a.dtype == dtype
         np.testing.assert_array_equal(a, b)
@@ -60,8 +59,8 @@ def test_states_are_those_of_the_xla_path_where_sums_are_exact(sizes, dtype):
 
 def test_beta_base_and_clamp_act_as_in_the_xla_path():
     machine = dyadic(random_machine((40, 30), scale=0.2))
-    base = jax.tree.map(lambda x: jnp.round(x * 256) / 256, uncoupled(machine, jnp.full((1, 40), 0.3)))
-    state = initial_state(jax.random.key(0), machine, 64)
+    base = jax.tree.map(lambda x: jnp.round(x * 256) / 256, machine.uncoupled(jnp.full((1, 40), 0.3)))
+    state = initial_states(jax.random.key(0), machine, 64)
     clamp = (jnp.arange(40) < 11, None)
     for options in (
         {"beta": 0.5},
@@ -76,6 +75,6 @@ def test_beta_base_and_clamp_act_as_in_the_xla_path():
 
 def test_what_it_does_not_take_is_refused():
     machine = random_machine((4, 3))
-    state = initial_state(jax.random.key(0), machine, 2)
+    state = initial_states(jax.random.key(0), machine, 2)
     with pytest.raises(UserError, match="uncoupled base"):
         fused.sweep(jax.random.key(0), machine, state, 0.5, random_machine((4, 3), seed=1))

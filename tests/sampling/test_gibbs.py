@@ -12,7 +12,7 @@ from scipy.stats import chi2
 from genjax import random
 from genjax.boltzmann.machine import Machine, rounded
 from genjax.sampling import fused
-from genjax.sampling.gibbs import initial_state, sample, sweep
+from genjax.sampling.gibbs import initial_states, sample, sweep
 from tests.machines import all_states, between, float64, index_of, probabilities, random_machine
 
 SMALL, LARGE = [(3, 2), (2, 2, 1)], [(4, 3), (3, 3, 2)]
@@ -160,7 +160,7 @@ def test_a_chain_that_starts_at_the_target_stays_there():
     p = probabilities(machine)
     start = np.random.default_rng(0).choice(len(p), 200_000, p=p)
     state = tuple(jnp.asarray(x[start], jnp.float32) for x in all_states((4, 3)))
-    state, _ = jax.jit(lambda k, m, s: sample(k, m, s, 20))(jax.random.key(0), machine, state)
+    state, *_ = jax.jit(lambda k, m, s: sample(k, m, s, 20))(jax.random.key(0), machine, state)
     seen = np.bincount(index_of(list(state)), minlength=len(p))
     expected = 200_000 * p
     statistic = np.sum((seen - expected) ** 2 / expected)
@@ -203,35 +203,38 @@ def test_long_runs_have_the_enumerated_moments(sizes, offer):
     assert np.abs(z).max() < 6  # at most 66 of them differ: below 1e-6 together, with the tails of Student's t
 
 
-begin, one_sweep = jax.jit(initial_state, static_argnums=2), jax.jit(sweep)  # op by op they compile far more
+fresh, one_sweep = jax.jit(initial_states, static_argnums=2), jax.jit(sweep)  # op by op they compile far more
 
 
 def test_sample_observes_every_few_sweeps_and_is_the_sweep_repeated():
     machine = random_machine((4, 3))
     key = jax.random.key(2)
-    state = begin(jax.random.key(3), machine, 5)
-    last, seen = jax.jit(lambda k, m, s: sample(k, m, s, 7, every=2, observe=lambda s: s[0]))(key, machine, state)
+    state = fresh(jax.random.key(3), machine, 5)
+    last, observed, info = jax.jit(lambda k, m, s: sample(k, m, s, 7, every=2, observe=lambda s: s[0]))(
+        key, machine, state
+    )
     history = []
     for i in range(7):
         state = one_sweep(jax.random.fold_in(key, i), machine, state)
         history.append(np.asarray(state[0]))
-    assert seen.shape == (3, 5, 4)
-    np.testing.assert_array_equal(seen, [history[1], history[3], history[5]])
+    assert info == ()
+    assert observed.shape == (3, 5, 4)
+    np.testing.assert_array_equal(observed, [history[1], history[3], history[5]])
     np.testing.assert_array_equal(last[0], history[6])
     np.testing.assert_array_equal(last[1], state[1])
 
 
 def test_observations_differ_between_sweeps_and_chains():
     machine = random_machine((30, 20), scale=0.1)
-    state = begin(jax.random.key(0), machine, 50)
-    _, seen = jax.jit(lambda k, m, s: sample(k, m, s, 4, observe=lambda s: s))(jax.random.key(1), machine, state)
+    state = fresh(jax.random.key(0), machine, 50)
+    _, seen, _ = jax.jit(lambda k, m, s: sample(k, m, s, 4, observe=lambda s: s))(jax.random.key(1), machine, state)
     flat = np.concatenate([np.asarray(x).reshape(200, -1) for x in seen], axis=1)
     assert len(np.unique(flat, axis=0)) == 200
 
 
 def test_chains_start_independent_in_every_layer():
     machine = jax.tree.map(jnp.zeros_like, random_machine((50, 50, 50)))
-    layers = [np.asarray(x) for x in begin(jax.random.key(0), machine, 40)]
+    layers = [np.asarray(x) for x in fresh(jax.random.key(0), machine, 40)]
     for i, a in enumerate(layers):
         assert abs(a.mean() - 0.5) < 0.06
         for b in layers[:i]:
@@ -240,10 +243,10 @@ def test_chains_start_independent_in_every_layer():
 
 def test_clamped_units_keep_their_values_for_each_chain():
     machine = random_machine((6, 4))
-    state = begin(jax.random.key(0), machine, 8)
+    state = fresh(jax.random.key(0), machine, 8)
     mask = np.random.default_rng(1).random((8, 6)) < 0.5
     go = jax.jit(lambda k, m, s, mask: sample(k, m, s, 10, clamp=(mask, None)))
-    last, _ = go(jax.random.key(2), machine, state, jnp.asarray(mask))
+    last, *_ = go(jax.random.key(2), machine, state, jnp.asarray(mask))
     np.testing.assert_array_equal(np.asarray(last[0])[mask], np.asarray(state[0])[mask])
     assert not np.array_equal(last[0], state[0])
 
@@ -259,11 +262,11 @@ def test_vmap_over_machines_and_no_second_compilation():
 
     for seed in range(3):
         machine = random_machine((5, 4), seed=seed)
-        run(jax.random.key(seed), machine, begin(jax.random.key(0), machine, 2), jnp.asarray(0.1 * seed))
+        run(jax.random.key(seed), machine, fresh(jax.random.key(0), machine, 2), jnp.asarray(0.1 * seed))
     assert count == 1
     stacked = jax.tree.map(lambda *x: jnp.stack(x), *[random_machine((5, 4), seed=s) for s in range(3)])
     keys = jax.random.split(jax.random.key(0), 3)
-    states = jax.vmap(begin, (0, 0, None))(keys, stacked, 2)
+    states = jax.vmap(fresh, (0, 0, None))(keys, stacked, 2)
     together = jax.jit(jax.vmap(sweep))(keys, stacked, states)
     alone = one_sweep(keys[1], random_machine((5, 4), seed=1), tuple(x[1] for x in states))
     np.testing.assert_array_equal(together[0][1], alone[0])

@@ -12,7 +12,7 @@ import pytest
 from jax.sharding import Mesh
 
 from genjax.errors import UserError
-from genjax.sampling.gibbs import initial_state, sample
+from genjax.sampling.gibbs import initial_states, sample
 from genjax.sampling.sharding import divide
 from tests.machines import random_machine
 
@@ -20,7 +20,7 @@ PROGRAM = textwrap.dedent(
     """
     import jax, jax.numpy as jnp, numpy as np
     from genjax import random
-    from genjax.sampling.gibbs import initial_state, sample
+    from genjax.sampling.gibbs import initial_states, sample
     from tests.machines import random_machine
 
     assert jax.device_count() == 8
@@ -33,12 +33,12 @@ PROGRAM = textwrap.dedent(
         for sizes in ((12, 8), (12, 8, 6), (7, 4, 5, 8)):
             machine = jax.tree.map(lambda x: jnp.round(x * 256) / 256, random_machine(sizes, scale=0.5))
             for chains in (8, 64):
-                state = initial_state(jax.random.key(0), machine, chains)
+                state = initial_states(jax.random.key(0), machine, chains)
                 for mesh in meshes:
                     run = jax.jit(lambda k, m, s, mesh=mesh: sample(k, m, s, 5, 2, lambda s: s[0], mesh=mesh))
                     alone = jax.jit(lambda k, m, s: sample(k, m, s, 5, 2, lambda s: s[0]))
                     key = random.key(1, generator)
-                    (ours, seen), (theirs, all_seen) = run(key, machine, state), alone(key, machine, state)
+                    (ours, seen, _), (theirs, all_seen, _) = run(key, machine, state), alone(key, machine, state)
                     np.testing.assert_array_equal(seen, all_seen)
                     for layer, (a, b) in enumerate(zip(ours, theirs)):
                         np.testing.assert_array_equal(a, b)
@@ -64,7 +64,7 @@ def test_eight_devices_draw_what_one_draws():
 def test_uneven_chains_are_refused():
     mesh = Mesh(np.array(jax.devices()[:1]).reshape(1), ("data",))
     machine = random_machine((4, 3))
-    state = initial_state(jax.random.key(0), machine, 3)
+    state = initial_states(jax.random.key(0), machine, 3)
     sample(jax.random.key(0), machine, state, 1, mesh=mesh)
     with pytest.raises(UserError, match="3 chains do not split evenly over the 8 devices"):
         divide(3, 8, "chains", "data")
