@@ -71,7 +71,7 @@ def stacked(dataset: Dataset, channels: int = 3, seed: int = 0, count: int = STA
     other, test images apart. Raises `UserError` where images are not grey or have no labels.
     """
     if dataset.shape[2] != 1 or dataset.labels.train.min() < 0:
-        raise UserError(f"--dataset {dataset.name} cannot be stacked: it takes grey images with labels.")
+        raise UserError(f"`dataset` {dataset.name} cannot be stacked: it takes grey images with labels.")
     whole = dataset.without_validation()
     classes = whole.classes
     rng = np.random.default_rng(seed)
@@ -93,6 +93,7 @@ def stacked(dataset: Dataset, channels: int = 3, seed: int = 0, count: int = STA
         test=test,
         labels=Labels(labels, labels[:0], test_labels),
         shape=(*dataset.shape[:2], channels),
+        example_shape=(),
         class_names=(),
     )
 
