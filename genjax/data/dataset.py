@@ -274,4 +274,4 @@ def _rows_of(target: Any, rows: Integer[np.ndarray, " rows"]) -> Any:
 
 
 def _set_aside(place: str, count: int, total: int) -> str:
-    return f"{place}: no test images; {count} of {total} images are set aside for testing."
+    return f"{place}: no test split; {count} of {total} examples are set aside for testing."
