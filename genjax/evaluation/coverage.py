@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Int
 from scipy.special import softmax
 
 Rows = Float[np.ndarray, "_ pixels"] | Float[Array, "_ pixels"]
-Logits = Callable[[Rows], Array]
+Logits = Callable[[Rows], Array | np.ndarray]
 """A classifier: images to `(images, classes)`; `genjax.evaluation.classifier.Classifier.logits`, say."""
 
 NEIGHBOURS = 50

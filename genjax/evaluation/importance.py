@@ -5,7 +5,6 @@ scores = answer.score(batch)                # each example's estimate; it carrie
 answer.estimate(scores)                     # the mean with its interval; `elbo(scores)` by the same draws
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -24,15 +23,13 @@ from genjax.likelihood.importance import Importance, LogWeight, missed, normalis
 from genjax.networks import latent as networks
 from genjax.networks.latent import LatentModel
 from genjax.random import subkey
-from genjax.typing import Answer, Batch, Estimate
+from genjax.typing import Answer, Batch, Estimate, Progress
 
 BELIEF_DRAWS, LATENT_DRAWS = 100, 5000  # from the recognition model, an example
 TRAINING = 1000  # training examples that a latent-variable model is evaluated on
 DREAMS = 1000  # samples of a belief network itself, at most, on which its recognition model is tried
 ROWS = {"cpu": (100, 10), "gpu": (1000, 50), "tpu": (1000, 50)}
 """Images of a block and draws side by side: as many rows as the caches hold, or as keep a device busy."""
-
-Progress = Callable[[float], None]
 
 
 class Scores(np.ndarray):

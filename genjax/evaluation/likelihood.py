@@ -20,11 +20,10 @@ from jaxtyping import Array, Float, Key
 from genjax.algorithms.labels import labelled, observed
 from genjax.boltzmann.machine import Machine, States
 from genjax.boltzmann.mean_field import coupled, log_density
-from genjax.boltzmann.path import uncoupled
 from genjax.boltzmann.units import Unit
 from genjax.errors import UserError
 from genjax.likelihood import conditional, exact
-from genjax.likelihood.bracket import FEWEST_CHAINS, PathKind, Progress, Schedule, bracket, long_run, part
+from genjax.likelihood.bracket import FEWEST_CHAINS, PathKind, Schedule, bracket, long_run, part
 from genjax.likelihood.estimate import (
     NORMAL,
     both_numbers,
@@ -37,8 +36,7 @@ from genjax.likelihood.estimate import (
 from genjax.likelihood.pseudo import one_pixel_pseudo_log_likelihood, pseudo_log_likelihood
 from genjax.likelihood.schedule import MOST_CHAINS
 from genjax.random import subkey
-from genjax.sampling.gibbs import initial_state
-from genjax.typing import Answer, Batch, Estimate
+from genjax.typing import Answer, Batch, Energy, Estimate, Progress
 
 EXACT_STATES = 2**20  # seconds on two cores
 FRESH_SWEEPS = 4000  # of chains that begin at the base of the path, before the sweeps that reverse AIS adds
@@ -52,7 +50,7 @@ Refute = Callable[[Answer, Mapping[str, Batch], Mapping[str, np.ndarray]], Answe
 
 def boltzmann(
     key: Key[Array, ""],
-    machine: Machine,
+    machine: Energy,
     mean: Float[Array | np.ndarray, " values"],
     chains: States | None = None,
     known: LogZ | None = None,
@@ -65,6 +63,8 @@ def boltzmann(
 ) -> Answer:
     """What the likelihood of a machine of any depth is asked through; log Z is estimated here unless it is `known`.
 
+    A machine that is no `Machine` (`Energy` in `genjax.typing`) has its even layers given by the examples: one layer.
+
     `mean` holds the training mean of each value (intensities), `chains` states of about this machine,
     `(chains, units)` a layer, or None. Scores are nats an example: log p, or of a machine whose posterior has no
     closed form its mean-field bound; of a machine with labels on top they are of example and label together. With a
@@ -73,7 +73,7 @@ def boltzmann(
     log_z = known or log_partition(
         subkey(key, "log_z"),
         machine,
-        visible_mean(machine.units[0], mean),
+        visible_mean(machine.units[0], mean) if isinstance(machine, Machine) else jnp.asarray(mean, jnp.float32),
         chains,
         temperatures,
         ais_chains,
@@ -85,26 +85,39 @@ def boltzmann(
     return answer_of(machine, log_z)
 
 
-def answer_of(machine: Machine, log_z: LogZ) -> Answer:
+def answer_of(machine: Energy, log_z: LogZ) -> Answer:
     """The same, with both sides of log Z given."""
+    if not isinstance(machine, Machine):
+        return Answer(lambda batch: _marginals(machine, batch.x) - log_z[0].mean, _mean_of(log_z[0]), log_z)
     top = [0.0] if labelled(machine) else [None]
     is_bound = coupled(machine, (0.0, *[None] * (machine.depth - 2), *top))
 
     def score(batch: Batch) -> np.ndarray:
         return log_densities(machine, given(machine, batch)) - log_z[0].mean
 
+    return Answer(score, _mean_of(log_z[0], is_bound), log_z)
+
+
+def _mean_of(log_z: Estimate, is_bound: bool = False) -> Callable[[np.ndarray], Estimate]:
     def estimate(scores: np.ndarray) -> Estimate:
-        answer = log_likelihood(scores + log_z[0].mean, log_z[0])
+        answer = log_likelihood(scores + log_z.mean, log_z)
         if not is_bound:
             return answer
         return answer._replace(kind="lower_bound", estimator=f"mean-field bound and {answer.estimator}")
 
-    return Answer(score, estimate, log_z)
+    return estimate
+
+
+def _marginals(machine: Energy, x: Float[Array, "examples visible"]) -> Float[np.ndarray, " examples"]:
+    """Log of the unnormalised probability of the one even layer, float64 `(examples,)` nats."""
+    marginal = jax.jit(lambda machine, x: machine.marginal((x, None), 1))
+    parts = [marginal(machine, x[i : i + BLOCK]) for i in range(0, len(x), BLOCK)]
+    return np.concatenate([np.asarray(part, np.float64) for part in parts])
 
 
 def log_partition(
     key: Key[Array, ""],
-    machine: Machine,
+    machine: Energy,
     visible: Float[Array, " visible"],
     chains: States | None = None,
     temperatures: int = 10_000,
@@ -118,8 +131,8 @@ def log_partition(
 
     `visible` is the mean of the visible units, from which the path begins; other options are those of `boltzmann`.
     """
-    states = exact.states_to_visit(machine)
-    if states is not None and states <= EXACT_STATES:
+    states = exact.states_to_visit(machine) if isinstance(machine, Machine) else None
+    if isinstance(machine, Machine) and states is not None and states <= EXACT_STATES:
         return exact_log_z(exact.log_z(machine), f"enumeration of {states} states"), None
     count = ais_chains if standard_error is None else MOST_CHAINS
     if chains is None or chains[0].shape[0] < min(FEWEST_CHAINS, count):
@@ -135,14 +148,14 @@ def log_partition(
         progress,
         path=path,
         schedule=schedule,
-        precision=standard_error,
+        standard_error=standard_error,
     )
     return contradict(forward, reverse), reverse
 
 
 def fresh_chains(
     key: Key[Array, ""],
-    machine: Machine,
+    machine: Energy,
     visible: Float[Array, " visible"],
     chains: int,
     progress: Progress | None = None,
@@ -153,8 +166,8 @@ def fresh_chains(
 
 
 @partial(jax.jit, static_argnames=("chains",))
-def _at_base(key: Key[Array, ""], machine: Machine, visible: Array, chains: int) -> States:
-    return initial_state(key, uncoupled(machine, visible[None]), chains)
+def _at_base(key: Key[Array, ""], machine: Energy, visible: Array, chains: int) -> States:
+    return machine.uncoupled(visible[None]).draw(key, chains)
 
 
 def visible_mean(unit: Unit, mean: Float[Array | np.ndarray, " values"]) -> Float[Array, " visible"]:

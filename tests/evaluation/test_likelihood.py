@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from genjax.boltzmann.semi_restricted import SemiRestricted
 
 from genjax import pretrained
 from genjax.boltzmann.machine import Machine
@@ -174,3 +175,20 @@ def test_the_numbers_of_shipped_machines_are_read():
         assert np.isnan(forward.examples_se)
         assert reverse is not None
         assert reverse.standard_error == content["log_z"]["reverse"]["standard_error"]
+
+
+def test_a_machine_with_other_connections_is_answered_alike(monkeypatch):
+    """Lateral connections among the visible units, by brute force over all of their states."""
+    monkeypatch.setattr(likelihood, "FRESH_SWEEPS", 100)
+    rng = np.random.default_rng(0)
+    parts = [jnp.asarray(rng.normal(0, 0.5, shape), jnp.float32) for shape in ((4, 3), (4, 4), 4, 3)]
+    machine = SemiRestricted(*parts)
+    every = Batch(jnp.asarray(all_states((4,))[0], jnp.float32))
+    values = np.asarray(machine.marginal((every.x, None), 1), np.float64)
+    answer = boltzmann(jax.random.key(0), machine, np.full(4, 0.5), temperatures=100, ais_chains=200)
+    assert answer.log_z is not None
+    forward = answer.log_z[0]
+    assert abs(forward.mean - log_sum_exp(values)) < 5.5 * forward.standard_error < 0.2
+    scores = answer.score(every)
+    np.testing.assert_allclose(scores, values - forward.mean, atol=1e-5)
+    assert answer.estimate(scores).kind == "estimate"
