@@ -25,8 +25,8 @@ from genjax.random import subkey
 from genjax.training.config import at_least, completed, factory, positive, rate, shares, sizes, split
 from genjax.training.devices import averaged, own_copy, own_key
 from genjax.training.optimiser import Optimiser, Schedule, learning_rate_at, tail_average, transformation
-from genjax.training.stages import LAST, Stage
-from genjax.typing import Algorithm, Batch, Example, Hyper, Metrics
+from genjax.training.stages import LAST
+from genjax.typing import Algorithm, Batch, Example, Hyper, Metrics, Stage
 
 Corruption = Literal["none", "gaussian", "masking", "salt_and_pepper"]
 
@@ -143,14 +143,14 @@ def whole_loss(key: Key[Array, ""], model: StackModel, lesson: Lesson) -> Float[
 def label_loss(key: Key[Array, ""], model: StackModel, lesson: Lesson) -> Float[Array, ""]:
     """-log p(label), nats, of the code as it is: the softmax layer alone learns."""
     logits = model.logits(jax.lax.stop_gradient(model.encode(lesson.batch.x)))
-    return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(logits, lesson.batch.label))
+    return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(logits, lesson.batch.target))
 
 
 def classifier_loss(key: Key[Array, ""], model: StackModel, lesson: Lesson) -> Float[Array, ""]:
     """-log p(label), nats, by which encoder and softmax layer learn; and the error of the decoder, which follows the
     code without bearing on it: so codes of a classifier can be pictured too."""
     code = model.encode(corrupted(key, lesson.batch.x, lesson.how, lesson.level))
-    told = optax.softmax_cross_entropy_with_integer_labels(model.logits(code), lesson.batch.label)
+    told = optax.softmax_cross_entropy_with_integer_labels(model.logits(code), lesson.batch.target)
     again = model.decode(jax.lax.stop_gradient(code))
     return jnp.mean(told + jnp.sum(pixel_errors(model.of.pixels, again, lesson.batch.x), axis=-1))
 
@@ -217,7 +217,7 @@ def autoencoder(
             examples.intensities(batch.x, "`error` bernoulli")
         examples.finite(batch.x)
         if classes:
-            examples.labels(batch.label, classes)
+            examples.labels(batch.target, classes)
 
     return Algorithm(init, step, observe, check)
 
@@ -256,7 +256,7 @@ def view(model: StackModel, batch: Batch, prefix: str = "") -> Metrics:
     if kind == "bernoulli":
         metrics[prefix + "cross_entropy"] = jnp.mean(jnp.sum(pixel_errors(kind, outputs, batch.x), axis=-1))
     if model.of.classes:
-        metrics[prefix + "error"] = jnp.mean(jnp.argmax(model.logits(code), axis=-1) != batch.label)
+        metrics[prefix + "error"] = jnp.mean(jnp.argmax(model.logits(code), axis=-1) != batch.target)
     return metrics
 
 

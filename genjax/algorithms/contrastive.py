@@ -314,7 +314,7 @@ def contrastive(config: LearningConfig, axis_name: str | None = None, copies: Co
         for prefix, batch in batches.items():  # common noise: a fairer gap
             data[prefix] = lifted(subkey(key, "lift"), state, batch)
             x = repeated(batch.x, machine) if not state.below else machine.units[0].intensities(data[prefix][0])
-            metrics |= view(subkey(key, "train"), machine, data[prefix], Batch(x, batch.label), prefix)
+            metrics |= view(subkey(key, "train"), machine, data[prefix], Batch(x, batch.target), prefix)
         if held_out is not None:
             metrics["free_energy_gap"] = metrics["held_out_free_energy"] - metrics["free_energy"]
         if config.negative == "trajectory":  # of the present machine, not of the average: its chains are at hand
@@ -328,7 +328,7 @@ def contrastive(config: LearningConfig, axis_name: str | None = None, copies: Co
         unit = unit_type(config.visible_type, config.levels)
         examples.units(unit, batch.x, f"`visible_type` {config.visible_type}")
         if config.classes:
-            examples.labels(batch.label, config.classes)
+            examples.labels(batch.target, config.classes)
 
     return Algorithm(init, step, observe, check)
 
@@ -366,7 +366,7 @@ def lifted(key: Key[Array, ""], state: ContrastiveState, batch: Batch) -> States
     """What the data say of the state's machine: pixels as visible units, or what the machines below make of them."""
     if not state.below:
         return observed(state.machine, batch._replace(x=repeated(batch.x, state.machine)))
-    return with_label(state.machine, copied(through(key, state.below, batch.x), state.machine), batch.label)
+    return with_label(state.machine, copied(through(key, state.below, batch.x), state.machine), batch.target)
 
 
 def through(key: Key[Array, ""], below: tuple[Machine, ...], x: Float[Array, "batch pixels"]) -> Float[Array, "..."]:

@@ -174,7 +174,7 @@ def discriminative(config: DiscriminativeConfig, axis_name: str | None = None) -
             return dropped(subkey(key, name), x, hyper["input_dropout" if outside else "dropout"])
 
         def objective(parameters: PyTree) -> tuple[Float[Array, ""], Metrics]:
-            metrics = scores(network.apply(parameters, *seen, noise), batch.label, hyper["label_smoothing"])  # type: ignore[arg-type]
+            metrics = scores(network.apply(parameters, *seen, noise), batch.target, hyper["label_smoothing"])  # type: ignore[arg-type]
             return metrics["loss"], metrics
 
         found = jax.grad(objective, has_aux=True)(own_copy(state.parameters, axis_name))
@@ -193,13 +193,13 @@ def discriminative(config: DiscriminativeConfig, axis_name: str | None = None) -
         found = {}
         for prefix, batch in (("train_", train), ("held_out_", held_out)):
             if batch is not None:
-                told = scores(logits(state, batch.x, config), batch.label)
+                told = scores(logits(state, batch.x, config), batch.target)
                 found |= {prefix + name: value for name, value in told.items()}
         return found
 
     def check(batch: Batch) -> None:
         examples.finite(batch.x)
-        examples.labels(batch.label, config.classes)
+        examples.labels(batch.target, config.classes)
 
     return Algorithm(init, step, observe, check)
 

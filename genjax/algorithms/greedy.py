@@ -30,8 +30,8 @@ from genjax.boltzmann.mean_field import means, recognition
 from genjax.boltzmann.rbm import with_classes
 from genjax.random import subkey
 from genjax.training.config import factory, split
-from genjax.training.stages import LAST, Stage
-from genjax.typing import Algorithm, Batch, Example, Hyper
+from genjax.training.stages import LAST
+from genjax.typing import Algorithm, Batch, Example, Hyper, Stage
 
 Handover = Callable[[Key[Array, ""], ContrastiveState, Example, Hyper], ContrastiveState]
 
@@ -124,7 +124,7 @@ def begun(
             mean = (jnp.sum(x, 0) + 1) / (len(x) + 2)
             variance = mean * (1 - mean)
     x, mean, variance = jnp.tile(x, (1, copies[0])), jnp.tile(mean, copies[0]), jnp.tile(variance, copies[0])
-    seen = Example(Batch(x, example.batch.label), mean, variance)
+    seen = Example(Batch(x, example.batch.target), mean, variance)
     return contrastive(config, None, copies).init(key, seen, hyper)._replace(below=below)
 
 

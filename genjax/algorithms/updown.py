@@ -25,8 +25,8 @@ from genjax.random import subkey
 from genjax.training.config import completed, factory, rate, split
 from genjax.training.devices import averaged, own_copy, own_key
 from genjax.training.optimiser import learning_rate_at, tail_average, transformation
-from genjax.training.stages import LAST, Stage
-from genjax.typing import Algorithm, Batch, Example, Hyper, Metrics
+from genjax.training.stages import LAST
+from genjax.typing import Algorithm, Batch, Example, Hyper, Metrics, Stage
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,5 +36,5 @@ def view(key: Key[Array, ""], machine: Machine, data: States, batch: Batch, pref
     if labelled(machine):
         some = slice(None, 200 if deep else None)  # a deep machine takes mean field for each label
         guess = jnp.argmax(class_log_probabilities(machine, data[0][some]), axis=-1)
-        metrics[prefix + "error"] = jnp.mean(guess != batch.label[some])
+        metrics[prefix + "error"] = jnp.mean(guess != batch.target[some])
     return metrics

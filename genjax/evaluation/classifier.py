@@ -120,7 +120,7 @@ def classifier(config: ClassifierConfig, axis_name: str | None = None) -> Algori
         x = jnp.where(jnp.arange(x.shape[0])[:, None] % 2 == 0, x, drawn)
 
         def objective(parameters: PyTree) -> tuple[Float[Array, ""], Metrics]:
-            metrics = scores(network.apply(parameters, x), batch.label)  # type: ignore[arg-type]
+            metrics = scores(network.apply(parameters, x), batch.target)  # type: ignore[arg-type]
             return metrics["loss"], metrics
 
         found = jax.grad(objective, has_aux=True)(own_copy(state.parameters, axis_name))
@@ -140,12 +140,12 @@ def classifier(config: ClassifierConfig, axis_name: str | None = None) -> Algori
         for prefix, batch in (("train_", train), ("held_out_", held_out)):
             if batch is not None:
                 logits: Any = network.apply(state.average, batch.x)
-                found |= {prefix + name: value for name, value in scores(logits, batch.label).items()}
+                found |= {prefix + name: value for name, value in scores(logits, batch.target).items()}
         return found
 
     def check(batch: Batch) -> None:
         examples.intensities(batch.x, "The classifier")
-        examples.labels(batch.label, config.classes)
+        examples.labels(batch.target, config.classes)
 
     return Algorithm(init, step, observe, check)
 
