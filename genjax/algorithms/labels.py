@@ -23,7 +23,7 @@ def without_label(machine: Machine) -> Machine:
 
 
 def observed(machine: Machine, batch: Batch) -> States:
-    """What the data say of the machine's layers: pixels as its visible units, labels as its top layer if it has one."""
+    """States of the layers that a batch gives: pixels as the visible units, labels as the top layer if it is one."""
     return with_label(machine, machine.units[0].of_intensities(batch.x), batch.target)
 
 

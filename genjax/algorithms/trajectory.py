@@ -7,25 +7,28 @@ matter how few corners it has, at places that make neighbours equally far apart.
 pace of its learning rate: two snapshots may share no states though both are good, and the way through them is long.
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from genjax.algorithms.negative import Negative, chains_of, expected, sweeps, without_weights
+from genjax.algorithms.negative import Negative, _Phase, chains_of, expected, sweeps, without_weights
 from genjax.boltzmann.machine import Machine, States, marginal
 from genjax.boltzmann.path import interpolate
 from genjax.likelihood.ais import uncoupled_log_z
 from genjax.random import subkey
 from genjax.sampling import tempering
+from genjax.training.config import at_least
+from genjax.typing import Metrics
 
 PAST = 8  # corners of the polyline that stay
 FIRST, LONGER = 300, 4  # steps of the first window; each window ends after so many times the steps of the last one
 MEMORY = 500  # over how many rounds a log ratio between two resting machines is averaged
 
 
-class Trajectory(NamedTuple):
+class PastState(NamedTuple):
     """Chains on R rungs along the past.
 
     - `past`: `(PAST, ...)` machines, the first without weights.
@@ -51,14 +54,14 @@ class Trajectory(NamedTuple):
 def trajectory(k: int, rungs: int, every: int) -> Negative:
     """PCD whose chains, k sweeps a step, swap with those of all rungs every `every` steps, and all are swept."""
 
-    def init(key: Key[Array, ""], machine: Machine, chains: int) -> Trajectory:
+    def init(key: Key[Array, ""], machine: Machine, chains: int) -> PastState:
         past = jax.tree.map(lambda x: jnp.repeat(x[None], PAST, axis=0), without_weights(machine))
         smooth, places = jax.tree.map(jnp.copy, machine), jnp.linspace(0.0, PAST + 1, rungs, dtype=jnp.float32)
         state = tempering.init(key, ladder_at(past, smooth, machine, places), chains)
         nothing, number = jnp.zeros(rungs - 1, jnp.float32), jnp.zeros((), jnp.int32)
-        return Trajectory(past, smooth, state, places, nothing, nothing, number, number, number + FIRST, number)
+        return PastState(past, smooth, state, places, nothing, nothing, number, number, number + FIRST, number)
 
-    def advance(key: Key[Array, ""], machine: Machine, carried: Trajectory, data: States) -> tuple[Trajectory, States]:
+    def advance(key: Key[Array, ""], machine: Machine, carried: PastState, data: States) -> tuple[PastState, States]:
         carried = remembered(machine, carried)
         top, _ = sweeps(subkey(key, "stay"), machine, chains_of(carried), k)
         states = tuple(x.at[-1].set(y) for x, y in zip(carried.chains.states, top))
@@ -83,7 +86,7 @@ def ladder_at(past: Machine, smooth: Machine, machine: Machine, places: Float[Ar
     return jax.vmap(at)(places)
 
 
-def remembered(machine: Machine, carried: Trajectory) -> Trajectory:
+def remembered(machine: Machine, carried: PastState) -> PastState:
     """One step further: the machine in the window's mean, which becomes a corner when the window is full."""
     share = 1 / (carried.window + 1)
     smooth = jax.tree.map(lambda old, new: old + share * (new - old), carried.smooth, machine)
@@ -91,7 +94,7 @@ def remembered(machine: Machine, carried: Trajectory) -> Trajectory:
     return jax.lax.cond(carried.steps == carried.until, lambda: cornered(machine, carried), lambda: carried)
 
 
-def cornered(machine: Machine, carried: Trajectory) -> Trajectory:
+def cornered(machine: Machine, carried: PastState) -> PastState:
     """The smooth machine as the newest corner, the oldest but the first gone; a new window begins.
 
     Every rung stays where it was, but for those on the two sides of the lost corner: they move onto its short cut.
@@ -104,7 +107,7 @@ def cornered(machine: Machine, carried: Trajectory) -> Trajectory:
     )
 
 
-def wander(key: Key[Array, ""], machine: Machine, carried: Trajectory) -> Trajectory:
+def wander(key: Key[Array, ""], machine: Machine, carried: PastState) -> PastState:
     """A round of swaps and a sweep of all rungs; then what the chains say of log ratios, and of the rungs' places.
 
     The rungs are placed anew after 1, 2, 4, 8, ... rounds of a window, so that their averages get time to be good.
@@ -123,7 +126,7 @@ def wander(key: Key[Array, ""], machine: Machine, carried: Trajectory) -> Trajec
     return carried._replace(places=places, measured=jnp.where(due, 0.0, measured))
 
 
-def moving(carried: Trajectory) -> Bool[Array, " pairs"]:
+def moving(carried: PastState) -> Bool[Array, " pairs"]:
     """The pairs whose machines still change as the machine learns: those above the newest corner."""
     return carried.places[1:] > PAST - 1
 
@@ -157,7 +160,7 @@ def log_ratios(
     return 0.5 * (low + high)
 
 
-def log_z(carried: Trajectory, machine: Machine) -> Float[Array, ""]:
+def log_z(carried: PastState, machine: Machine) -> Float[Array, ""]:
     """log Z in nats of the present machine, from the chains as they are."""
     ladder = ladder_at(carried.past, carried.smooth, machine, carried.places)
     now = log_ratios(*log_changes(ladder, carried.chains.states))
@@ -166,7 +169,7 @@ def log_z(carried: Trajectory, machine: Machine) -> Float[Array, ""]:
 
 
 def at_rest(
-    key: Key[Array, ""], carried: Trajectory, machine: Machine, rounds: int
+    key: Key[Array, ""], carried: PastState, machine: Machine, rounds: int
 ) -> tuple[tempering.State, tempering.Info, Float[Array, " rounds"]]:
     """The chains after `rounds` rounds with `machine` on top and nothing learned, how they swapped, and log Z.
 
@@ -179,3 +182,40 @@ def at_rest(
         return bottom + jnp.sum(log_ratios(*log_changes(ladder, state.states)))
 
     return tempering.run(key, ladder, carried.chains, rounds, observe=estimate)
+
+
+@dataclass(frozen=True)
+class Trajectory(_Phase):
+    """PCD whose chains swap with those of the run's own past, which also estimates the log-likelihood."""
+
+    k: int = 1
+    """Gibbs sweeps a step."""
+    chains: int = 200
+    """Number of persistent chains at each rung."""
+    rungs: int = 10
+    """Number of machines along the run's past."""
+    swap_every: int = 10
+    """Steps from one round of swaps to the next."""
+
+    kind: ClassVar[str] = "trajectory"
+
+    def __post_init__(self) -> None:
+        at_least(self, 1, "k", "chains", "swap_every")
+        at_least(self, 2, "rungs")
+
+    def start(self, key: Key[Array, ""], machine: Machine, batch_size: int) -> PastState:
+        """No past yet."""
+        return trajectory(self.k, self.rungs, self.swap_every).init(key, machine, self.chains)
+
+    def advance(self, key: Key[Array, ""], machine: Machine, carried: Any, data: States) -> tuple[Any, States]:
+        """k sweeps, and now and then swaps."""
+        return trajectory(self.k, self.rungs, self.swap_every).advance(key, machine, carried, data)
+
+    def chains_of(self, carried: Any) -> States:
+        """Of the last rung."""
+        return chains_of(carried)
+
+    def observe(self, carried: Any, machine: Machine, log_densities: dict[str, Array]) -> Metrics:
+        """`log_likelihood` of each batch, nats."""
+        now = log_z(carried, machine)
+        return {prefix + "log_likelihood": jnp.mean(density) - now for prefix, density in log_densities.items()}

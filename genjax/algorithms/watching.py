@@ -1,4 +1,4 @@
-"""What is cheap to say of a Boltzmann machine on some images while it learns."""
+"""Cheap training metrics of a Boltzmann machine."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Key
@@ -12,10 +12,10 @@ from genjax.sampling.gibbs import draw
 from genjax.typing import Batch, Metrics
 
 
-def view(key: Key[Array, ""], machine: Machine, data: States, batch: Batch, prefix: str) -> Metrics:
-    """Nats an image, a reconstruction's squared error a pixel, the share of labels told wrong; names get the prefix.
+def cheap_metrics(key: Key[Array, ""], machine: Machine, data: States, batch: Batch, prefix: str) -> Metrics:
+    """Nats an image, a reconstruction's squared error a pixel, the error of its labels; names get the prefix.
 
-    `data` is what the batch says of the machine's layers; its `x` are the same visible units as intensities. Of a deep
+    `data` are the states that the batch gives; its `x` are the same visible units as intensities. Of a deep
     machine the free energy is the variational one: an upper bound.
     """
     deep = coupled(machine, data)

@@ -7,7 +7,7 @@ enumeration or quadrature; nothing else in the package looks inside.
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -111,6 +111,8 @@ class _Plain:
 class Bernoulli(_Plain):
     """Binary units, 0 or 1."""
 
+    kind: ClassVar[str] = "bernoulli"
+
     states = 2
 
     def encode(self, index: Int[Array, "*batch variables"]) -> Float[Array, "*batch units"]:
@@ -147,6 +149,8 @@ class Bernoulli(_Plain):
 @dataclass(frozen=True)
 class Spin(_Plain):
     """Spins, -1 or 1."""
+
+    kind: ClassVar[str] = "spin"
 
     states = 2
 
@@ -192,6 +196,8 @@ class Spin(_Plain):
 class Gaussian(_Plain):
     """Real units with energy g x^2 / 2: normal with mean t / g and variance 1 / g."""
 
+    kind: ClassVar[str] = "gaussian"
+
     curved = True
 
     def cumulant(self, field: Field, quadratic: Precision) -> Float[Array, "*batch variables"]:
@@ -225,6 +231,8 @@ class Rectified(_Plain):
 
     (The noisy rectified units of Nair and Hinton 2010 belong to no energy, so they have no likelihood.)
     """
+
+    kind: ClassVar[str] = "rectified"
 
     curved = True
 
@@ -268,7 +276,10 @@ class Rectified(_Plain):
 class Categorical(_Plain):
     """Variables of K states, each as K entries of which one is 1."""
 
-    levels: int = 2
+    levels: int = 8
+    """Number of states K."""
+
+    kind: ClassVar[str] = "categorical"
 
     @property
     def states(self) -> int:  # type: ignore[override]
@@ -331,6 +342,8 @@ class Categorical(_Plain):
 @dataclass(frozen=True)
 class Label(Categorical):
     """One categorical variable that the data give: the label of an example, on top of a machine."""
+
+    kind: ClassVar[str] = "label"
 
 
 BERNOULLI, SPIN, GAUSSIAN, RECTIFIED = Bernoulli(), Spin(), Gaussian(), Rectified()

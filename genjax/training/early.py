@@ -13,7 +13,8 @@ from jaxtyping import Array, Float, Int
 from genjax.errors import UserError
 from genjax.training import loop
 from genjax.training.loop import Chunk
-from genjax.training.optimiser import Schedule, learning_rate_at
+from genjax.training.optimisers import Schedule
+from genjax.training.update import learning_rate_at
 from genjax.typing import Hyper, Stage
 
 
