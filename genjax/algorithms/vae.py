@@ -17,7 +17,7 @@ from genjax.networks.latent import (
     Architecture,
     LatentModel,
     Terms,
-    condition,
+    condition_of,
     divergence,
     draw,
     latent_model,
@@ -201,7 +201,7 @@ def vae(config: VAEConfig, shape: Shape | None = None, classes: int = 0, axis_na
     def step(key: Key[Array, ""], state: VAEState, batch: Batch) -> tuple[VAEState, Metrics]:
         key = own_key(key, axis_name)
         beta = divergence_weight(state.hyper, state.step)
-        seen = Seen(batch.x, condition(state.model, batch.label), config.draws, beta)
+        seen = Seen(batch.x, condition_of(state.model, batch), config.draws, beta)
         slope, bound = averaged(uphill(config, key, own_copy(state.model, axis_name), seen), axis_name)
         learning_rate = learning_rate_at(config.schedule, state.hyper, state.step)
         here: Any = state.model
@@ -230,7 +230,7 @@ def vae(config: VAEConfig, shape: Shape | None = None, classes: int = 0, axis_na
     def check(batch: Batch) -> None:
         pixels_fit(config, batch.x)
         if classes:
-            examples.labels(batch.label, classes)
+            examples.labels(batch.target, classes)
 
     return Algorithm(init, step, observe, check)
 
@@ -258,7 +258,7 @@ def kernels(model: PyTree) -> PyTree:
 
 def view(key: Key[Array, ""], model: LatentModel, batch: Batch, prefix: str) -> Metrics:
     """The ELBO and its two parts, nats an image, by one draw each; names get the prefix."""
-    given = condition(model, batch.label)
+    given = condition_of(model, batch)
     z, layers = draw(key, model, batch.x, given, 1)
     parts = terms(model, batch.x, z, layers, given)
     image, away = jnp.mean(parts.image), jnp.mean(divergence(model, z, layers, parts))
