@@ -206,7 +206,7 @@ def together(
                 if stage.name == LAST and chunk.step == ends[i]:
                     kept[i] = jax.tree.map(np.asarray, side_by_side.run_of(chunk.states, i))
 
-        batches = jnp.broadcast_to(own[:1], own.shape) if common_batches else None
+        batches = own[0] if common_batches else None
         states = side_by_side.train(own, algorithm, data, plan, states, max(ends), [watch], sorted(ends), batches)
         before += stage.steps
     made = []

@@ -80,12 +80,14 @@ def chunk(
     count: Int[Array, ""],
     step: Step,
     plan: Plan,
+    batches: Key[Array, ""] | None = None,
 ) -> tuple[Any, dict[str, Array]]:
     """The `count` steps of a run from step `first` on, at most `plan.chunk` of them; pure, for `jit` and `vmap`.
 
     Metrics are stacked, one entry a step, `(plan.chunk, ...)`: those from `count` on are zeros. Both numbers are
     traced, so that one program serves every length. Step s of the run always sees the same images, noise and subkeys,
     whatever came before in this process.
+    With `batches`, a key, order and binarisation are those of another run, whose key it is.
     """
 
     def one(order: Array, number: Array, carry: tuple[Any, Any]) -> tuple[Any, Any]:
@@ -94,12 +96,13 @@ def chunk(
         start = (number % plan.steps_per_epoch) * plan.batch_size
         index = jax.lax.dynamic_slice(order, (start,), (plan.batch_size,))
         batch = rows(data, index)
-        x = binarise(subkey(here, "binarise"), batch.x, plan.binarisation)
+        drawn = here if batches is None else jax.random.fold_in(batches, number)
+        x = binarise(subkey(drawn, "binarise"), batch.x, plan.binarisation)
         state, of_step = traced(subkey(here, "step"), state, batch._replace(x=x))
         return state, jax.tree.map(lambda all, new: all.at[number - first].set(new), metrics, of_step)
 
     def epoch(number: Array, carry: tuple[Any, Any]) -> tuple[Any, Any]:
-        order = jax.random.permutation(jax.random.fold_in(subkey(key, "order"), number), data.x.shape[0])
+        order = jax.random.permutation(jax.random.fold_in(subkey(key if batches is None else batches, "order"), number), data.x.shape[0])
         begin, end = number * plan.steps_per_epoch, (number + 1) * plan.steps_per_epoch
         return jax.lax.fori_loop(jnp.maximum(first, begin), jnp.minimum(last, end), partial(one, order), carry)
 
