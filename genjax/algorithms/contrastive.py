@@ -24,7 +24,7 @@ from genjax.boltzmann.rbm import with_classes
 from genjax.boltzmann.units import BERNOULLI, Bernoulli, Categorical, Gaussian, Rectified, Spin, Unit
 from genjax.errors import UserError
 from genjax.random import subkey
-from genjax.sampling.gibbs import draw
+from genjax.boltzmann.machine import draw
 from genjax.training.config import at_least, choice, factory, kind_of, positive, rate, shares, sizes
 from genjax.training.devices import averaged, own_copy, own_key
 from genjax.training.optimisers import Optimiser, Sgd, optimiser_choice

@@ -8,7 +8,7 @@ from genjax.boltzmann.machine import Machine, States, marginal, mean
 from genjax.boltzmann.mean_field import bound, coupled, mean_field, means
 from genjax.likelihood.pseudo import one_pixel_pseudo_log_likelihood
 from genjax.random import subkey
-from genjax.sampling.gibbs import draw
+from genjax.boltzmann.machine import draw
 from genjax.typing import Batch, Metrics
 
 

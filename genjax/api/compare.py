@@ -8,7 +8,7 @@ from scipy.stats import t
 
 from genjax.api.run import Run
 from genjax.errors import UserError
-from genjax.training.config import flat
+from genjax.training.options import flat
 from genjax.training.stages import LAST
 
 LEFT_OUT = ("checkpoint_seconds", "seed", "data_dir")

@@ -14,7 +14,7 @@ from genjax.models.table import MODELS
 from genjax.training import folder as run_folder
 from genjax.training import loop
 from genjax.training.checkpoint import Checkpoints
-from genjax.training.config import from_json, to_json
+from genjax.training.options import from_json, to_json
 from genjax.training.settings import RunConfig
 
 PLACES = ("dataset", "data_dir")  # of data that may have moved
@@ -77,7 +77,7 @@ def read(folder: Path, own: Any = None, given: dict[str, Any] | None = None) -> 
 def _run_config(saved: Any, kind: Any, folder: Path) -> RunConfig:
     """The run's options, checked. Raises `UserError` where they are damaged."""
     try:
-        return from_json(RunConfig, kind.model.defaults | saved)
+        return from_json(RunConfig, dataclasses.asdict(RunConfig()) | kind.model.defaults | saved)
     except (UserError, TypeError) as error:
         raise UserError(f"{folder / 'config.json'}: {error}; restore it from a copy.") from None
 

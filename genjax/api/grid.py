@@ -22,7 +22,8 @@ from genjax.errors import UserError
 from genjax.evaluation.likelihood import pseudo, report
 from genjax.training import grid as side_by_side
 from genjax.training import loop
-from genjax.training.config import replaced, static_part
+from genjax.training.config import static_part
+from genjax.training.options import replaced
 from genjax.training.settings import RunConfig
 from genjax.training.stages import LAST, key_of
 from genjax.typing import Batch, Stage

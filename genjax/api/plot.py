@@ -11,7 +11,7 @@ from genjax.data.places import Missing
 from genjax.errors import UserError
 from genjax.evaluation import latent as walks
 from genjax.evaluation.latent import LatentSpace, spherical
-from genjax.evaluation.reconstruction import missing_values
+from genjax.evaluation.reconstruction import missing_mask, region
 from genjax.numerics import in_blocks
 from genjax.plots import curves, latent, samples, weights
 from genjax.plots.figure import Figure
@@ -95,7 +95,7 @@ class Plots:
         """The same of what a tempered kernel has counted."""
         report = tempering.report(info)
         title = f"{self.run.name}: parallel tempering"
-        return samples.ladder(np.asarray(report.swap_rate), np.asarray(info.trips), int(info.rounds), title)
+        return samples.ladder(np.asarray(report.swap_rate), float(report.round_trip_rate), title)
 
     def filters(self, units: int = 64, seed: int = 0) -> dict[str, Figure]:
         """The weights of every layer and, from the second on, the images that activate its units most."""
@@ -126,7 +126,7 @@ class Plots:
         truth = np.asarray(run.fixed_test(n).x)
         if missing is None:
             where = f"bottom:{run.image_shape[0] // 2}" if run.image_shape[0] > 1 else "random:0.5"
-            missing = missing_values(where, run.image_shape, len(truth), seed)
+            missing = missing_mask(region(where), run.image_shape, len(truth), seed)
         filled = run.reconstruct(truth, missing, sweeps=sweeps, seed=seed).reshape(len(truth), -1)
         return self.of_reconstructions(truth, missing, filled)
 

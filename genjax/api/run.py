@@ -29,7 +29,7 @@ from genjax.evaluation.likelihood import report
 from genjax.likelihood.estimate import plain
 from genjax.sampling import diagnostics as of_chains
 from genjax.sampling.gibbs import Gibbs, initial_states
-from genjax.training.config import flat
+from genjax.training.options import flat
 from genjax.training.settings import RunConfig
 from genjax.training.stages import LAST
 from genjax.typing import Answer, Batch, Estimate, Kernel, Model, Progress

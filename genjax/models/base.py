@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
 
-from genjax.training.config import build, options
+from genjax.training.options import build, options
 from genjax.typing import Algorithm, Example, Hyper, Model
 
 Made = TypeVar("Made")
