@@ -113,4 +113,5 @@ def test_targets_are_part_of_the_checksums():
     same, other = (record.of_images(Dataset.from_arrays(x, target)) for target in (y, y[::-1]))
     assert record.difference(same, record.of_images(Dataset.from_arrays(x, y))) is None
     assert record.difference(same, other) == "the same images with other labels"
+    assert same.labels != other.labels
     assert record.difference(same, record.of_images(Dataset.from_arrays(x, y.astype(np.float32)))) is not None
