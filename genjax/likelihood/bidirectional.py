@@ -14,7 +14,6 @@ from genjax.boltzmann.machine import Machine, States
 from genjax.errors import UserError
 from genjax.likelihood import ais
 from genjax.likelihood.averaging import averaged_path
-
 from genjax.likelihood.schedule import MOST_CHAINS, adapted, pilot, to_standard_error, unadapted
 from genjax.random import subkey
 from genjax.sampling.gibbs import GIBBS, initial_states
