@@ -196,9 +196,9 @@ def classifier_loss(key: Key[Array, ""], model: StackModel, inputs: StepInputs) 
     """-log p(label), nats, by which encoder and softmax layer learn; and the error of the decoder, which follows the
     code without bearing on it: so codes of a classifier can be pictured too."""
     code = model.encode(inputs.corruption.corrupt(key, inputs.batch.x))
-    label_loss = optax.softmax_cross_entropy_with_integer_labels(model.logits(code), inputs.batch.target)
+    of_label = optax.softmax_cross_entropy_with_integer_labels(model.logits(code), inputs.batch.target)
     again = model.decode(jax.lax.stop_gradient(code))
-    return jnp.mean(label_loss + jnp.sum(pixel_errors(model.of.pixels, again, inputs.batch.x), axis=-1))
+    return jnp.mean(of_label + jnp.sum(pixel_errors(model.of.pixels, again, inputs.batch.x), axis=-1))
 
 
 @factory
