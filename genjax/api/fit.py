@@ -28,7 +28,7 @@ from genjax.api.prepared import (
 )
 from genjax.api.progress import Bar
 from genjax.api.run import Run
-from genjax.api.training import Hooks, Position, Recorder, going_on, newest, train
+from genjax.api.training import Hooks, Position, Recorder, going_on, newest, schedule_of, train
 from genjax.data.places import with_absolute_paths
 from genjax.errors import UserError
 from genjax.training import early, loop
@@ -119,7 +119,8 @@ class Training:
         """The run after all that is left of it, or as far as it came."""
         run = self.run
         recorder = Recorder(run.folder, run.entries, run.decided)
-        there, stages = train(run.settings, self.prepared, self.stages, self.here, recorder, hooks)
+        schedule = schedule_of(run.config)
+        there, stages = train(run.settings, self.prepared, self.stages, self.here, recorder, hooks, schedule)
         return dataclasses.replace(run, state=there.state, step=there.step, stage=stages[there.stage].name)
 
     @property

@@ -250,6 +250,7 @@ class Run:
         states = self._persistent(chains, label) if start == "persistent" else None
         key = self.key(seed, start, None if label is None else self.class_number(label))
         if label is not None:
+            assert self.model.clamped is not None
             machine = self.model.clamped(machine, self.class_number(label))
         if states is None:
             states = initial_states(jax.random.fold_in(key, 0), machine, chains)
@@ -357,7 +358,9 @@ class Run:
         of_test = dataset.labels.test if has_classes(dataset.labels.test) else None
         found = quality.measure(classifier, arrays["samples"], train, test, means, grey, of_test, self.class_names)
         if network is not None:
-            distances = inception_distances(network, arrays["samples"], train, test, dataset.shape, progress)
+            distances = inception_distances(
+                network, arrays["samples"], train, test, dataset.shape, progress or (lambda share: None)
+            )
             found.table["inception"] = distances
         return found, arrays
 

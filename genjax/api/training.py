@@ -14,6 +14,7 @@ from genjax.training import early, loop
 from genjax.training import folder as run_folder
 from genjax.training.checkpoint import Checkpoints, any_saved, restore_newest
 from genjax.training.options import flat
+from genjax.training.optimisers import Constant
 from genjax.training.settings import RunConfig
 from genjax.training.stages import LAST, key_of
 from genjax.typing import Hyper, Stage
@@ -76,8 +77,12 @@ def train(
     here: Position,
     recorder: Recorder,
     hooks: Hooks,
+    schedule: Any = None,
 ) -> tuple[Position, tuple[Stage, ...]]:
-    """All that is left of a run: where it stands at its end, or where it was ended, and its stages as they were."""
+    """All that is left of a run: where it stands at its end, or where it was ended, and its stages as they were.
+
+    `schedule` is that of the last stage's learning rate, which an early stop shortens.
+    """
     number, state, step = here
     while True:
         before, stage = sum(stage.steps for stage in stages[:number]), stages[number]
@@ -87,7 +92,7 @@ def train(
             step, gap = stop.chunk.step, stop.chunk.metrics["free_energy_gap"]
             end = early.new_end(step, stage.steps)
             hooks.say(f"the held-out gap is {gap:.2f} nats: ends at step {before + end}")
-            state = early.shorten(stop.chunk.state, stage, step, end)
+            state = early.shorten(stop.chunk.state, schedule or Constant(), step, end)
             recorder.decide(stopped_early={"step": step, "total_steps": end})
             stages = (*stages[:number], stage._replace(steps=end), *stages[number + 1 :])
             continue
@@ -199,12 +204,17 @@ def going_on(
     stopped = decided.get("stopped_early")
     if stopped is not None and is_last:
         stage = stage._replace(steps=stopped["total_steps"])
-        state = early.shorten(state, stage, stopped["step"], stage.steps)
+        state = early.shorten(state, schedule_of(config), stopped["step"], stage.steps)
     if here.step > stage.steps:
         given = f"`steps` {run.steps}" if run.steps is not None else f"`epochs` {run.epochs}"
         raise UserError(f"{given} is less than the {here.step} steps that {name} has done; give more.")
     stages = (*stages[: here.stage], stage, *stages[here.stage + 1 :])
     return here._replace(state=state), stages, decided | {key: int(value) for key, value in lengthened.items()}
+
+
+def schedule_of(config: Any) -> Any:
+    """How the learning rate of a model falls, as far as its config says."""
+    return getattr(config, "schedule", None) or Constant()
 
 
 def longer_since(

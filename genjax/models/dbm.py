@@ -19,7 +19,7 @@ class DBM(Config, DBMConfig):
 
 def stages(config: DBM, steps: int, steps_per_epoch: int) -> tuple[Stage, ...]:
     """The stack of RBMs, then the whole machine."""
-    return greedy.stages(config, steps, config.pretraining * steps_per_epoch, config.pretraining_rate)
+    return greedy.stages(config, steps, steps_per_epoch)
 
 
 def check(config: DBM, run: RunConfig, dataset: Dataset) -> None:

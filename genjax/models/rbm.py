@@ -168,7 +168,7 @@ def arrays(machine: Machine) -> dict[str, np.ndarray]:
 
 def weights(machine: Machine) -> list[np.ndarray]:
     """To the pixels, through the layers between; of grey levels, what they add to the expected level."""
-    unit, found = machine.units[0], filters.through(machine.weights)
+    unit, found = machine.units[0], filters.visible_weights(machine.weights)
     return [np.asarray(w if unit.width == 1 else unit.intensities(w.T).T) for w in found]
 
 
