@@ -23,7 +23,7 @@ class Table(list):
     def _repr_html_(self) -> str:
         from html import escape
 
-        header, *body = [cells for cells in cells_of(self)] or [[]]
+        header, *body = cells_of(self) or [[]]
         head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
         rows = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in body)
         return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"

@@ -2,10 +2,10 @@
 
 import os
 import platform
+from importlib.metadata import version
 from pathlib import Path
 
 import jax
-import jaxlib
 
 from genjax.data.cache import folder as cache_folder
 
@@ -20,7 +20,7 @@ def keep_compiled_programs() -> None:
     """
     if jax.config.values["jax_compilation_cache_dir"] or "JAX_COMPILATION_CACHE_DIR" in os.environ:
         return
-    place = Path(cache_folder()) / "xla" / f"{jaxlib.__version__}-{platform.machine()}-{_processor()}"
+    place = Path(cache_folder()) / "xla" / f"{version('jaxlib')}-{platform.machine()}-{_processor()}"
     try:
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
         place.chmod(0o700)

@@ -45,8 +45,8 @@ class Run:
     - `config`, `settings`: the model's and the run's options. `step`: steps of the last stage that are done.
     - `folder`: where it is kept, or None; figures and evaluations of the command line go there.
     - `entries`: what was measured as it learned, one dict a line of metrics.jsonl.
-    - `state`: of its training, from which it goes on; None for a machine that comes with genjax, whose `kept_parameters`
-      and `known_log_z` are given.
+    - `state`: of its training, from which it goes on; None for a machine that comes with genjax, whose
+      `kept_parameters` and `known_log_z` are given.
     """
 
     config: Any
@@ -343,7 +343,10 @@ class Run:
         seed: int = 0,
         progress: Progress | None = None,
     ) -> tuple[quality.Measured, dict[str, Any]]:
-        """The same, what pictures of it need, and the samples. `inception` is a file with that network's weights, for FID and KID."""
+        """The same with what pictures of it need, and the samples.
+
+        `inception` is a file with that network's weights, for FID and KID.
+        """
         network = None if inception is None else inception_network(inception)
         dataset, test, train = self.prepared.dataset, np.asarray(self.fixed_test().x), np.asarray(self.fixed_train().x)
         known = has_classes(dataset.labels.train)

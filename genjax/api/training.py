@@ -1,5 +1,6 @@
-"""The one way through a run's stages, by which `fit` and `genjax train` go: records, checkpoints, early stops, resuming."""
+"""The one way through a run's stages, of `fit` and of `genjax train`: records, checkpoints, early stops, resuming."""
 
+import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,8 +14,8 @@ from genjax.errors import Diverged, UserError
 from genjax.training import early, loop
 from genjax.training import folder as run_folder
 from genjax.training.checkpoint import Checkpoints, any_saved, restore_newest
-from genjax.training.options import flat
 from genjax.training.optimisers import Constant
+from genjax.training.options import flat
 from genjax.training.settings import RunConfig
 from genjax.training.stages import LAST, key_of
 from genjax.typing import Hyper, Stage
@@ -225,8 +226,8 @@ def longer_since(
     Says so where it becomes longer now, at this step of the stage.
     """
     options = flat(config)
-    tail = not config.model.name == "gan"  # of a GAN `average` is a rate of decay
-    average, schedule = options.get("average", 0.0) if tail else 0.0, options.get("schedule", "constant")
+    decays = any(f.name == "average" and f.metadata.get("rate") for f in dataclasses.fields(config))
+    average, schedule = 0.0 if decays else options.get("average", 0.0), options.get("schedule", "constant")
     longer = (run.epochs or 0) > (before.epochs or 0) or (run.steps or 0) > (before.steps or 0)
     since = step if longer else decided.get("averaged_from", 0)
     if not since or (schedule == "constant" and not average):
