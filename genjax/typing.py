@@ -233,12 +233,14 @@ class Model(NamedTuple):
 
     - `answer(key, p, mean, chains, progress=, **effort)`: log p as an `Answer`; `mean` is that of the training
       examples, `chains` those that training left, `effort` the fields of the dataclass `effort`.
+    - `refute(p, answer, batches, scores)`: the answer, its trust taken back where examples contradict it.
     - `sample(key, p, count, label=)`: arrays by name: `samples` `(count, values)`, `means` where expected values are
       known, `labels` where classes were drawn in turn. Models with chains also take `times` (numbers of sweeps),
       `kernel` and `start`, and give `path` `(count, times, values)` and the kernel's `info`. Where
       `sample_needs_data`, it takes training examples as `train`.
     - `chains(config, state)`: those that training left, `(chains, units)` a layer, or None.
-    - `classes(p)`: how many labels it can be asked for.
+    - `classes(p)`: how many labels it can be asked for; `clamped(p, label)`: of models with chains, what remains with
+      the label clamped.
     - `reconstruct(key, p, x, missing, sweeps)`: expected values where `missing`, the others as they are.
     - `complete(key, p, given, missing, count, sweeps)`: draws of what is missing of one example.
     - `encode(p, x, label)`, `decode(p, z, label)`: codes `(examples, units)`, expected values; `back(p, x)`: both.
@@ -248,6 +250,7 @@ class Model(NamedTuple):
     - `space(p, batch)`: its latent space, given examples (`evaluation.latent`); `decoder(p)`: without them.
     - `evaluate(key, p, train, test, answer)`: what else is measured of it, as plain numbers by name.
     - `arrays(p)`: plain arrays by name. `film(p)`: rows of samples by the number of steps, as it learned.
+      `panels`: groups of metrics that its learning curves show (`plots.curves.Panel`).
 
     Of models whose examples are no images: `read(run, old)`, `prepare(config, run, data)`, `describe(data)`, and
     `recommend(run, p, record, user, top)`.
@@ -266,10 +269,12 @@ class Model(NamedTuple):
     padding: tuple[Callable[..., Any], Callable[..., Any]] | None = None
     answer: Callable[..., Answer] | None = None
     effort: type | None = None
+    refute: Callable[..., Answer] | None = None
     sample: Callable[..., dict[str, Any]] | None = None
     sample_needs_data: bool = False
     chains: Callable[..., Any] | None = None
     classes: Callable[[Any], int] | None = None
+    clamped: Callable[[Any, int], Any] | None = None
     reconstruct: Callable[..., Any] | None = None
     complete: Callable[..., Any] | None = None
     encode: Callable[..., Any] | None = None
@@ -284,6 +289,7 @@ class Model(NamedTuple):
     evaluate: Callable[..., dict[str, Any]] | None = None
     arrays: Callable[[Any], dict[str, Any]] | None = None
     film: Callable[[Any], dict[str, Any]] | None = None
+    panels: tuple[Any, ...] = ()
     read: Callable[..., Any] | None = None
     prepare: Callable[..., Any] | None = None
     describe: Callable[..., Any] | None = None

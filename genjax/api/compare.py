@@ -8,7 +8,7 @@ from scipy.stats import t
 
 from genjax.api.run import Run
 from genjax.errors import UserError
-from genjax.training.config import flat
+from genjax.training.options import flat
 from genjax.training.stages import LAST
 
 LEFT_OUT = ("checkpoint_seconds", "seed", "data_dir")
@@ -51,7 +51,9 @@ def compare(runs: Sequence[Run] | Run, scores: Sequence[str] = ()) -> Table:
         one = settings_of(members[0])
         row: dict[str, Any] = {name: one.get(name) for name in axes} | {"seeds": len(members)}
         diverged = sum(run.diverged is not None for run in members)
-        rows.append(row | ({"diverged": diverged} if diverged else {}) | {name: score(members, name) for name in wanted})
+        rows.append(
+            row | ({"diverged": diverged} if diverged else {}) | {name: score(members, name) for name in wanted}
+        )
     return rows
 
 
@@ -68,12 +70,20 @@ def shared_scores(runs: Sequence[Run]) -> list[str]:
     names = [name for name in known if all(name in run.history for run in runs)]
     names = [name for name in names if not (not name.startswith("held_out_") and f"held_out_{name}" in names)]
     evaluated = ["log_likelihood"] if all(run.evaluated is not None for run in runs) else []
-    return evaluated + (names or sorted(set.intersection(*(set(run.history) for run in runs)) - {"step", "stage", "epoch", "seconds"})[:3])
+    return evaluated + (
+        names
+        or sorted(set.intersection(*(set(run.history) for run in runs)) - {"step", "stage", "epoch", "seconds"})[:3]
+    )
 
 
 def score(runs: Sequence[Run], name: str) -> dict[str, Any]:
     """Mean over runs and half its 95 % interval (Student's t); None of a single one, and of what none has."""
-    values = np.array([value for run in runs if (value := last(run, name)) is not None], float)
+    return interval_of([last(run, name) for run in runs])
+
+
+def interval_of(scores: Sequence[float | None]) -> dict[str, Any]:
+    """Mean and half its 95 % interval (Student's t) of the scores that there are."""
+    values = np.array([value for value in scores if value is not None], float)
     if not len(values):
         return {"mean": None, "half_interval": None}
     half = None

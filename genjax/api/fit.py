@@ -32,6 +32,7 @@ from genjax.api.training import Hooks, Position, Recorder, going_on, newest, tra
 from genjax.data.places import with_absolute_paths
 from genjax.errors import UserError
 from genjax.training import early, loop
+from genjax.training.config import choices
 from genjax.training.settings import RunConfig
 from genjax.training.stages import LAST
 from genjax.typing import Stage
@@ -242,8 +243,10 @@ def resume(folder: Path, saved: on_disk.Saved, run: RunConfig, source: Any) -> T
 
 
 def _outside(config: Any) -> dict[str, Any]:
-    """Fields of a config, so that objects from outside are given again where the folder cannot hold them."""
-    return {f.name: getattr(config, f.name) for f in dataclasses.fields(config)}
+    """Objects from outside that the config holds, to be given again, as the folder cannot hold them."""
+    return {
+        f.name: value for f, chosen in choices(config) if not isinstance(value := getattr(config, f.name), chosen.kinds)
+    }
 
 
 def _say(sentence: str) -> None:

@@ -14,7 +14,7 @@ from genjax.models.table import MODELS
 from genjax.training import folder as run_folder
 from genjax.training import loop
 from genjax.training.checkpoint import Checkpoints
-from genjax.training.config import from_json, to_json
+from genjax.training.options import from_json, to_json
 from genjax.training.settings import RunConfig
 
 PLACES = ("dataset", "data_dir")  # of data that may have moved
@@ -46,6 +46,12 @@ def create(folder: Path, config: Any, run: RunConfig, facts: dict[str, Any], lic
     return run_folder.create(folder, config.model.name, content(config, run), facts, licence, record)
 
 
+def create_grid(folder: Path, config: Any, runs: list[Any], facts: dict[str, Any]) -> None:
+    """A grid's folder. Raises `UserError` where it exists or cannot be written."""
+    licences = ", ".join(dict.fromkeys(run.licence for run in runs))
+    run_folder.create(folder, f"grid {config.model.name}", content(config, runs[0].settings), facts, licences)
+
+
 def read(folder: Path, own: Any = None, given: dict[str, Any] | None = None) -> Saved:
     """What a run's folder says; `own` is a config, or the class of one, whose model has no row in the table, and
     `given` the objects from outside that its config was made with.
@@ -71,7 +77,7 @@ def read(folder: Path, own: Any = None, given: dict[str, Any] | None = None) -> 
 def _run_config(saved: Any, kind: Any, folder: Path) -> RunConfig:
     """The run's options, checked. Raises `UserError` where they are damaged."""
     try:
-        return from_json(RunConfig, kind.model.defaults | saved)
+        return from_json(RunConfig, dataclasses.asdict(RunConfig()) | kind.model.defaults | saved)
     except (UserError, TypeError) as error:
         raise UserError(f"{folder / 'config.json'}: {error}; restore it from a copy.") from None
 
@@ -153,5 +159,3 @@ def _replace(new: Path, folder: Path) -> None:
             os.rename(folder / name, new / name)
     os.rename(folder, old)
     os.rename(new, folder)
-
-

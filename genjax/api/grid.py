@@ -11,19 +11,24 @@ import numpy as np
 
 from genjax import random
 from genjax.api import folder as on_disk
+from genjax.api.compare import interval_of, last, settings_of, shared_scores
 from genjax.api.compilation import keep_compiled_programs
 from genjax.api.fit import settled
 from genjax.api.prepared import Prepared, as_dataset, describe, prepare, read, stages_of, with_length
 from genjax.api.progress import Bar
 from genjax.api.run import Run
+from genjax.boltzmann.machine import Machine
 from genjax.errors import UserError
+from genjax.evaluation.likelihood import pseudo, report
 from genjax.training import grid as side_by_side
 from genjax.training import loop
-from genjax.training.config import replaced, static_part
+from genjax.training.config import static_part
+from genjax.training.options import replaced
 from genjax.training.settings import RunConfig
 from genjax.training.stages import LAST, key_of
-from genjax.typing import Stage
+from genjax.typing import Batch, Stage
 
+NOT_OF_A_GRID = ("stop_gap", "checkpoint_seconds", "log_every")
 OF_A_RUN = ("epochs", "steps", "batch_size", "binarisation")
 
 
@@ -170,7 +175,9 @@ def together(
     """
     first = members[0]
     plan, data = first.prepared.plan, first.prepared.training
-    plan = plan._replace(chunk=min(plan.chunk, plan.steps_per_epoch)) if len({m.run.epochs for m in members}) > 1 else plan
+    plan = (
+        plan._replace(chunk=min(plan.chunk, plan.steps_per_epoch)) if len({m.run.epochs for m in members}) > 1 else plan
+    )
     keys = side_by_side.stacked([random.key(m.run.seed, m.run.rng) for m in members])
     pad, unpad = first.config.model.padding or (None, None)
     sizes = [getattr(m.config, "hidden", 0) for m in members]
@@ -188,7 +195,9 @@ def together(
             states, algorithm = begin(own, stages, data, plan, states), stage.algorithm
         ends = [one.steps for one in stages]
 
-        def watch(chunk: side_by_side.GridChunk, stage: Stage = stage, ends: list[int] = ends, before: int = before) -> None:
+        def watch(
+            chunk: side_by_side.GridChunk, stage: Stage = stage, ends: list[int] = ends, before: int = before
+        ) -> None:
             for i in range(len(members)):
                 done = ends[i] <= chunk.step - len(next(iter(chunk.steps.values()))[i])
                 if done or i in said:
@@ -202,7 +211,7 @@ def together(
                 if stage.name == LAST and chunk.step == ends[i]:
                     kept[i] = jax.tree.map(np.asarray, side_by_side.run_of(chunk.states, i))
 
-        batches = jnp.broadcast_to(own[:1], own.shape) if common_batches else None
+        batches = own[0] if common_batches else None
         states = side_by_side.train(own, algorithm, data, plan, states, max(ends), [watch], sorted(ends), batches)
         before += stage.steps
     made = []
@@ -254,3 +263,56 @@ class _quiet:
 
     def update(self, done: float, note: str = "") -> None:
         """Nothing."""
+
+
+def compatible(run: Run, effort: dict[str, Any] | None) -> dict[str, Any]:
+    """One run as a row of plain numbers: its settings, how it diverged if it did, and, with an `effort`, its scores on
+    the test examples of its own data."""
+    row = {name: value for name, value in settings_of(run).items() if name not in ("data", *NOT_OF_A_GRID)}
+    row |= {"seed": run.settings.seed, "diverged": run.diverged is not None}
+    if run.diverged is not None:
+        row["reason"] = run.diverged
+    if effort is None:
+        return row
+    if run.model.answer is None:
+        score = last(run, shared_scores([run])[0]) if shared_scores([run]) else None
+        return row | {"score": score, "trusted": None if run.diverged is None else False}
+    row |= {name: effort[name] for name in effort}
+    if run.diverged is not None:
+        return row | {"log_likelihood": None, "trusted": None, "pseudo_log_likelihood": None}
+    test = run.fixed_test()
+    found, _ = report(run.answer(run.settings.seed, effort), test, test, run.refute)
+    answer = found["log_likelihood"]["test"]
+    row |= {"log_likelihood": answer.mean, "trusted": answer.trusted}
+    if run.has_chains and (one := pseudo_of(run, test)) is not None:
+        row["pseudo_log_likelihood"] = one
+    return row
+
+
+def pseudo_of(run: Run, test: Batch) -> float | None:
+    """The exact pseudo-log-likelihood of the first 1,000 test examples; None where the model has none."""
+    if not isinstance(run.parameters, Machine):
+        return None
+    found = pseudo(jax.random.key(0), run.parameters, test)
+    return None if found is None else found["exact"].mean
+
+
+def summarise(rows: Sequence[dict[str, Any]], axes: Sequence[str]) -> list[dict[str, Any]]:
+    """A line a setting: mean over seeds of each score with its 95 % interval (Student's t).
+
+    Every line says on which data and under which binarisation: scores of two of them do not compare.
+    """
+    groups: dict[tuple, list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault(tuple(repr(row.get(name)) for name in axes), []).append(row)
+    table = []
+    for members in groups.values():
+        line: dict[str, Any] = {"dataset": members[0]["dataset"], "binarisation": members[0]["binarisation"]}
+        line |= {name: members[0].get(name) for name in axes} | {"seeds": len(members)}
+        line["diverged"] = sum(row["diverged"] for row in members)
+        line["not_trusted"] = sum(row.get("trusted") is False for row in members)
+        for score in ("log_likelihood", "pseudo_log_likelihood", "score"):
+            if any(score in row for row in members):
+                line[score] = interval_of([row.get(score) for row in members])
+        table.append(line)
+    return table

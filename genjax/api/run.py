@@ -1,7 +1,6 @@
 """A run: a trained model, and every question that may be asked of it."""
 
 import json
-import sys
 import time
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,10 +20,16 @@ from genjax.data import binarise_fixed
 from genjax.data.record import Record
 from genjax.errors import UserError
 from genjax.evaluation import samples as quality
+from genjax.evaluation.classes import has_classes
 from genjax.evaluation.classifier import Classifier, train_classifier
-from genjax.evaluation.likelihood import bracket_of, numbers
+from genjax.evaluation.cost import peak_memory_mb
+from genjax.evaluation.inception import inception as inception_network
+from genjax.evaluation.inception import inception_distances
+from genjax.evaluation.likelihood import report
+from genjax.likelihood.estimate import plain
 from genjax.sampling import diagnostics as of_chains
-from genjax.training.config import flat
+from genjax.sampling.gibbs import Gibbs, initial_states
+from genjax.training.options import flat
 from genjax.training.settings import RunConfig
 from genjax.training.stages import LAST
 from genjax.typing import Answer, Batch, Estimate, Kernel, Model, Progress
@@ -69,7 +74,9 @@ class Run:
     @property
     def name(self) -> str:
         """Of the run, for titles: its folder's name, or the model and its data."""
-        return self.folder.name if self.folder is not None else f"{self.model.name} on {self.settings.dataset or 'arrays'}"
+        return (
+            self.folder.name if self.folder is not None else f"{self.model.name} on {self.settings.dataset or 'arrays'}"
+        )
 
     @property
     def identity(self) -> str | None:
@@ -99,7 +106,7 @@ class Run:
     @property
     def shape(self) -> tuple[int, ...]:
         """One example's shape as it was given."""
-        return self.record.example_shape or self.record.shape
+        return self.record.example
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -153,12 +160,12 @@ class Run:
         `temperatures`, `ais_chains`, `standard_error`; of autoencoders `draws`); log Z is estimated once and kept.
         Raises `UserError` for models without a likelihood.
         """
-        answer = self._answer(seed, effort)
+        answer = self.answer(seed, effort)
         return answer.estimate(answer.score(self._examples(x, label)))
 
     def score_samples(self, x: Any, label: Any = None, *, seed: int = 0, **effort: Any) -> np.ndarray:
         """Log p of each example, `(n,)` nats, by the estimator of `log_likelihood`."""
-        return self._answer(seed, effort).score(self._examples(x, label))
+        return self.answer(seed, effort).score(self._examples(x, label))
 
     def sample(
         self,
@@ -195,7 +202,7 @@ class Run:
         self,
         n: int,
         times: tuple[int, ...] = (1000,),
-        label: int | str | None = None,
+        label: Any = None,
         kernel: Kernel | None = None,
         start: Start = "fresh",
         seed: int = 0,
@@ -204,7 +211,7 @@ class Run:
         model = self.model
         if model.sample is None:
             raise self._no("samples", "sample", *self._answers())
-        options: dict[str, Any] = {} if label is None else {"label": self.class_number(label)}
+        options: dict[str, Any] = {} if label is None else {"label": self._label(label)}
         if self.has_chains:
             options |= {"times": times} | ({} if kernel is None else {"kernel": kernel})
             if start == "persistent":
@@ -214,7 +221,9 @@ class Run:
             raise UserError(f"`{what}`: a {model.name} has no chains; leave it out.")
         if model.sample_needs_data:
             options["train"] = self.fixed_train(CODES).x
-        return model.sample(self.key(seed, start, options.get("label")), self.parameters, n, **options)
+        own = options.get("label")
+        key = self.key(seed, start, own if isinstance(own, int) else None)
+        return model.sample(key, self.parameters, n, **options)
 
     def draw_classes(self, n: int, sweeps: int = 1000, seed: int = 0) -> dict[str, Any]:
         """`n` samples of each class, with their `labels`; of models with chains the label is clamped."""
@@ -239,7 +248,13 @@ class Run:
             raise UserError(f"`diagnostics`: a {self.model.name} has no chains; leave it out.")
         machine = self.parameters.top if self.model.name == "dbn" else self.parameters
         states = self._persistent(chains, label) if start == "persistent" else None
-        return of_chains.diagnose(self.key(seed, start), machine, states, chains, sweeps, kernel)
+        key = self.key(seed, start, None if label is None else self.class_number(label))
+        if label is not None:
+            machine = self.model.clamped(machine, self.class_number(label))
+        if states is None:
+            states = initial_states(jax.random.fold_in(key, 0), machine, chains)
+        numbers = jax.jit(of_chains.diagnose, static_argnums=(3, 4))(key, machine, states, sweeps, kernel or Gibbs())[1]
+        return {name: np.asarray(value).tolist() for name, value in numbers.items()}
 
     def reconstruct(self, x: Any, missing: Any = None, *, sweeps: int = 400, seed: int = 0) -> np.ndarray:
         """Expected values where `missing` (boolean, True where unknown), what was given as it is; without it there and
@@ -286,13 +301,18 @@ class Run:
         if model.answer is None and model.evaluate is None and model.sample is None:
             raise self._no("a likelihood, or anything else that is measured", "evaluate")
         train, test = self.fixed_train(), self.fixed_test()
-        answer = None if model.answer is None else self._answer(seed, effort, progress)
-        found: dict[str, Any] = {} if answer is None else likelihoods(answer, train, test)
+        answer = None if model.answer is None else self.answer(seed, effort, progress)
+        found: dict[str, Any] = {}
+        if answer is not None:
+            found |= report(answer, train, test, self.refute)[0]
         if model.evaluate is not None:
-            found |= model.evaluate(random.key(seed, self.settings.rng), self.parameters, train, test, answer)
+            key = random.key(seed, self.settings.rng)
+            found |= {
+                n: v for n, v in model.evaluate(key, self.parameters, train, test, answer).items() if v is not None
+            }
         elif answer is None:
-            found |= self.sample_quality(seed=seed, progress=progress, **effort)
-        self.__dict__["_evaluated"] = found = found | {
+            found |= self.measured_samples(seed=seed, progress=progress, **_known(model, effort))[0].table
+        found = plain(found) | {
             "model": model.name,
             "dataset": self.settings.dataset,
             "step": self.step,
@@ -301,29 +321,45 @@ class Run:
             "seconds": round(time.perf_counter() - began, 2),
             "peak_memory_mb": peak_memory_mb(),
         }
+        self.__dict__["_evaluated"] = found
         return found
 
-    def sample_quality(
+    def sample_quality(self, n: int | None = None, sweeps: int = 1000, **options: Any) -> dict[str, Any]:
+        """The table of its samples beside real images, the same for every model that samples (`evaluation.samples`).
+
+        As many samples as there are test images unless told otherwise; a classifier of the data's labels is trained
+        once where there are labels. `options` are those of `measured_samples`.
+        """
+        return plain(self.measured_samples(n, sweeps, **options)[0].table)
+
+    def measured_samples(
         self,
         n: int | None = None,
         sweeps: int = 1000,
         *,
         classifier: Classifier | None = None,
+        inception: Any = None,
         seed: int = 0,
         progress: Progress | None = None,
-        inception: Any = None,
-    ) -> dict[str, Any]:
-        """The table of its samples beside real images, the same for every model that samples.
-
-        As many samples as there are test images unless told otherwise; a classifier of the data's labels is trained
-        once where there are labels (`evaluation.classifier`).
-        """
-        dataset, test = self.prepared.dataset, np.asarray(self.fixed_test().x)
-        if classifier is None and dataset.classes > 1:
-            classifier = train_classifier(dataset, progress=None)
-        arrays = self.draw(n or len(test), (sweeps,), seed=seed)
-        train = np.asarray(self.fixed_train().x)
-        return quality.quality(classifier, arrays["samples"], train, test, dataset.shape, inception, progress)
+    ) -> tuple[quality.Measured, dict[str, Any]]:
+        """The same, what pictures of it need, and the samples. `inception` is a file with that network's weights, for FID and KID."""
+        network = None if inception is None else inception_network(inception)
+        dataset, test, train = self.prepared.dataset, np.asarray(self.fixed_test().x), np.asarray(self.fixed_train().x)
+        known = has_classes(dataset.labels.train)
+        if classifier is None and known:
+            classifier = train_classifier(dataset)
+        count = n or len(test)
+        labels = None
+        if self.classes and not self.has_chains and known:
+            labels = quality.labels_like(dataset.labels.train, count)
+        arrays = self.draw(count, (sweeps,), labels, seed=seed)
+        means, grey = (arrays["means"], dataset.test) if "means" in arrays else (None, None)
+        of_test = dataset.labels.test if has_classes(dataset.labels.test) else None
+        found = quality.measure(classifier, arrays["samples"], train, test, means, grey, of_test, self.class_names)
+        if network is not None:
+            distances = inception_distances(network, arrays["samples"], train, test, dataset.shape, progress)
+            found.table["inception"] = distances
+        return found, arrays
 
     # Its data
 
@@ -340,14 +376,16 @@ class Run:
         x, labels = getattr(dataset, split), getattr(dataset, "labels", None)
         if not len(x):
             raise UserError(f"The data of {self.name} have no {split} split; give the examples.")
-        target = None if labels is None else jax.tree.map(lambda leaf: leaf[:most], getattr(labels, split))
+        target = None if labels is None else jax.tree.map(lambda leaf: leaf[:most], dataset.target(split))
         return fixed(x[:most], target, self.settings, seed)
 
     def _examples(self, x: Any, label: Any = None) -> Batch:
         if x is None:
             return self.fixed_test()
         target = None if label is None else jnp.asarray(label, jnp.int32)
-        return Batch(jnp.asarray(binarise_fixed(self.flat(x), self.settings.binarisation or "none", FIXED_DRAW)), target)
+        return Batch(
+            jnp.asarray(binarise_fixed(self.flat(x), self.settings.binarisation or "none", FIXED_DRAW)), target
+        )
 
     def flat(self, x: Any) -> np.ndarray:
         """Examples, flat or shaped, as `(n, values)`. Raises `UserError` where they are of another shape."""
@@ -388,6 +426,10 @@ class Run:
             raise UserError(f"`label` {label} is none of them; give {those}.")
         return names.index(text) if text in names else int(label)
 
+    def _label(self, label: Any) -> Any:
+        """One class's number, or those of an array, one for each sample."""
+        return label if isinstance(label, np.ndarray) else self.class_number(label)
+
     def label_names(self, count: int) -> list[str]:
         """What the first `count` labels are called: as in the run's data, which may have fewer; else by number."""
         names = self.class_names[:count]
@@ -419,7 +461,12 @@ class Run:
 
     # Inside
 
-    def _answer(self, seed: int, effort: dict[str, Any], progress: Progress | None = None) -> Answer:
+    def refute(self, answer: Answer, batches: Any, scores: Any) -> Answer:
+        """The answer, its trust taken back where examples contradict it."""
+        return answer if self.model.refute is None else self.model.refute(self.parameters, answer, batches, scores)
+
+    def answer(self, seed: int, effort: dict[str, Any], progress: Progress | None = None) -> Answer:
+        """What the likelihood is asked through: log Z is estimated once for the same seed and effort, and kept."""
         model = self.model
         if model.answer is None:
             raise self._no("a likelihood", "log_likelihood", *self._answers())
@@ -472,30 +519,6 @@ class Run:
         assert self.folder is not None
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "evaluation.json").write_text(json.dumps(numbers, indent=2) + "\n")
-
-
-def likelihoods(answer: Answer, train: Batch, test: Batch) -> dict[str, Any]:
-    """Log-likelihoods of both splits, the bracket where both sides of log Z are known, and log Z."""
-    found: dict[str, Any] = {"log_likelihood": {}}
-    for name, batch in (("test", test), ("train", train)):
-        estimate = answer.estimate(answer.score(batch))
-        found["log_likelihood"][name] = estimate._asdict()
-        if answer.log_z is not None and answer.log_z[1] is not None:
-            found.setdefault("bracket", {})[name] = bracket_of(estimate, *answer.log_z)
-    if answer.log_z is not None:
-        forward, reverse = answer.log_z
-        found["log_z"] = numbers(forward) | {"reverse": None if reverse is None else numbers(reverse)}
-    return found
-
-
-def peak_memory_mb() -> int | None:
-    """The most resident memory that this process has had, in 10^6 bytes; None where the system does not tell."""
-    try:
-        import resource  # not on Windows
-    except ImportError:
-        return None
-    unit = 1 if sys.platform == "darwin" else 1024
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6)
 
 
 def _changed(config: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from genjax.errors import Diverged, UserError
 from genjax.training import early, loop
 from genjax.training import folder as run_folder
 from genjax.training.checkpoint import Checkpoints, any_saved, restore_newest
-from genjax.training.config import flat
+from genjax.training.options import flat
 from genjax.training.settings import RunConfig
 from genjax.training.stages import LAST, key_of
 from genjax.typing import Hyper, Stage

@@ -5,6 +5,7 @@ import dataclasses
 import io
 import itertools
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar, get_origin
 
@@ -76,12 +77,22 @@ class Parser:
         fields += [_field(f.name, f.type, f.default, _doc(own, f.name)) for f in self.of_own]
         self.flat: Any = dataclasses.make_dataclass("Flat", fields, frozen=True, kw_only=True)
         self.flat.__doc__ = f"{own.__doc__} {config.__doc__}"
+        self.defaults: dict[str, Any] = {}
 
-    def __call__(self, arguments: list[str], base: Any = None, run: RunConfig | None = None) -> tuple[Any, RunConfig, dict, Any]:
+    def usual(self, defaults: dict[str, Any]) -> None:
+        """Other defaults for these options."""
+        names = {f.name for f in dataclasses.fields(self.flat)}
+        self.defaults = {name: value for name, value in defaults.items() if name in names}
+
+    def __call__(
+        self, arguments: list[str], base: Any = None, run: RunConfig | None = None
+    ) -> tuple[Any, RunConfig, dict, Any]:
         """Config, run, effort and the command's own options; what is not given is as in `base` and `run`, if given."""
-        usual = None if base is None else self._usual(base, run)
+        usual = self.flat(**self.defaults) if base is None else self._usual(base, run)
         parsed = parse(self.flat, _validation(arguments), self.program, usual)
-        chosen = {o.name: value for o in self.of_model if (value := getattr(parsed, o.name)) is not None or o.of is None}
+        chosen = {
+            o.name: value for o in self.of_model if (value := getattr(parsed, o.name)) is not None or o.of is None
+        }
         config = build(self.config, chosen) if base is None else replaced(base, chosen)
         of_run = {f.name: getattr(parsed, f.name) for f in self.of_run}
         of_run["validation"] = _split(of_run["validation"])
@@ -124,7 +135,9 @@ def _run_type(field: Any) -> Any:
 
 
 def _said(validation: bool | float | str) -> str:
-    return {True: "yes", False: "no"}.get(validation, str(validation)) if isinstance(validation, bool) else str(validation)
+    return (
+        {True: "yes", False: "no"}.get(validation, str(validation)) if isinstance(validation, bool) else str(validation)
+    )
 
 
 def _split(text: Any) -> bool | float | str:
@@ -166,3 +179,39 @@ def cost(evaluation: dict[str, Any]) -> str:
 def say(text: str) -> None:
     """A line for people, on standard error, so that standard output holds the answer alone."""
     print(text, file=sys.stderr, flush=True)
+
+
+def open_run(options: Any) -> Any:
+    """The run that a command names, its data where its options say."""
+    from genjax.api.load import load
+
+    return load(options.run, data_dir=options.data_dir, dataset=options.dataset)
+
+
+def parse_with(
+    own: type[Options], arguments: list[str], program: str, efforts: Sequence[type]
+) -> tuple[Any, Options, dict[str, Any]]:
+    """The run that a command names, its own options, and those of the estimate that were given.
+
+    All options of `efforts` are known; one that the run's model does not have is refused by the run.
+    """
+    fields: dict[str, Any] = {f.name: (f.name, *_own(own, f)) for f in dataclasses.fields(own)}
+    for effort in efforts:
+        for f in dataclasses.fields(effort):
+            doc = f"{_doc(effort, f.name)}" + ("" if f.default is None else f" By default {f.default}.")
+            annotated = Annotated[f.type | None, tyro.conf.arg(help=doc)]  # type: ignore[operator]
+            fields[f.name] = (f.name, annotated, dataclasses.field(default=None))
+    bases = (OpenOptions,)
+    whole: Any = dataclasses.make_dataclass("Whole", list(fields.values()), bases=bases, frozen=True, kw_only=True)
+    whole.__doc__ = own.__doc__
+    parsed = parse(whole, arguments, program)
+    names = {f.name for effort in efforts for f in dataclasses.fields(effort)}
+    given = {name: value for name in names if (value := getattr(parsed, name)) is not None}
+    return open_run(parsed), own(**{f.name: getattr(parsed, f.name) for f in dataclasses.fields(own)}), given
+
+
+def _own(own: Any, field: Any) -> tuple[Any, ...]:
+    annotated = Annotated[field.type, tyro.conf.arg(help=_doc(own, field.name))]
+    return (
+        (annotated,) if field.default is dataclasses.MISSING else (annotated, dataclasses.field(default=field.default))
+    )

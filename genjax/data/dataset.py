@@ -155,8 +155,8 @@ class Dataset:
         """All examples, training, validation and test, as a split of other data."""
         x, labels = (np.concatenate([getattr(of, part) for part in PARTS]) for of in (self, self.labels))
         if self.targets is not None:
-            return Given(x, given.joined(*self.targets))
-        return Given(x, labels if (labels != classes.NONE).any() else None, self.class_names)
+            return Given(x, given.joined(*self.targets), scaled=True)
+        return Given(x, labels if (labels != classes.NONE).any() else None, self.class_names, scaled=True)
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{len(getattr(self, part)):,} {part}" for part in PARTS)
@@ -274,4 +274,4 @@ def _rows_of(target: Any, rows: Integer[np.ndarray, " rows"]) -> Any:
 
 
 def _set_aside(place: str, count: int, total: int) -> str:
-    return f"{place}: no test images; {count} of {total} images are set aside for testing."
+    return f"{place}: no test split; {count} of {total} examples are set aside for testing."

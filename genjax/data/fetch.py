@@ -118,10 +118,10 @@ def prepare(entry_name: str, tfds_name: str) -> Path:
             f"`dataset` {entry_name}: TensorFlow Datasets could not prepare it ({_reason(error)}); "
             f"connect to the network, or {elsewhere}."
         ) from None
-    found = prepared.find(root, tfds_name)
-    if found is None:
+    place = prepared.find(root, tfds_name)
+    if place is None:
         raise UserError(f"`dataset` {entry_name}: TensorFlow Datasets left nothing in {root}; {elsewhere}.")
-    return found
+    return place
 
 
 def _complete(entry: Entry, place: Path) -> list[Path] | None:
@@ -142,15 +142,15 @@ def _download(entry: Entry, file: Remote, target: Path, timeout: float) -> None:
                 break
             out.write(chunk)
     if (size, digest.hexdigest()) != (file.size, file.sha256):
-        found = f"{size} bytes" if size < file.size else "more" if size > file.size else "other bytes of that number"
+        sent = f"{size} bytes" if size < file.size else "more" if size > file.size else "other bytes of that number"
         raise UserError(
             f"`dataset` {entry.name}: {file.url} is not the file that was published (sha256 {file.sha256[:12]}..., "
-            f"{file.size} bytes; the server sent {found}); try again later, or {_place_files(entry)}."
+            f"{file.size} bytes; the server sent {sent}); try again later, or {_place_files(entry)}."
         )
 
 
 def _chunks(entry: Entry, url: str, timeout: float):
-    """The body of the answer; what goes wrong on the network, told apart from what goes wrong on the disk."""
+    """The body of the answer. Raises `UserError` for what goes wrong on the network; the disk raises OSError."""
     try:
         with _open(url, timeout) as answer:
             while chunk := answer.read(_CHUNK):

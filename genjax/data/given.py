@@ -23,6 +23,8 @@ class Given(NamedTuple):
     x: Any
     y: Any = None
     class_names: tuple[str, ...] = ()
+    scaled: bool = False
+    """Whether the values of `x` are a `Dataset`'s, so that they need no rule."""
 
 
 class Meant(NamedTuple):
@@ -55,7 +57,9 @@ def collect(x: Any, y: Any, test: Given | None, validation: Given | None) -> Ima
         raise UserError(f"{empty[0]} holds no examples; give 0 for none.")
     meant = {name: meaning(part, len(flat[name]), name) for name, part in parts.items()}
     _refuse_unlike({name: some.target for name, some in meant.items()})
-    images = {name: rows.reshape(-1, *shape) for name, rows in intensities(flat).items()}
+    ready = {name: flat[name].copy() for name, part in parts.items() if part.scaled}
+    ready |= intensities({name: rows for name, rows in flat.items() if name not in ready})
+    images = {name: rows.reshape(-1, *shape) for name, rows in ready.items()}
     kept = [name for name in ("`x`", "`validation`") if name in parts]
     tested = meant.get("`test`", Meant(np.zeros(0, np.int64)))
     return Images(

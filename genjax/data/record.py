@@ -226,19 +226,20 @@ def from_json(saved: Any, names: Any = None) -> Record:
         raise ValueError(f"counts {counts!r} are not of train, validation and test")
     if not counts["train"]:
         raise ValueError("counts know no training data")
-    kept = Record(**saved, names=_names(names, saved["named"], shape) if saved["what"] == "ratings" else {})
-    class_names = _list("class_names", saved["class_names"], lambda name: isinstance(name, str))
-    example_shape, number = kept.example_shape, kept.classes
-    if example_shape is not None:
-        example_shape = _list("example_shape", example_shape, _whole)
-        if math.prod(example_shape) != math.prod(shape):
-            raise ValueError(f"example_shape {list(example_shape)} does not have the values of shape {list(shape)}")
-    if number is not None and not _whole(number):
-        raise ValueError(f"classes {number!r} is no count")
-    if not isinstance(kept.labelled, str | None):
-        raise ValueError(f"labelled {kept.labelled!r} is no text")
-    settled = _settled(saved["settled"])
-    return replace(kept, shape=shape, class_names=class_names, settled=settled, example_shape=example_shape)
+    whole = {**dict.fromkeys(LATER), **saved}
+    if whole["example_shape"] is not None:
+        whole["example_shape"] = _list("example_shape", whole["example_shape"], _whole)
+        if math.prod(whole["example_shape"]) != math.prod(shape):
+            raise ValueError(f"example_shape {saved['example_shape']} does not hold the values of {list(shape)}")
+    if whole["classes"] is not None and not _whole(whole["classes"]):
+        raise ValueError(f"classes {whole['classes']!r} is no count")
+    if not isinstance(whole["labelled"], str | None):
+        raise ValueError(f"labelled {whole['labelled']!r} is no text")
+    if saved["brightness"] is not None and type(saved["brightness"]) not in (int, float):
+        raise ValueError(f"brightness {saved['brightness']!r} is no number")
+    whole["class_names"] = _list("class_names", saved["class_names"], lambda name: isinstance(name, str))
+    whole["names"] = _names(names, saved["named"], shape) if saved["what"] == "ratings" else {}
+    return Record(**{**whole, "shape": shape, "settled": _settled(saved["settled"])})
 
 
 def write_mean(folder: Path, record: Record) -> None:

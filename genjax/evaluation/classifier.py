@@ -31,9 +31,10 @@ from genjax.errors import UserError
 from genjax.networks.conv import Conv
 from genjax.random import subkey
 from genjax.training import loop
-from genjax.training.config import at_least, factory, positive, rate, shares, split
+from genjax.training.config import factory, positive, rate, split
 from genjax.training.devices import averaged, own_copy, own_key
-from genjax.training.optimiser import learning_rate_at, tail_average, transformation
+from genjax.training.optimisers import AdamW, Cosine, Optimiser, Schedule, optimiser_choice, schedule_choice
+from genjax.training.update import Rates, first, update
 from genjax.typing import Algorithm, Batch, Example, Hyper, Metrics
 
 RECIPE = 1
@@ -65,27 +66,22 @@ class Network(nn.Module):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ClassifierConfig:
+class ClassifierConfig(Rates):
     """How the classifier learns."""
 
     shape: tuple[int, int, int]
     """Height, width and channels of an image."""
     classes: int
     """How many labels there are."""
+    optimiser: Optimiser = optimiser_choice(AdamW())
+    schedule: Schedule = schedule_choice(Cosine())
     learning_rate: float = rate(2e-3)
-    """Of Adam, at the start; it falls along a cosine."""
-    momentum: float = rate(0.9)
-    """Adam's first beta."""
     weight_decay: float = rate(0.02)
-    """Decoupled decay of the kernels."""
-    average: float = 0.2
-    """Share of the run, at its end, over which the parameters are averaged."""
 
     def check(self) -> None:
         """Raise `UserError` for what no data would make right."""
-        positive(self, "classes", "learning_rate")
-        at_least(self, 0, "weight_decay")
-        shares(self, "momentum", "average")
+        super().check()
+        positive(self, "classes")
 
 
 class ClassifierState(NamedTuple):
@@ -96,6 +92,11 @@ class ClassifierState(NamedTuple):
     average: Any
     step: Int[Array, ""]
     hyper: Hyper
+
+
+def trained_parameters(state: ClassifierState) -> PyTree:
+    """Those to evaluate: the average over the end of the run where one was asked for."""
+    return state.parameters if state.average is None else state.average
 
 
 @factory
@@ -109,59 +110,46 @@ def classifier(config: ClassifierConfig, axis_name: str | None = None) -> Algori
 
     def init(key: Key[Array, ""], example: Example, hyper: Hyper) -> ClassifierState:
         parameters = network.init(key, example.batch.x)
-        chain = transformation("adamw", hyper, hyper["learning_rate"], kernels(parameters))
-        copy = jax.tree.map(jnp.copy, parameters)
-        return ClassifierState(parameters, chain.init(parameters), copy, jnp.zeros((), jnp.int32), hyper)
+        return ClassifierState(parameters=parameters, **first(config, hyper, parameters))
 
     def step(key: Key[Array, ""], state: ClassifierState, batch: Batch) -> tuple[ClassifierState, Metrics]:
         key = own_key(key, axis_name)
-        x = moved(subkey(key, "move"), batch.x, config.shape)
+        x = shifted(subkey(key, "move"), batch.x, config.shape)
         drawn = random.bernoulli_of_mean(subkey(key, "binarise"), x)
         x = jnp.where(jnp.arange(x.shape[0])[:, None] % 2 == 0, x, drawn)
 
         def objective(parameters: PyTree) -> tuple[Float[Array, ""], Metrics]:
-            metrics = scores(network.apply(parameters, x), batch.label)  # type: ignore[arg-type]
+            metrics = scores(network.apply(parameters, x), batch.target)  # type: ignore[arg-type]
             return metrics["loss"], metrics
 
-        found = jax.grad(objective, has_aux=True)(own_copy(state.parameters, axis_name))
-        slope, metrics = averaged(found, axis_name)
-        learning_rate = learning_rate_at("cosine", state.hyper, state.step)
-        chain = transformation("adamw", state.hyper, learning_rate, kernels(state.parameters))
-        change, optimiser = chain.update(slope, state.optimiser, state.parameters)
-        parameters = optax.apply_updates(state.parameters, change)
-        average = tail_average(config.average, state.average, parameters, state.step, state.hyper)
-        new = ClassifierState(parameters, optimiser, average, state.step + 1, state.hyper)
-        largest = jnp.max(jnp.stack([jnp.max(jnp.abs(leaf)) for leaf in jax.tree.leaves(parameters)]))
-        norm = optax.tree.norm(slope)
-        return new, metrics | {"parameter_max": largest, "gradient_norm": norm, "learning_rate": learning_rate}
+        own = own_copy(state.parameters, axis_name)
+        (value, scored), slope = jax.value_and_grad(objective, has_aux=True)(own)
+        loss = value, lambda parameters: objective(parameters)[0]
+        parameters, state, metrics = update(config, state, state.parameters, slope, axis_name=axis_name, loss=loss)
+        return state._replace(parameters=parameters), averaged(scored, axis_name) | metrics
 
     def observe(key: Key[Array, ""], state: ClassifierState, train: Batch, held_out: Batch | None) -> Metrics:
-        found = {}
+        metrics = {}
         for prefix, batch in (("train_", train), ("held_out_", held_out)):
             if batch is not None:
-                logits: Any = network.apply(state.average, batch.x)
-                found |= {prefix + name: value for name, value in scores(logits, batch.label).items()}
-        return found
+                logits: Any = network.apply(trained_parameters(state), batch.x)
+                metrics |= {prefix + name: value for name, value in scores(logits, batch.target).items()}
+        return metrics
 
     def check(batch: Batch) -> None:
         examples.intensities(batch.x, "The classifier")
-        examples.labels(batch.label, config.classes)
+        examples.labels(batch.target, config.classes)
 
     return Algorithm(init, step, observe, check)
 
 
 def scores(logits: Float[Array, "batch classes"], label: Int[Array, " batch"]) -> Metrics:
-    """Cross-entropy in nats, and the share of images that are classified rightly."""
+    """Cross-entropy in nats, and the accuracy: the share of images that are classified correctly."""
     loss = optax.softmax_cross_entropy_with_integer_labels(logits, label)
     return {"loss": jnp.mean(loss), "accuracy": jnp.mean(jnp.argmax(logits, -1) == label)}
 
 
-def kernels(parameters: PyTree) -> PyTree:
-    """Booleans shaped like the parameters: weight decay acts on kernels, not on biases."""
-    return jax.tree.map(lambda leaf: leaf.ndim > 1, parameters)
-
-
-def moved(
+def shifted(
     key: Key[Array, ""], x: Float[Array, "batch pixels"], shape: tuple[int, int, int]
 ) -> Float[Array, "batch pixels"]:
     """Each image moved by up to a 14th of its height and width (two pixels of 28), black coming in from outside."""
@@ -220,7 +208,7 @@ def train_classifier(
 
     def make() -> Arrays:
         state = _train(config, whole, seed, progress)
-        return {"/".join(name): np.asarray(x) for name, x in flatten_dict(state.average).items()}
+        return {"/".join(name): np.asarray(x) for name, x in flatten_dict(trained_parameters(state)).items()}
 
     arrays = remembered(f"classifier-{fingerprint(whole)}-{seed}-{RECIPE}", make) if cache else make()
     parameters = unflatten_dict({tuple(name.split("/")): jnp.asarray(x) for name, x in arrays.items()})

@@ -93,6 +93,7 @@ def stacked(dataset: Dataset, channels: int = 3, seed: int = 0, count: int = STA
         test=test,
         labels=Labels(labels, labels[:0], test_labels),
         shape=(*dataset.shape[:2], channels),
+        example_shape=(),
         class_names=(),
     )
 

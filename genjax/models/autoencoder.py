@@ -15,11 +15,13 @@ from genjax.algorithms import autoencoder
 from genjax.algorithms.autoencoder import AutoencoderConfig, Corruption, Masking, corruption
 from genjax.data import Dataset
 from genjax.evaluation.latent import LatentSpace
+from genjax.evaluation.reconstruction import mean_metrics
 from genjax.models.base import Config
 from genjax.models.vae import shape_and_classes, shape_of
 from genjax.networks import pixels
 from genjax.networks.stack import StackModel
-from genjax.numerics import BLOCK, in_blocks
+from genjax.numerics import in_blocks
+from genjax.plots import curves
 from genjax.training.config import split
 from genjax.training.stages import LAST
 from genjax.typing import Answer, Batch, Model, Stage
@@ -87,16 +89,8 @@ def evaluate(
     key: Key[Array, ""], model: StackModel, train: Batch, test: Batch, answer: Answer | None, **_: Any
 ) -> dict[str, Any]:
     """Squared errors a pixel; of a classifier the error of its labels; of Bernoulli pixels nats an image."""
-    return {"test": measured(model, test), "train": measured(model, train)}
-
-
-def measured(model: StackModel, batch: Batch) -> dict[str, float]:
-    """What `autoencoder.errors` says of all images, block by block."""
-    errors = jax.jit(autoencoder.errors)
-    blocks = [jax.tree.map(lambda leaf, i=i: leaf[i : i + BLOCK], batch) for i in range(0, len(batch.x), BLOCK)]
-    parts = [{name: float(value) for name, value in errors(model, block).items()} for block in blocks]
-    sizes = [len(block.x) for block in blocks]
-    return {name: float(np.average([entry[name] for entry in parts], weights=sizes)) for name in parts[0]}
+    metrics = partial(autoencoder.errors, model)
+    return {name: mean_metrics(metrics, part) for name, part in (("test", test), ("train", train))}
 
 
 @jax.jit
@@ -203,6 +197,7 @@ Autoencoder.model = Model(
     filters=weights,
     space=space,
     arrays=arrays,
+    panels=curves.AUTOENCODER,
 )
 DenoisingAutoencoder.model = Autoencoder.model._replace(name="dae", config=DenoisingAutoencoder)
 StackedAutoencoder.model = Autoencoder.model._replace(

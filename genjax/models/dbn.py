@@ -16,11 +16,12 @@ from genjax.boltzmann.dbn import DBN as Network
 from genjax.boltzmann.dbn import ascent, downward
 from genjax.boltzmann.machine import States
 from genjax.data import Dataset
-from genjax.evaluation import likelihood
+from genjax.evaluation import importance
 from genjax.models import chains
 from genjax.models.base import Config
 from genjax.models.effort import AIS
 from genjax.numerics import in_blocks
+from genjax.plots import curves
 from genjax.random import bernoulli_of_mean, subkey
 from genjax.training.settings import RunConfig
 from genjax.typing import Answer, Batch, Kernel, Model, Stage
@@ -55,14 +56,16 @@ def answer(
     key: Key[Array, ""], network: Network, mean: np.ndarray, chains: States | None = None, **effort: Any
 ) -> Answer:
     """Log p from below, importance-sampled, with the errors of both the draws and log Z."""
-    return likelihood.belief(key, network, jnp.asarray(mean), chains, **effort)
+    return importance.belief(key, network, mean, chains, **effort)
 
 
 def evaluate(
     key: Key[Array, ""], network: Network, train: Batch, test: Batch, answer: Answer, **_: Any
 ) -> dict[str, Any]:
     """The variational bound beside the importance-sampled estimate."""
-    return likelihood.belief_bounds(key, network, train, test, answer)
+    both = {"test": test, "train": train}
+    bounds = {name: importance.elbo(answer.score(batch), answer.log_z) for name, batch in both.items()}
+    return {"variational_bound": bounds, "pseudo_log_likelihood": None}
 
 
 @jax.jit
@@ -174,4 +177,5 @@ DBN.model = Model(
     filters=weights,
     maxima=maxima,
     arrays=arrays,
+    panels=curves.BOLTZMANN,
 )

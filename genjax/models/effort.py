@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from genjax.likelihood.bracket import PathKind, Schedule
+from genjax.likelihood.bidirectional import PathKind, Schedule
 from genjax.training.config import at_least, positive
 
 
@@ -49,3 +49,6 @@ class Inception:
 
     def check(self) -> None:
         """Nothing to refuse before the file is read."""
+
+
+EFFORTS = (AIS, ImportanceSampling, Inception)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import jax
@@ -17,10 +16,12 @@ from genjax.data import Dataset, binarise_fixed
 from genjax.errors import UserError
 from genjax.evaluation import collapse
 from genjax.evaluation.classifier import Classifier
+from genjax.evaluation.distances import subset
 from genjax.evaluation.latent import LatentSpace, principal_directions
-from genjax.evaluation.samples import some
+from genjax.evaluation.samples import labels_like
 from genjax.models.base import Config
 from genjax.models.effort import Inception
+from genjax.plots import curves
 from genjax.training import loop
 from genjax.training.config import split
 from genjax.training.settings import RunConfig
@@ -115,12 +116,6 @@ def classes(state: GANState) -> int:
     return 0 if state.game.config.conditioning == "none" else state.game.classes
 
 
-def labels_of(dataset: Dataset, count: int) -> Int[np.ndarray, " images"]:
-    """Labels as often as the training images have them, drawn from a fixed seed; zeros where there are none."""
-    labels = np.random.default_rng(0).choice(dataset.labels.train, count)
-    return np.maximum(labels, 0)
-
-
 def images(
     key: Key[Array, ""], state: GANState, labels: Int[np.ndarray, " images"]
 ) -> Float[np.ndarray, "images pixels"]:
@@ -131,9 +126,9 @@ def images(
     return np.concatenate(made)[:count]
 
 
-def sample(key: Key[Array, ""], state: GANState, count: int, label: int | None = None) -> dict[str, Any]:
+def sample(key: Key[Array, ""], state: GANState, count: int, label: Any = None) -> dict[str, Any]:
     """New images; of all classes in turn, with their labels, where none is chosen."""
-    labels = np.arange(count) % max(classes(state), 1) if label is None else np.full(count, label)
+    labels = np.arange(count) % max(classes(state), 1) if label is None else np.broadcast_to(label, count)
     named = {"labels": labels} if classes(state) and label is None else {}
     return {"samples": images(key, state, labels), **named}
 
@@ -155,16 +150,16 @@ def watch(
 ) -> Callable[[loop.Chunk], tuple[dict[str, float], list[str]]]:
     """What looks at samples after each chunk: numbers for the record, and the alarms that sound."""
     logits = None if classifier is None else classifier.logits
-    train = binarise_fixed(some(dataset.train, 10_000), run.binarisation or "none", 0)
+    train = binarise_fixed(subset(dataset.train, 10_000), run.binarisation or "none", 0)
     levels = collapse.learn_levels(train, logits)
-    labels, alarms = labels_of(dataset, levels.samples), collapse.Alarms()
+    labels, alarms = labels_like(dataset.labels.train, levels.samples), collapse.AlarmFilter()
     harmless = config.loss.boundary is None
 
     def after(chunk: loop.Chunk) -> tuple[dict[str, float], list[str]]:
         summary = collapse.summarise(images(jax.random.key(0), newest(chunk.state), labels), logits)
         lower = min(chunk.metrics["real_accuracy"], chunk.metrics["fake_accuracy"])
         sounding = collapse.alarms(summary, levels, None if harmless else lower)
-        heard = alarms.hear(sounding, chunk.step, round(chunk.step * (run.epochs or 1) / chunk.epoch))
+        heard = alarms.update(sounding, chunk.step, round(chunk.step * (run.epochs or 1) / chunk.epoch))
         numbers = {"spread": summary.spread} | {key: float(name in heard) for name, key in ALARMS.items()}
         return numbers | ({} if summary.entropy is None else {"class_entropy": summary.entropy}), heard
 
@@ -196,4 +191,5 @@ GAN.model = Model(
     arrays=arrays,
     watch=watch,
     film=film,
+    panels=curves.GAN,
 )

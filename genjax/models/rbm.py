@@ -11,29 +11,27 @@ from jaxtyping import Array, Key
 
 from genjax.algorithms import examples
 from genjax.algorithms.contrastive import RBMConfig, contrastive, trained_machine
-from genjax.algorithms.labels import class_log_probabilities, labelled, observed
+from genjax.algorithms.labels import class_log_probabilities, labelled
 from genjax.algorithms.padding import padded, sliced
 from genjax.boltzmann import filters
 from genjax.boltzmann.arrays import to_arrays
 from genjax.boltzmann.machine import Machine, States, condition, mean
-from genjax.boltzmann.mean_field import coupled, mean_field, means
+from genjax.boltzmann.mean_field import mean_field, means
 from genjax.data import Dataset
 from genjax.errors import UserError
 from genjax.evaluation import likelihood
 from genjax.evaluation.classes import error
-from genjax.likelihood.conditional import tightness
 from genjax.models import chains
 from genjax.models.base import Config
 from genjax.models.effort import AIS
 from genjax.numerics import in_blocks
+from genjax.plots import curves
 from genjax.random import subkey
 from genjax.sampling.inpainting import completed, inpaint
 from genjax.training.config import split
 from genjax.training.settings import RunConfig
 from genjax.training.stages import LAST
 from genjax.typing import Answer, Batch, Kernel, Model, Stage
-
-TIGHTNESS = 100  # images, each with an AIS run of its own, for how tight a deep machine's bound is
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +80,7 @@ def answer(
     key: Key[Array, ""], machine: Machine, mean: np.ndarray, chains: States | None = None, **effort: Any
 ) -> Answer:
     """Log p of examples: exact or by AIS on both sides; a bound for deep machines; with classes of label and image."""
-    return likelihood.boltzmann(key, machine, machine.units[0].of_intensities(jnp.asarray(mean)), chains, **effort)
+    return likelihood.boltzmann(key, machine, mean, chains, **effort)
 
 
 def evaluate(
@@ -90,14 +88,17 @@ def evaluate(
 ) -> dict[str, Any]:
     """Pseudo-likelihoods; with classes on top the error of telling labels; of a deep machine, whose likelihood is a
     bound, also how far below the bound is for some test images."""
-    data = observed(machine, test)
-    numbers: dict[str, Any] = {"pseudo_log_likelihood": likelihood.pseudo(subkey(key, "pixel"), machine, data)}
-    if coupled(machine, data) and data[-1] is None:
-        numbers["tightness"] = tightness(subkey(key, "tightness"), machine, data[0][:TIGHTNESS]).summary()
+    numbers: dict[str, Any] = {"pseudo_log_likelihood": likelihood.pseudo(subkey(key, "pixel"), machine, test)}
+    numbers["tightness"] = likelihood.tightness(key, machine, test)
     if labelled(machine):
-        tell = partial(classify, machine)
-        numbers["error"] = {name: error(tell, part) for name, part in (("test", test), ("train", train))}
+        both = (("test", test), ("train", train))
+        numbers["error"] = {name: error(partial(classify, machine), part.x, part.target) for name, part in both}
     return numbers
+
+
+def refute(machine: Machine, answer: Answer, batches: dict[str, Batch], scores: dict[str, np.ndarray]) -> Answer:
+    """An estimate that distinct examples contradict is not trusted."""
+    return likelihood.refuted_by_states(machine, answer, batches, scores)
 
 
 def shown(machine: Machine, _: int, states: States) -> Array:
@@ -115,11 +116,15 @@ def sample(
     start: States | None = None,
 ) -> dict[str, Any]:
     """Independent chains from fresh starting points (never from training images), or from those given."""
-    if label is not None:
-        machine = condition(machine, machine.depth - 1, machine.units[-1].encode(jnp.array([label])))
+    machine = machine if label is None else clamped(machine, label)
     found = chains.path(key, machine, count, times, partial(shown, machine), kernel, start)
     samples = np.asarray(machine.units[0].intensities(found.states[0]), np.float32)
     return {"samples": samples, "means": found.shown[:, -1], "path": found.shown, "info": found.info}
+
+
+def clamped(machine: Machine, label: int) -> Machine:
+    """The machine that remains where the label is clamped."""
+    return condition(machine, machine.depth - 1, machine.units[-1].encode(jnp.array([label])))
 
 
 def classes(machine: Machine) -> int:
@@ -224,10 +229,12 @@ RBM.model = Model(
     binarisation=binarisation,
     effort=AIS,
     answer=answer,
+    refute=refute,
     evaluate=evaluate,
     chains=remaining_chains,
     sample=sample,
     classes=classes,
+    clamped=clamped,
     reconstruct=reconstruct,
     back=back,
     complete=complete,
@@ -238,5 +245,6 @@ RBM.model = Model(
     filters=weights,
     maxima=maxima,
     arrays=arrays,
+    panels=curves.BOLTZMANN,
     padding=(padded, sliced),
 )

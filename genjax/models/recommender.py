@@ -1,6 +1,7 @@
 """The RBM of ratings: its data, its errors beside baselines, and what it recommends."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -14,8 +15,9 @@ from genjax.data import ratings, tastes
 from genjax.data.ratings import Ratings, SplitRatings
 from genjax.data.record import Record, listed, of_ratings
 from genjax.errors import UserError
-from genjax.evaluation.ratings import asked, best_biases, errors_of, item_means, known
+from genjax.evaluation import ratings as ratings_of
 from genjax.models.base import Config
+from genjax.plots import curves
 from genjax.training import loop
 from genjax.training.config import split
 from genjax.training.settings import RunConfig
@@ -105,23 +107,8 @@ def evaluate(
     key: Key[Array, ""], p: Parameters, train: Batch, test: Batch, answer: Answer | None, **_: Any
 ) -> dict[str, Any]:
     """RMSE and MAE on the held-out ratings, beside those of the baselines on the same ratings."""
-    values, given, wanted_of = (np.asarray(x) for x in (p.values, train.x, test.x))
-    learned, wanted = known(given, values), asked(wanted_of, values)
-    biases, penalty = best_biases(learned, given.shape)
-    predictions = {
-        "test": expected(p, wanted_of, wanted.users, wanted.items),
-        "biases": np.clip(biases.predict(wanted.users, wanted.items), values[0], values[-1]),
-        "item_means": item_means(learned, given.shape[1])[wanted.items],
-    }
-    errors = {name: errors_of(guess - wanted.ratings, wanted.users) for name, guess in predictions.items()}
-    counts = {"train": len(learned.ratings), "test": len(wanted.ratings)}
-    return {
-        "rmse": {name: error["rmse"]._asdict() for name, error in errors.items()},
-        "mae": {name: error["mae"]._asdict() for name, error in errors.items()},
-        "bias_penalty": penalty,
-        "items": given.shape[1],
-        "ratings": counts,
-    }
+    x = np.asarray(test.x)
+    return ratings_of.evaluate(partial(expected, p, x), np.asarray(p.values), np.asarray(train.x), x)
 
 
 def recommend(
@@ -178,4 +165,5 @@ Recommender.model = Model(
     prepare=prepare,
     describe=of_ratings,
     recommend=recommend,
+    panels=curves.RECOMMENDER,
 )

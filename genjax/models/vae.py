@@ -1,6 +1,6 @@
 """Variational autoencoders: plain, importance-weighted, and conditional on the label."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -14,17 +14,17 @@ from genjax.algorithms.vae import IWAE as IWAEBound
 from genjax.algorithms.vae import VAEConfig, pixels_fit, trained_model, vae
 from genjax.data import Dataset
 from genjax.errors import UserError
-from genjax.evaluation import likelihood
-from genjax.evaluation.latent import LatentSpace
-from genjax.likelihood.latent import ACTIVE, latent_activity
+from genjax.evaluation import importance
+from genjax.evaluation.latent import LatentSpace, active_units, latent_activity
 from genjax.models.base import Config
 from genjax.models.effort import ImportanceSampling
 from genjax.networks import pixels
 from genjax.networks.latent import LatentModel, at_rest, codes, condition, decoded, downward, reconstructed
 from genjax.numerics import in_blocks
+from genjax.plots import curves
 from genjax.random import normal, subkey
 from genjax.sampling.imputation import impute
-from genjax.training.config import choice, split
+from genjax.training.config import split
 from genjax.training.settings import RunConfig
 from genjax.training.stages import LAST
 from genjax.typing import Answer, Batch, Model, Stage
@@ -92,16 +92,15 @@ def given(model: LatentModel, count: int, label: np.ndarray | None) -> Array:
 
 def answer(key: Key[Array, ""], model: LatentModel, mean: np.ndarray, chains: None = None, **effort: Any) -> Answer:
     """Log p from below, importance-sampled; of conditional models given the label."""
-    return likelihood.importance_sampled(key, model, **effort)
+    return importance.latent(key, model, **effort)
 
 
 def evaluate(
     key: Key[Array, ""], model: LatentModel, train: Batch, test: Batch, answer: Answer, **_: Any
 ) -> dict[str, Any]:
     """Active latent units, and what the likelihood is of."""
-    activity = latent_activity(subkey(key, "activity"), model, test)
     return {
-        "active_units": [int(np.sum(layer > ACTIVE)) for layer in activity],
+        "active_units": active_units(latent_activity(subkey(key, "activity"), model, test)),
         "latents": list(model.of.latents),
         "pixels": model.of.pixels,
         "given_label": model.of.classes > 0,
@@ -117,17 +116,17 @@ def _from_prior(key: Key[Array, ""], model: LatentModel, label: Array) -> tuple[
     return pixels.mean(model.of.pixels, outputs), drawn
 
 
-def sample(key: Key[Array, ""], model: LatentModel, count: int, label: int | None = None) -> dict[str, Any]:
+def sample(key: Key[Array, ""], model: LatentModel, count: int, label: Any = None) -> dict[str, Any]:
     """Independent draws; of conditional models all of one class, or the classes in turn, with their labels."""
-    labels = jnp.arange(count) % max(1, model.of.classes) if label is None else jnp.full(count, label)
+    labels = (
+        jnp.arange(count) % max(1, model.of.classes) if label is None else jnp.broadcast_to(jnp.asarray(label), count)
+    )
     means, drawn = _from_prior(key, model, labels)
     named = {"labels": np.asarray(labels)} if model.of.classes and label is None else {}
     return {"samples": np.asarray(drawn, np.float32), "means": np.asarray(means), **named}
 
 
-def reconstruct(
-    key: Key[Array, ""], model: LatentModel, x: np.ndarray, missing: np.ndarray, sweeps: int
-) -> np.ndarray:
+def reconstruct(key: Key[Array, ""], model: LatentModel, x: np.ndarray, missing: np.ndarray, sweeps: int) -> np.ndarray:
     """Expected missing values given the others (see `sampling.imputation`)."""
     burn_in = max(1, sweeps // 4)
     return np.asarray(impute(key, model, jnp.asarray(x), jnp.asarray(missing), sweeps - burn_in, burn_in))
@@ -213,6 +212,7 @@ VAE.model = Model(
     space=space,
     decoder=decoder,
     arrays=arrays,
+    panels=curves.VAE,
 )
 IWAE.model = VAE.model._replace(name="iwae", config=IWAE)
 CVAE.model = VAE.model._replace(name="cvae", config=CVAE, settle=shape_and_classes)

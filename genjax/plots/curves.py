@@ -32,7 +32,7 @@ WEIGHTS = Panel("norm of the weights", "Euclidean norm", {"weight_norm": "weight
 ACTIVITY = Panel("mean hidden activity", "probability", {"hidden_activity": "training"})
 
 BOLTZMANN = (
-    Panel("log-likelihood, estimated from the trajectory", "nats per example", _both("log_likelihood")),
+    Panel("log-likelihood (deep: its lower bound), from the trajectory", "nats per example", _both("log_likelihood")),
     ERROR,
     Panel("pseudo-log-likelihood, one-value estimate", "nats per example", _both("pseudo_likelihood")),
     RECONSTRUCTION,
