@@ -10,9 +10,8 @@ import pytest
 from genjax.boltzmann.dbn import DBN, log_down, stacked
 from genjax.boltzmann.machine import marginal
 from genjax.errors import UserError
-from genjax.evaluation import likelihood
 from genjax.evaluation.importance import Scores, belief, elbo, importance
-from genjax.likelihood import exact
+from genjax.likelihood import exact, partition
 from genjax.likelihood.estimate import exact_log_z
 from genjax.typing import Batch, Estimate
 from tests.machines import random_machine
@@ -73,7 +72,7 @@ def network(astray: float = 0.0) -> DBN:
 
 @pytest.mark.parametrize("astray", [0.0, -6.0])
 def test_a_belief_network_against_enumeration(astray, monkeypatch):
-    monkeypatch.setattr(likelihood, "FRESH_SWEEPS", 100)
+    monkeypatch.setattr(partition, "FRESH_SWEEPS", 100)
     net = network(astray)
     x, h = (np.array(list(itertools.product((0.0, 1.0), repeat=n)), np.float32) for n in (4, 3))
     pairs = jnp.repeat(x[:, None], 8, 1), jnp.repeat(h[None], 16, 0)

@@ -12,7 +12,6 @@ from genjax import pretrained
 from genjax.boltzmann.machine import Machine
 from genjax.boltzmann.semi_restricted import SemiRestricted
 from genjax.boltzmann.units import BERNOULLI, SPIN, Categorical
-from genjax.evaluation import likelihood
 from genjax.evaluation.likelihood import (
     answer_of,
     boltzmann,
@@ -21,11 +20,11 @@ from genjax.evaluation.likelihood import (
     report,
     sides,
     tightness,
-    visible_mean,
 )
-from genjax.likelihood import exact
+from genjax.likelihood import exact, partition
 from genjax.likelihood.bidirectional import Bracket
 from genjax.likelihood.estimate import both_from_numbers, exact_log_z, plain
+from genjax.likelihood.partition import visible_mean
 from genjax.typing import Batch, Estimate
 from tests.machines import all_states, energies, exact_draws, log_sum_exp, random_machine
 
@@ -68,8 +67,8 @@ def test_ais_from_the_mean_alone(monkeypatch):
     """No chains and no images: both sides are right, and the same mean gives the same numbers."""
     machine, batch = random_machine((9, 7), 1.0, seed=2), batch_of(100, 9)
     truth = exact.log_z(machine)
-    monkeypatch.setattr(likelihood, "EXACT_STATES", 0)
-    monkeypatch.setattr(likelihood, "FRESH_SWEEPS", 500)
+    monkeypatch.setattr(partition, "EXACT_STATES", 0)
+    monkeypatch.setattr(partition, "FRESH_SWEEPS", 500)
     said = []
     first, again = (
         boltzmann(jax.random.key(0), machine, mean, temperatures=100, ais_chains=200, progress=said.append)
@@ -94,15 +93,15 @@ def test_ais_from_the_mean_alone(monkeypatch):
 
 def test_reverse_ais_begins_at_chains_if_there_are_enough(monkeypatch):
     machine = random_machine((6, 5))
-    monkeypatch.setattr(likelihood, "EXACT_STATES", 0)
-    monkeypatch.setattr(likelihood, "FRESH_SWEEPS", 100)
+    monkeypatch.setattr(partition, "EXACT_STATES", 0)
+    monkeypatch.setattr(partition, "FRESH_SWEEPS", 100)
     given = []
 
     def recorded(key, machine, images, start, *args, **options):
         given.append((np.asarray(images), start))
         return Bracket(AIS, AIS)
 
-    monkeypatch.setattr(likelihood, "bracket", recorded)
+    monkeypatch.setattr(partition, "both_sides", recorded)
     mean, draws = np.linspace(0.1, 0.6, 6), exact_draws(machine, 150)
     few = tuple(x[:20] for x in draws)
     for chains in (draws, few, None):
@@ -190,8 +189,8 @@ def test_a_machine_with_other_connections_is_answered_alike(monkeypatch):
         given.append((np.asarray(images), start))
         return Bracket(*[AIS._replace(mean=log_sum_exp(values))] * 2)
 
-    monkeypatch.setattr(likelihood, "long_run", lambda key, machine, start, *args: start)
-    monkeypatch.setattr(likelihood, "bracket", recorded)
+    monkeypatch.setattr(partition, "long_run", lambda key, machine, start, *args: start)
+    monkeypatch.setattr(partition, "both_sides", recorded)
     answer = boltzmann(jax.random.key(0), machine, np.full(4, 0.5), ais_chains=200)
     ((images, start),) = given
     np.testing.assert_array_equal(images, np.full((1, 4), 0.5))
