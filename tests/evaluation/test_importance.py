@@ -11,6 +11,7 @@ from genjax.boltzmann.dbn import DBN, log_down, stacked
 from genjax.boltzmann.machine import marginal
 from genjax.errors import UserError
 from genjax.evaluation.importance import Scores, belief, elbo, importance
+from genjax.evaluation.likelihood import report
 from genjax.likelihood import exact, partition
 from genjax.likelihood.estimate import exact_log_z
 from genjax.typing import Batch, Estimate
@@ -30,7 +31,7 @@ def test_scores_are_an_array_that_carries_its_errors():
     scores = answer.score(X)
     assert isinstance(scores, Scores)
     assert scores.dtype == np.float64
-    assert said == [1.0]
+    assert said == [1.0]  # the share of the one batch
     errors = scores.importance.standard_errors
     assert (np.abs(scores - np.asarray(X.x)[:, 0] ** 2 / 2) < 5.5 * errors + 0.01).all()
     whole, part = answer.estimate(scores), answer.estimate(scores[:2])
@@ -43,6 +44,11 @@ def test_scores_are_an_array_that_carries_its_errors():
     bound = elbo(scores)
     assert bound.mean == pytest.approx(0, abs=0.2)
     assert bound.mean < whole.mean
+    found, kept = report(answer, X, X)
+    assert found["elbo"]["test"] == found["elbo"]["train"] == bound
+    assert found["log_likelihood"]["test"] == whole
+    assert set(found) == {"log_likelihood", "elbo"}
+    np.testing.assert_array_equal(kept["train"], scores)
     with pytest.raises(UserError, match="score"):
         answer.estimate(scores + 1)
 
