@@ -21,7 +21,7 @@ def frechet_distance(x: Features, y: Features) -> float:
     The trace of the root is that of (C^(1/2) D C^(1/2))^(1/2), whose eigenvalues are real and not negative.
     """
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
-    c, d = np.cov(x, rowvar=False), np.cov(y, rowvar=False)
+    c, d = (np.atleast_2d(np.cov(z, rowvar=False)) for z in (x, y))
     values, vectors = np.linalg.eigh(c)
     root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
     cross = np.sqrt(np.maximum(np.linalg.eigvalsh(root @ d @ root), 0)).sum()

@@ -20,6 +20,7 @@ from genjax.algorithms.labels import labelled, observed
 from genjax.boltzmann.machine import Machine, States
 from genjax.boltzmann.mean_field import coupled, log_density
 from genjax.errors import UserError
+from genjax.evaluation.importance import Scores, elbo
 from genjax.likelihood import conditional
 from genjax.likelihood.bidirectional import PathKind, Schedule
 from genjax.likelihood.estimate import (
@@ -168,7 +169,8 @@ def report(
     """The likelihood of both splits for every model that has one, and the scores of each.
 
     `log_likelihood.test` and `.train` are Estimates (nats an example), `bracket` the two sides of each where both
-    sides of log Z are known, `log_z` as `both_numbers` writes it. `refute_by(answer, batches, scores)` may take back
+    sides of log Z are known, `log_z` as `both_numbers` writes it, `elbo` the variational bounds by the same draws where
+    likelihoods are importance-sampled. `refute_by(answer, batches, scores)` may take back
     trust.
     """
     batches = {"test": test, "train": train}
@@ -180,7 +182,8 @@ def report(
         found["log_z"] = both_numbers(answer.log_z)
         if answer.log_z[1] is not None:
             found["bracket"] = {name: sides(one, answer.log_z) for name, one in found["log_likelihood"].items()}
-    return found, scores
+    bounds = {name: elbo(values, answer.log_z) for name, values in scores.items() if isinstance(values, Scores)}
+    return found | ({"elbo": bounds} if bounds else {}), scores
 
 
 def pseudo(key: Key[Array, ""], machine: Machine, batch: Batch) -> dict[str, Any] | None:

@@ -82,11 +82,6 @@ def effective_samples(log_weights: Float[np.ndarray, " chains"]) -> float:
     return float(weights.sum() ** 2 / np.sum(weights**2))
 
 
-def deviation(log_weights: Float[np.ndarray, " chains"]) -> float:
-    """Standard deviation of log weights, nats."""
-    return float(np.asarray(log_weights, np.float64).std(ddof=1))
-
-
 def inverted(inverse: Estimate) -> Estimate:
     """Log Z from an estimate of log 1 / Z, its interval turned over."""
     return inverse._replace(mean=-inverse.mean, low=-inverse.high, high=-inverse.low)

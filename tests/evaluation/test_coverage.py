@@ -1,4 +1,4 @@
-"""Coverage by a judge that reads the first pixels; neighbours against all distances; planted copies."""
+"""Coverage by a classifier that reads the first pixels; neighbours against all distances; planted copies."""
 
 import math
 
@@ -8,7 +8,7 @@ import pytest
 
 from genjax import data
 from genjax.evaluation import coverage as module
-from genjax.evaluation.coverage import coverage, entropy, memorisation, nearest, seen
+from genjax.evaluation.coverage import class_shares, coverage, entropy, memorisation, nearest
 
 
 def first_pixels(x):
@@ -38,9 +38,9 @@ def test_a_class_is_covered_from_a_fifth_of_its_share():
     assert coverage(lambda x: x, of_classes(0, 1), data).missing == [3]
 
 
-def test_a_judge_is_sure_above_nine_tenths():
+def test_a_classifier_is_confident_above_nine_tenths():
     logits = np.log([[0.91, 0.05, 0.04], [0.89, 0.07, 0.04], [0.2, 0.3, 0.5], [0.0005, 0.999, 0.0005]])
-    assert seen(lambda x: jnp.asarray(logits) + 3, of_classes(0, 1, 2, 0)).sure == 0.5
+    assert class_shares(lambda x: jnp.asarray(logits) + 3, of_classes(0, 1, 2, 0)).confident == 0.5
 
 
 def test_a_collapsed_model_has_no_entropy():

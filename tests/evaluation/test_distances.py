@@ -11,7 +11,7 @@ from genjax.evaluation.distances import frechet_distance, kernel_distance
 
 
 def features(rows: int, seed: int, shift: float = 0.0) -> np.ndarray:
-    """Like a judge's: correlated, and cut off at 0, some of them for good."""
+    """Like a classifier's: correlated, and cut off at 0, some of them for good."""
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(rows, 24)) @ np.random.default_rng(99).normal(size=(24, 24)) + shift
     x[:, 3] = 0.0
@@ -47,6 +47,7 @@ def test_kernel_distance_is_scikit_learns_kernel_without_its_diagonal(monkeypatc
     found = kernel_distance(x, y)
     assert found.mean == pytest.approx(wanted, rel=1e-9)
     assert np.isnan(found.standard_error)
+    assert not found.trusted
     monkeypatch.setattr(distances, "BLOCK", 25)
     halves = kernel_distance(x, y)
     assert halves.mean == pytest.approx(wanted, abs=4 * halves.standard_error)

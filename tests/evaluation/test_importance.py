@@ -10,9 +10,9 @@ import pytest
 from genjax.boltzmann.dbn import DBN, log_down, stacked
 from genjax.boltzmann.machine import marginal
 from genjax.errors import UserError
-from genjax.evaluation import likelihood
 from genjax.evaluation.importance import Scores, belief, elbo, importance
-from genjax.likelihood import exact
+from genjax.evaluation.likelihood import report
+from genjax.likelihood import exact, partition
 from genjax.likelihood.estimate import exact_log_z
 from genjax.typing import Batch, Estimate
 from tests.machines import random_machine
@@ -31,7 +31,7 @@ def test_scores_are_an_array_that_carries_its_errors():
     scores = answer.score(X)
     assert isinstance(scores, Scores)
     assert scores.dtype == np.float64
-    assert said == [1.0]
+    assert said == [1.0]  # the share of the one batch
     errors = scores.importance.standard_errors
     assert (np.abs(scores - np.asarray(X.x)[:, 0] ** 2 / 2) < 5.5 * errors + 0.01).all()
     whole, part = answer.estimate(scores), answer.estimate(scores[:2])
@@ -44,6 +44,11 @@ def test_scores_are_an_array_that_carries_its_errors():
     bound = elbo(scores)
     assert bound.mean == pytest.approx(0, abs=0.2)
     assert bound.mean < whole.mean
+    found, kept = report(answer, X, X)
+    assert found["elbo"]["test"] == found["elbo"]["train"] == bound
+    assert found["log_likelihood"]["test"] == whole
+    assert set(found) == {"log_likelihood", "elbo"}
+    np.testing.assert_array_equal(kept["train"], scores)
     with pytest.raises(UserError, match="score"):
         answer.estimate(scores + 1)
 
@@ -73,7 +78,7 @@ def network(astray: float = 0.0) -> DBN:
 
 @pytest.mark.parametrize("astray", [0.0, -6.0])
 def test_a_belief_network_against_enumeration(astray, monkeypatch):
-    monkeypatch.setattr(likelihood, "FRESH_SWEEPS", 100)
+    monkeypatch.setattr(partition, "FRESH_SWEEPS", 100)
     net = network(astray)
     x, h = (np.array(list(itertools.product((0.0, 1.0), repeat=n)), np.float32) for n in (4, 3))
     pairs = jnp.repeat(x[:, None], 8, 1), jnp.repeat(h[None], 16, 0)

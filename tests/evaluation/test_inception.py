@@ -33,8 +33,8 @@ def test_fid_is_that_of_torch_fidelity(weights):
 
     network, random = inception(weights), np.random.default_rng(0)
     samples, train, test = (random.uniform(0, share, (5, 64)).astype(np.float32) for share in (0.3, 1, 1))
-    told = []
-    found = inception_distances(network, samples, train, test, (8, 8, 1), told.append)
+    shares = []
+    found = inception_distances(network, samples, train, test, (8, 8, 1), shares.append)
     import torch
 
     def theirs(x):
@@ -44,11 +44,11 @@ def test_fid_is_that_of_torch_fidelity(weights):
     for name, x in (("samples", samples), ("real", train[np.random.default_rng(0).permutation(5)])):
         expected = fid_statistics_to_metric(theirs(x), theirs(test), False)["frechet_inception_distance"]
         assert found[name]["fid"] == pytest.approx(expected, rel=1e-3, abs=1e-6)
-    assert told[-1] == 1
-    assert told == sorted(told)
+    assert shares[-1] == 1
+    assert shares == sorted(shares)
 
 
-def test_colours_are_seen_and_other_channels_refused(weights):
+def test_colours_count_and_other_channels_refused(weights):
     network = inception(weights)
     grey = np.full((1, 16), 0.5, np.float32)
     colours = np.stack([grey, grey, grey], -1).reshape(1, -1)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from genjax.evaluation.ratings import Rated, asked, best_biases, fit_biases, item_means, judged, known
+from genjax.evaluation.ratings import Rated, best_biases, evaluate, fit_biases, item_means, known, mae, queries, rmse
 
 VALUES = np.array([0.5, 1.0, 1.5])
 
@@ -14,10 +14,10 @@ def rated(seed=0, users=12, items=7, count=50):
     return Rated(pairs // items, pairs % items, rng.integers(1, 6, count).astype(float))
 
 
-def test_known_and_asked_are_told_apart():
+def test_known_ratings_and_queries():
     x = np.array([[0, 3, -2], [-0.5, 1, 0]], np.float32)
     assert [list(column) for column in known(x, VALUES)] == [[0, 1], [1, 1], [1.5, 0.5]]
-    assert [list(column) for column in asked(x, VALUES)] == [[0], [2], [1.0]]
+    assert [list(column) for column in queries(x, VALUES)] == [[0], [2], [1.0]]
 
 
 def test_item_means():
@@ -47,9 +47,29 @@ def test_the_penalty_suits_the_data():
 
 
 def test_errors_and_their_interval():
-    answer = judged(np.array([1.0, -1.0, 2.0, 0.0]), np.array([0, 0, 1, 1]))
-    assert answer["rmse"] == pytest.approx(np.sqrt(1.5))
-    assert answer["mae"] == 1.0
+    errors, users = np.array([1.0, -1.0, 2.0, 0.0]), np.array([0, 0, 1, 1])
+    answer = rmse(errors, users)
+    assert answer.mean == pytest.approx(np.sqrt(1.5))
     half = 1.96 * np.sqrt(1.0**2 + 1.0**2) / 4  # users' sums of (square - 1.5): -1 and 1
-    assert answer["rmse_low"] == pytest.approx(np.sqrt(1.5 - half))
-    assert answer["rmse_high"] == pytest.approx(np.sqrt(1.5 + half))
+    assert answer.low == pytest.approx(np.sqrt(1.5 - half))
+    assert answer.high == pytest.approx(np.sqrt(1.5 + half))
+    assert answer.standard_error == pytest.approx(half / 1.96 / (2 * np.sqrt(1.5)))
+    absolute = mae(errors, users)
+    assert absolute.mean == 1.0
+    assert (absolute.low, absolute.high, absolute.standard_error) == (1.0, 1.0, 0.0)  # both users' sums are 2
+    uneven = mae(np.array([1.0, -1.0, 2.0, 2.0]), users)
+    assert uneven.standard_error == pytest.approx(np.sqrt(2) / 4)
+    assert "2 users" in answer.reason
+    assert rmse(np.zeros(3), np.arange(3)).standard_error == 0
+
+
+def test_a_recommender_is_measured_beside_the_baselines():
+    train = np.array([[1, 3, 0], [2, 0, 1]], np.float32)
+    test = np.array([[1, 3, -2], [2, -3, 1]], np.float32)
+    found = evaluate(lambda users, items: VALUES[[1, 1]], VALUES, train, test)
+    assert found["rmse"]["test"].mean == pytest.approx(np.sqrt(0.5**2 / 2))  # expected 1 and 1, given 1 and 1.5
+    assert found["mae"]["test"].mean == pytest.approx(0.25)
+    means = item_means(known(train, VALUES), 3)[[2, 1]]
+    assert found["rmse"]["item_means"].mean == pytest.approx(np.sqrt(np.mean((means - [1.0, 1.5]) ** 2)))
+    assert set(found["rmse"]) == set(found["mae"]) == {"test", "biases", "item_means"}
+    assert found["ratings"] == {"train": 4, "test": 2}

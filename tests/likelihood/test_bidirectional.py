@@ -8,7 +8,6 @@ import pytest
 from genjax.boltzmann.machine import Machine
 from genjax.boltzmann.units import BERNOULLI
 from genjax.likelihood import ais, exact
-from genjax.likelihood import evaluate as evaluation
 from genjax.likelihood.bidirectional import bracket, long_run, starting_points
 from genjax.likelihood.estimate import contradict, exact_log_z, from_log_weights
 from tests.machines import exact_draws, random_machine
@@ -145,27 +144,6 @@ def test_sides_that_disagree_are_not_trusted():
     below = from_log_weights(np.random.default_rng(0).normal(3.0, 0.1, 200), "AIS")
     assert "not the machine's" in contradict(both.reverse, below).reason
     assert contradict(below, below).trusted
-
-
-def test_an_evaluation_holds_both_sides(monkeypatch):
-    machine = random_machine((9, 7), 1.0, seed=2)
-    images = np.random.default_rng(0).integers(0, 2, (300, 9)).astype(np.float32)
-    train, test = (images, None), (images[:100], None)
-    exactly = evaluation.evaluate(jax.random.key(0), machine, train, test)
-    assert exactly["log_z"]["reverse"] is None
-    mean = exactly["log_likelihood"]["test"]["mean"]
-    assert exactly["log_likelihood"]["test"]["bracket"] == [mean, mean]
-    monkeypatch.setattr(evaluation, "EXACT_STATES", 0)
-    options = {"temperatures": 200, "chains": 200}
-    answer = evaluation.evaluate(jax.random.key(0), machine, train, test, **options)
-    for split in ("test", "train"):
-        low, high = answer["log_likelihood"][split]["bracket"]
-        assert low <= exactly["log_likelihood"][split]["mean"] + 0.05
-        assert high >= exactly["log_likelihood"][split]["mean"] - 0.05
-        assert answer["log_likelihood"][split]["mean"] in (low, high)
-        gap = answer["log_z"]["reverse"]["mean"] - answer["log_z"]["mean"]
-        assert high - low == pytest.approx(abs(gap))
-    assert answer["log_z"]["trusted"]
 
 
 def test_an_exact_answer_contradicts_what_lies_far_from_it():

@@ -10,7 +10,6 @@ from genjax.likelihood.estimate import (
     agree,
     both_from_numbers,
     both_numbers,
-    deviation,
     effective_samples,
     exact_log_z,
     from_log_weights,
@@ -48,9 +47,7 @@ def test_shares_have_a_binomial_error():
 
 
 def test_what_weights_are_worth():
-    weights = np.log(np.array([1.0, 1.0, 2.0]))
-    assert effective_samples(weights + 1000) == pytest.approx(16 / 6)
-    assert deviation(weights) == pytest.approx(np.std(weights, ddof=1))
+    assert effective_samples(np.log(np.array([1.0, 1.0, 2.0])) + 1000) == pytest.approx(16 / 6)
 
 
 def test_there_and_back():
