@@ -209,6 +209,18 @@ def as_they_are(config: Any) -> str:
     return "none"
 
 
+class Padding(NamedTuple):
+    """How runs of several sizes (`hidden`) are held in arrays of one.
+
+    - `possible(config)`: whether they can be, with this config.
+    - `pad(state, hidden)`: the state before the first step in larger arrays; `unpad(state, hidden)`: taken out again.
+    """
+
+    possible: Callable[[Any], bool]
+    pad: Callable[[Any, int], Any]
+    unpad: Callable[[Any, int], Any]
+
+
 class Model(NamedTuple):
     """A kind of model: how it is trained, and the questions that it answers as functions of its parameters.
 
@@ -227,8 +239,7 @@ class Model(NamedTuple):
     - `defaults`: options of a run (`training.settings.RunConfig`) that are other ones for this model.
     - `watch(config, run, dataset, classifier)`: gives what is called with each chunk and answers with numbers and
       alarms.
-    - `padding`: two functions by which a grid holds it in larger arrays and takes it out; sizes cost a program each
-      without them.
+    - `padding`: how a grid holds several sizes of it in one program; without it each size costs one.
 
     Questions:
 
@@ -267,7 +278,7 @@ class Model(NamedTuple):
     binarisation: Callable[[Any], str] = as_they_are
     defaults: Mapping[str, Any] = MappingProxyType({})
     watch: Callable[..., Any] | None = None
-    padding: tuple[Callable[..., Any], Callable[..., Any]] | None = None
+    padding: Padding | None = None
     answer: Callable[..., Answer] | None = None
     effort: type | None = None
     refute: Callable[..., Answer] | None = None

@@ -6,8 +6,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from genjax.algorithms.contrastive import ContrastiveState
+from genjax.algorithms.contrastive import ContrastiveState, RBMConfig
+from genjax.algorithms.negative import CD, PCD
 from genjax.boltzmann.machine import Machine
+from genjax.boltzmann.units import BERNOULLI
+from genjax.training.optimisers import Direction
 
 OFF = -1000.0  # the bias of a hidden unit that is not there: its probability is exactly 0 in float32
 
@@ -51,3 +54,24 @@ def sliced(machine: Machine, hidden: int) -> Machine:
     return dataclasses.replace(
         machine, weights=weights, biases=(machine.biases[0], machine.biases[1][:hidden], *machine.biases[2:])
     )
+
+
+def unpadded(state: ContrastiveState, hidden: int) -> ContrastiveState:
+    """The state with its first `hidden` hidden units alone: `padded` turned back."""
+
+    def narrower(x: Any) -> Any:
+        return sliced(x, hidden) if isinstance(x, Machine) else x
+
+    return state._replace(
+        machine=sliced(state.machine, hidden),
+        chains=(state.chains[0], state.chains[1][:, :hidden]),
+        offsets=(state.offsets[0], state.offsets[1][:hidden]),
+        optimiser=jax.tree.map(narrower, state.optimiser, is_leaf=lambda x: isinstance(x, Machine)),
+        average=None if state.average is None else sliced(state.average, hidden),
+    )
+
+
+def paddable(config: RBMConfig) -> bool:
+    """Whether hidden units may be added that are never on: binary ones, whose chains are plain arrays."""
+    plain = isinstance(config.negative, PCD | CD) and isinstance(config.optimiser, Direction)
+    return config.hidden_type == BERNOULLI and plain and not config.classes

@@ -16,7 +16,6 @@ def example(x: Any, target: Any = None, batch_size: int = 100) -> Example:
     """
     data = Dataset.from_arrays(x, target, test=0, validation=0)
     first = jnp.asarray(data.train[:batch_size])
-    of_first = (
-        None if target is None else jax.tree.map(lambda leaf: jnp.asarray(leaf[:batch_size]), data.target("train"))
-    )
+    targets = None if target is None else data.target("train")
+    of_first = jax.tree.map(lambda leaf: jnp.asarray(leaf[:batch_size]), targets)
     return Example(Batch(first, of_first), jnp.asarray(data.train.mean(0)), jnp.asarray(data.train.var(0)))

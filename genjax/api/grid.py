@@ -10,7 +10,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from genjax import random
-from genjax.algorithms.negative import CD, PCD
 from genjax.api import folder as on_disk
 from genjax.api.compare import interval_of, last, settings_of, shared_scores
 from genjax.api.compilation import keep_compiled_programs
@@ -19,13 +18,11 @@ from genjax.api.prepared import Prepared, as_dataset, describe, prepare, read, s
 from genjax.api.progress import Bar
 from genjax.api.run import Run
 from genjax.boltzmann.machine import Machine
-from genjax.boltzmann.units import BERNOULLI
 from genjax.errors import UserError
 from genjax.evaluation.likelihood import pseudo, report
 from genjax.training import grid as side_by_side
 from genjax.training import loop
 from genjax.training.config import static_part
-from genjax.training.optimisers import Direction
 from genjax.training.options import replaced
 from genjax.training.settings import RunConfig
 from genjax.training.stages import LAST, key_of
@@ -57,8 +54,8 @@ def grid(
     """Train every setting with every seed; the runs, settings in the order of their axes, seeds within a setting.
 
     `options` are the model's and those of `fit` (`epochs`, `steps`, `batch_size`, `binarisation`). A list or array is
-    an axis, a tuple a value: `learning_rate=[0.01, 0.06], layers=[(64, 32), (128, 64)]`. `seeds=8` is 0 to 7, a sequence
-    those. Each run is the one that `fit` makes of its seed: its own batches, binarisation and noise; with
+    an axis, a tuple a value: `learning_rate=[0.01, 0.06], layers=[(64, 32), (128, 64)]`. `seeds=8` is 0 to 7, a
+    sequence those. Each run is the one that `fit` makes of its seed: its own batches, binarisation and noise; with
     `common_batches` all seeds share order and binarisation, which is faster, but intervals over them say less. A run
     that diverges leaves the others alone, and its `diverged` says so. Raises `UserError` before any work.
     """
@@ -146,16 +143,11 @@ def program_of(member: Member) -> Any:
     Machines of several sizes share one where their model can be padded and noise is indexed by its unit.
     """
     config = static_part(member.config)
-    if member.config.model.padding is not None and paddable(config) and member.run.rng == "counter":
+    padding = member.config.model.padding
+    if padding is not None and padding.possible(config) and member.run.rng == "counter":
         config = dataclasses.replace(config, hidden=1)
     lengths = tuple(stage.steps for stage in member.stages[:-1])
     return config, member.prepared.plan, id(member.prepared.dataset), member.run.rng, lengths
-
-
-def paddable(config: Any) -> bool:
-    """Whether hidden units may be added that are never on: binary ones, whose chains are plain arrays."""
-    plain = isinstance(config.negative, PCD | CD)
-    return config.hidden_type == BERNOULLI and plain and not config.classes and isinstance(config.optimiser, Direction)
 
 
 def bytes_of(member: Member) -> int:
@@ -183,7 +175,7 @@ def together(
         plan._replace(chunk=min(plan.chunk, plan.steps_per_epoch)) if len({m.run.epochs for m in members}) > 1 else plan
     )
     keys = side_by_side.stacked([random.key(m.run.seed, m.run.rng) for m in members])
-    pad, unpad = first.config.model.padding or (None, None)
+    padding = first.config.model.padding
     sizes = [getattr(m.config, "hidden", 0) for m in members]
     padded = len(set(sizes)) > 1
     said: dict[int, str] = {}
@@ -193,8 +185,8 @@ def together(
     for number, stage in enumerate(first.stages):
         stages = [member.stages[number] for member in members]
         own = jax.vmap(lambda key, stage=stage: key_of(key, stage))(keys)
-        if padded and pad is not None:
-            states, algorithm = beginnings(own, members, stages, max(sizes), pad)
+        if padded and padding is not None:
+            states, algorithm = beginnings(own, members, stages, max(sizes), padding.pad)
         else:
             states, algorithm = begin(own, stages, data, plan, states), stage.algorithm
         ends = [one.steps for one in stages]
@@ -222,7 +214,7 @@ def together(
     for i in range(len(members)):
         state = kept.get(i, jax.tree.map(np.asarray, side_by_side.run_of(states, i)))
         state = jax.tree.map(jnp.asarray, state)
-        made.append((unpad(state, sizes[i]) if padded and unpad is not None else state, said.get(i)))
+        made.append((padding.unpad(state, sizes[i]) if padded and padding is not None else state, said.get(i)))
     return made
 
 

@@ -165,7 +165,7 @@ class Run:
 
     def score_samples(self, x: Any, label: Any = None, *, seed: int = 0, **effort: Any) -> np.ndarray:
         """Log p of each example, `(n,)` nats, by the estimator of `log_likelihood`."""
-        return self.answer(seed, effort).score(self._examples(x, label))
+        return np.asarray(self.answer(seed, effort).score(self._examples(x, label)))
 
     def sample(
         self,

@@ -24,7 +24,7 @@ from genjax.numerics import in_blocks
 from genjax.plots import curves
 from genjax.random import bernoulli_of_mean, subkey
 from genjax.training.settings import RunConfig
-from genjax.typing import Answer, Batch, Kernel, Model, Stage
+from genjax.typing import Answer, Kernel, Model, Stage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,15 +57,6 @@ def answer(
 ) -> Answer:
     """Log p from below, importance-sampled, with the errors of both the draws and log Z."""
     return importance.belief(key, network, mean, chains, **effort)
-
-
-def evaluate(
-    key: Key[Array, ""], network: Network, train: Batch, test: Batch, answer: Answer, **_: Any
-) -> dict[str, Any]:
-    """The variational bound beside the importance-sampled estimate."""
-    both = {"test": test, "train": train}
-    bounds = {name: importance.elbo(answer.score(batch), answer.log_z) for name, batch in both.items()}
-    return {"variational_bound": bounds, "pseudo_log_likelihood": None}
 
 
 @jax.jit
@@ -167,7 +158,6 @@ DBN.model = Model(
     binarisation=lambda config: "sampled",
     effort=AIS,
     answer=answer,
-    evaluate=evaluate,
     chains=lambda config, state: state.chains,
     sample=sample,
     back=back,

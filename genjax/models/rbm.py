@@ -12,7 +12,7 @@ from jaxtyping import Array, Key
 from genjax.algorithms import examples
 from genjax.algorithms.contrastive import RBMConfig, contrastive, trained_machine
 from genjax.algorithms.labels import class_log_probabilities, labelled
-from genjax.algorithms.padding import padded, sliced
+from genjax.algorithms.padding import paddable, padded, unpadded
 from genjax.boltzmann import filters
 from genjax.boltzmann.arrays import to_arrays
 from genjax.boltzmann.machine import Machine, States, condition, mean
@@ -31,7 +31,7 @@ from genjax.sampling.inpainting import completed, inpaint
 from genjax.training.config import kind_of, split
 from genjax.training.settings import RunConfig
 from genjax.training.stages import LAST
-from genjax.typing import Answer, Batch, Kernel, Model, Stage
+from genjax.typing import Answer, Batch, Kernel, Model, Padding, Stage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -246,5 +246,5 @@ RBM.model = Model(
     maxima=maxima,
     arrays=arrays,
     panels=curves.BOLTZMANN,
-    padding=(padded, sliced),
+    padding=Padding(paddable, padded, unpadded),
 )
