@@ -23,9 +23,9 @@ from jaxtyping import Array, Float, Key
 from genjax.boltzmann.machine import States
 from genjax.boltzmann.path import interpolate
 from genjax.errors import UserError
-from genjax.likelihood.estimate import LogZ, from_log_weights, inverted
+from genjax.likelihood.estimate import from_log_weights, inverted
 from genjax.random import subkey
-from genjax.typing import Energy, Kernel, Progress
+from genjax.typing import Energy, Estimate, Kernel, Progress
 
 Path = tuple[Energy, ...]
 """Knots: an uncoupled base, machines in between if any, the machine."""
@@ -207,17 +207,17 @@ def log_z(
     temperatures_count: int = 10_000,
     chains: int = 500,
     progress: Progress | None = None,
-) -> LogZ:
-    """AIS estimate of log Z in nats with its interval and verdict (`LogZ`); `base` as `uncoupled` makes it."""
+) -> Estimate:
+    """AIS estimate of log Z in nats with its interval and verdict (`Estimate`); `base` as `uncoupled` makes it."""
     return forward_log_z(upward(key, (base, machine), temperatures(temperatures_count), chains, progress))
 
 
-def forward_log_z(run: Annealed) -> LogZ:
+def forward_log_z(run: Annealed) -> Estimate:
     """Log Z from a run up a path: in expectation a lower bound; above it by a nats with a probability under e^-a."""
     return from_log_weights(run.log_weights, f"AIS, {len(run.betas)} temperatures, {len(run.log_weights)} chains")
 
 
-def reverse_log_z(run: Annealed) -> LogZ:
+def reverse_log_z(run: Annealed) -> Estimate:
     """Log Z from a run down a path: in expectation an upper bound; below it by a nats with a probability under e^-a.
 
     Both hold for exact samples (Grosse, Ghahramani and Adams 2015, "Sandwiching the marginal likelihood using

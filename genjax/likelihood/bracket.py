@@ -14,11 +14,10 @@ from genjax.boltzmann.machine import Machine, States
 from genjax.errors import UserError
 from genjax.likelihood import ais
 from genjax.likelihood.averaging import averaged_path
-from genjax.likelihood.estimate import LogZ
 from genjax.likelihood.schedule import MOST_CHAINS, adapted, pilot, to_standard_error, unadapted
 from genjax.random import subkey
 from genjax.sampling.gibbs import GIBBS, initial_states
-from genjax.typing import Energy, Kernel, Progress
+from genjax.typing import Energy, Estimate, Kernel, Progress
 
 SWEEPS = 1000  # of the chains that reverse AIS begins with
 FEWEST_CHAINS = 100  # below this many given ones, chains begin at images instead
@@ -31,8 +30,8 @@ Schedule = Literal["sine", "adapted"]
 class Bracket(NamedTuple):
     """Estimates of log Z in nats from both sides."""
 
-    forward: LogZ
-    reverse: LogZ
+    forward: Estimate
+    reverse: Estimate
 
 
 @partial(jax.jit, static_argnames=("sweeps", "kernel"))

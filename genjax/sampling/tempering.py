@@ -28,7 +28,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Key, PyTree
+from jaxtyping import Array, Float, Int, Integer, Key, PyTree
 
 from genjax import random
 from genjax.boltzmann.machine import Clamp, States
@@ -352,7 +352,7 @@ class Tempered:
         beta: Beta = 1.0,
         base: Energy | None = None,
         clamp: Clamp | None = None,
-        first: int | Int[Array, ""] = 0,
+        first: int | Integer[Array, ""] = 0,
     ) -> tuple[PathState, Info]:
         """The chains after so many sweeps, and how they swapped.
 
