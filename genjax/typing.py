@@ -198,42 +198,62 @@ def nothing(*_: Any) -> None:
     """Refuse nothing."""
 
 
+def nothing_settled(*_: Any) -> dict[str, Any]:
+    """The data decide nothing."""
+    return {}
+
+
+def as_they_are(config: Any) -> str:
+    """Examples are shown as they are."""
+    return "none"
+
+
 class Model(NamedTuple):
     """A kind of model: how it is trained, and the questions that it answers as functions of its parameters.
 
-    None where a question makes no sense for it. `p` are the parameters, a pytree; `key` comes first where chance plays
-    a part. Images are `(examples, values)` arrays of intensities, labels `(examples,)` class numbers.
+    A question that makes no sense for it is None. `p` are the parameters, any pytree; examples are `(examples, values)`
+    arrays, labels `(examples,)` class numbers; `key` comes first where chance plays a part.
 
-    - `config`: a frozen dataclass of its learning and its sizes, whose instances have this as `.model`.
+    Of training:
+
+    - `config`: a frozen dataclass of its sizes and its learning, whose instances have this as `.model`.
     - `stages(config, steps, steps_per_epoch, **settled)`: what a run does, the last stage for `steps`.
-    - `parameters(state)`: what is judged and drawn from, of the last stage's state (its average where there is one).
+    - `parameters(state)`: what is evaluated and sampled, of the last stage's state: the average where there is one.
     - `begin(state, p)`: a fresh state of the last stage that begins at these parameters.
     - `check(config, run, dataset)`: raises `UserError` where the three do not go together.
-    - `settle(config, dataset)`: keyword arguments of `stages` that depend on the data, as JSON can hold them.
-    - `run`: options of a run (`training.settings.RunConfig`) whose defaults are other ones for this model.
-    - `likelihood(key, p, mean, chains, progress, **effort)`: an `Answer`; `mean` is the training mean, `chains` those
-      that training left, or None.
-    - `chains(config, state)`: chains that training left, `(chains, units)` a layer, or None.
-    - `sample(key, p, count, sweeps, label, kernel, start)`: a `dict` of arrays: `samples` `(count, values)`, `means`
-      where expected values are known, `labels` where classes were drawn in turn.
-    - `path(key, p, count, times, label, kernel, start)`: expected values after each number of sweeps, `(count, times,
-      values)`, and the last samples `(count, values)`; of models with chains.
-    - `classes(p)`: how many labels it can be asked for.
-    - `reconstruct(key, p, x, missing, sweeps)`: expected values, those that are not missing as they are.
-    - `complete(key, p, given, missing, count, sweeps)`: that many draws of what is missing of one example.
-    - `encode(p, x, label)`, `decode(p, z, label)`: codes `(examples, units)` and expected values.
-    - `features(p, x)`: `(examples, features)` for a classifier.
-    - `classify(p, x)`: log-probabilities `(examples, classes)`.
-    - `filters(p)`: for each layer above the values, `(values, units)`; `maxima(key, p, layer, units, norm)`: examples of
-      at most this norm that drive these units of a layer (from 2) most.
-    - `space(p, train)`: the latent space of these examples (`evaluation.latent`); `decoder(p)`: without any.
-    - `arrays(p)`: plain arrays by name, for `export`.
-    - `evaluate(key, p, train, test, answer, **options)`: all that is measured of it beyond the questions above, as plain
-      numbers by name; `sentences(numbers)`: what a person reads of it.
-    - `watch(config, run, dataset)`: gives what is called with each chunk, and answers with numbers and alarms.
-    - `figures(p, shape, name)`: pictures of its own by name; `panels`: of its learning curves.
-    - `read(run)`: its data where they are not images; `prepare(config, run, data)`, `describe(data)` go with it.
-    - `padding`: how a grid pads it to larger sizes, or None: sizes then cost a program each.
+    - `settle(config, dataset)`: keyword arguments of `stages` that depend on the data, of JSON's types.
+    - `binarisation(config)`: how it is shown intensities unless a run says otherwise.
+    - `defaults`: options of a run (`training.settings.RunConfig`) that are other ones for this model.
+    - `watch(config, run, dataset, classifier)`: gives what is called with each chunk and answers with numbers and
+      alarms.
+    - `padding`: two functions by which a grid holds it in larger arrays and takes it out; sizes cost a program each
+      without them.
+
+    Questions:
+
+    - `answer(key, p, mean, chains, progress=, **effort)`: log p as an `Answer`; `mean` is that of the training
+      examples, `chains` those that training left, `effort` the fields of the dataclass `effort`.
+    - `refute(p, answer, batches, scores)`: the answer, its trust taken back where examples contradict it.
+    - `sample(key, p, count, label=)`: arrays by name: `samples` `(count, values)`, `means` where expected values are
+      known, `labels` where classes were drawn in turn. Models with chains also take `times` (numbers of sweeps),
+      `kernel` and `start`, and give `path` `(count, times, values)` and the kernel's `info`. Where
+      `sample_needs_data`, it takes training examples as `train`.
+    - `chains(config, state)`: those that training left, `(chains, units)` a layer, or None.
+    - `classes(p)`: how many labels it can be asked for; `clamped(p, label)`: of models with chains, what remains with
+      the label clamped.
+    - `reconstruct(key, p, x, missing, sweeps)`: expected values where `missing`, the others as they are.
+    - `complete(key, p, given, missing, count, sweeps)`: draws of what is missing of one example.
+    - `encode(p, x, label)`, `decode(p, z, label)`: codes `(examples, units)`, expected values; `back(p, x)`: both.
+    - `features(p, x)`: `(examples, features)`; `classify(p, x)`: log-probabilities `(examples, classes)`.
+    - `filters(p)`: for each layer above the values, `(values, units)`; `maxima(key, p, layer, units, norm)`: examples
+      of at most this norm that drive these units of a layer (from 2) most.
+    - `space(p, batch)`: its latent space, given examples (`evaluation.latent`); `decoder(p)`: without them.
+    - `evaluate(key, p, train, test, answer)`: what else is measured of it, as plain numbers by name.
+    - `arrays(p)`: plain arrays by name. `film(p)`: rows of samples by the number of steps, as it learned.
+      `panels`: groups of metrics that its learning curves show (`plots.curves.Panel`).
+
+    Of models whose examples are no images: `read(run, old)`, `prepare(config, run, data)`, `describe(data)`, and
+    `recommend(run, p, record, user, top)`.
     """
 
     name: str
@@ -242,30 +262,35 @@ class Model(NamedTuple):
     parameters: Callable[[Any], Any]
     begin: Callable[[Any, Any], Any] | None = None
     check: Callable[..., None] = nothing
-    settle: Callable[..., dict[str, Any]] | None = None
-    run: dict[str, Any] = {}
-    likelihood: Callable[..., Answer] | None = None
-    chains: Callable[..., Any] | None = None
+    settle: Callable[..., dict[str, Any]] = nothing_settled
+    binarisation: Callable[[Any], str] = as_they_are
+    defaults: dict[str, Any] = {}
+    watch: Callable[..., Any] | None = None
+    padding: tuple[Callable[..., Any], Callable[..., Any]] | None = None
+    answer: Callable[..., Answer] | None = None
+    effort: type | None = None
+    refute: Callable[..., Answer] | None = None
     sample: Callable[..., dict[str, Any]] | None = None
-    path: Callable[..., tuple[Any, Any]] | None = None
+    sample_needs_data: bool = False
+    chains: Callable[..., Any] | None = None
     classes: Callable[[Any], int] | None = None
+    clamped: Callable[[Any, int], Any] | None = None
     reconstruct: Callable[..., Any] | None = None
     complete: Callable[..., Any] | None = None
     encode: Callable[..., Any] | None = None
     decode: Callable[..., Any] | None = None
+    back: Callable[..., Any] | None = None
     features: Callable[..., Any] | None = None
     classify: Callable[..., Any] | None = None
     filters: Callable[[Any], list[Any]] | None = None
     maxima: Callable[..., Any] | None = None
     space: Callable[..., Any] | None = None
     decoder: Callable[[Any], Any] | None = None
-    arrays: Callable[[Any], dict[str, Any]] | None = None
     evaluate: Callable[..., dict[str, Any]] | None = None
-    sentences: Callable[[dict[str, Any]], list[str]] | None = None
-    watch: Callable[..., Any] | None = None
-    figures: Callable[..., dict[str, Any]] | None = None
+    arrays: Callable[[Any], dict[str, Any]] | None = None
+    film: Callable[[Any], dict[str, Any]] | None = None
     panels: tuple[Any, ...] = ()
     read: Callable[..., Any] | None = None
     prepare: Callable[..., Any] | None = None
     describe: Callable[..., Any] | None = None
-    padding: Any = None
+    recommend: Callable[..., Any] | None = None

@@ -1,18 +1,17 @@
 """Autoencoders: plain and convolutional, denoising, and stacked ones trained pair by pair (Vincent et al. 2010).
 
 A stack learns from the image upwards: each pair of layers gives back what the pairs below it make of an image. Then
-all of them are fine-tuned together, to give back images or, with a softmax layer on the code, to tell their labels.
+all of them are fine-tuned together, to give back images or, with a softmax layer on the code, to classify them.
 """
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
-from jaxtyping import Array, Float, Int, Key, PyTree
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from genjax import random
 from genjax.algorithms import examples
@@ -22,17 +21,99 @@ from genjax.networks.backbones import ActivationName, Shape
 from genjax.networks.pixels import PixelName
 from genjax.networks.stack import Stack, StackModel, stack_model
 from genjax.random import subkey
-from genjax.training.config import at_least, completed, factory, positive, rate, shares, sizes, split
+from genjax.training.config import at_least, choice, completed, factory, rate, sizes, split, traced
 from genjax.training.devices import averaged, own_copy, own_key
-from genjax.training.optimiser import Optimiser, Schedule, learning_rate_at, tail_average, transformation
-from genjax.training.stages import LAST, Stage
-from genjax.typing import Algorithm, Batch, Example, Hyper, Metrics
+from genjax.training.optimisers import Cosine, Schedule, schedule_choice
+from genjax.training.stages import LAST
+from genjax.training.update import Rates, first, update
+from genjax.typing import Algorithm, Batch, Example, Hyper, Metrics, Stage
 
-Corruption = Literal["none", "gaussian", "masking", "salt_and_pepper"]
+Units = Float[Array, "*batch units"]
+
+
+@dataclass(frozen=True)
+class Clean:
+    """Inputs as they are."""
+
+    kind: ClassVar[str] = "none"
+
+    def corrupt(self, key: Key[Array, ""], x: Units) -> Units:
+        """The same."""
+        return x
+
+
+@dataclass(frozen=True)
+class GaussianNoise:
+    """Gaussian noise is added to every value."""
+
+    corruption_level: float = rate(0.25)
+    """Standard deviation of the noise."""
+
+    kind: ClassVar[str] = "gaussian"
+
+    def check(self) -> None:
+        """Raise `UserError` for what is out of range."""
+        at_least(self, 0, "corruption_level")
+
+    def corrupt(self, key: Key[Array, ""], x: Units) -> Units:
+        """With noise."""
+        return x + self.corruption_level * random.normal(key, x.shape)
+
+
+@dataclass(frozen=True)
+class Masking:
+    """Some values are set to 0."""
+
+    corruption_level: float = rate(0.25)
+    """Share of the values that are set."""
+
+    kind: ClassVar[str] = "masking"
+
+    def check(self) -> None:
+        """Raise `UserError` for what is out of range."""
+        if not 0 <= self.corruption_level <= 1:
+            raise UserError(f"`corruption_level` {self.corruption_level} is out of range; give a number from 0 to 1.")
+
+    def corrupt(self, key: Key[Array, ""], x: Units) -> Units:
+        """With about that share of the values at 0."""
+        return jnp.where(self.hit(key, x), 0.0, x)
+
+    def hit(self, key: Key[Array, ""], x: Units) -> Bool[Array, "*batch units"]:
+        """Which values are set."""
+        return random.bernoulli_of_mean(subkey(key, "hit"), jnp.broadcast_to(self.corruption_level, x.shape)) == 1
+
+
+@dataclass(frozen=True)
+class SaltAndPepper(Masking):
+    """Some values are set to 0 or 1, each as probable."""
+
+    kind: ClassVar[str] = "salt_and_pepper"
+
+    def corrupt(self, key: Key[Array, ""], x: Units) -> Units:
+        """With about that share of the values at 0 or 1."""
+        salt = random.bernoulli_of_mean(subkey(key, "salt"), jnp.full_like(x, 0.5))
+        return jnp.where(self.hit(key, x), salt, x)
+
+
+@runtime_checkable
+class Corruption(Protocol):
+    """What is done to an input that is to be given back clean: a frozen value, those above or one's own."""
+
+    def corrupt(self, key: Key[Array, ""], x: Units) -> Units:
+        """The input as the network gets it."""
+        ...
+
+
+CORRUPTIONS = (Clean, GaussianNoise, Masking, SaltAndPepper)
+
+
+def is_corruption(value: Any) -> bool:
+    """Whether it is a `Corruption`."""
+    return isinstance(value, Corruption) and not isinstance(value, type)
 
 
 @dataclass(frozen=True, kw_only=True)
-class AutoencoderConfig:
+class AutoencoderConfig(Rates):
     """What the autoencoder is, and how it learns."""
 
     layers: tuple[int, ...] = (512, 256, 64)
@@ -40,41 +121,20 @@ class AutoencoderConfig:
     channels: tuple[int, ...] = ()
     """Channels of convolutions of stride 2 below them (none: dense layers alone)."""
     activation: ActivationName = "relu"
-    """Of all hidden layers."""
+    """Activation of all hidden layers."""
     linear_code: bool = True
     """Whether the code has no activation."""
     error: Literal["squared", "bernoulli"] = "squared"
-    """Of a pixel that is given back: squared, or -log p of a Bernoulli variable with that mean."""
-    corruption: Corruption = "none"
+    """Error of a pixel that is given back: squared, or -log p of a Bernoulli variable with that mean."""
+    corruption: Corruption = choice(Clean(), *CORRUPTIONS, takes=is_corruption)
     """What is done to an input that is to be given back clean: noise is added, values are set to 0, or to 0 or 1."""
-    corruption_level: float = rate(0.25)
-    """Deviation of the noise, or the share of values that are set."""
-    optimiser: Optimiser = "adam"
-    """Which optax transformation."""
-    schedule: Schedule = "cosine"
-    """How the learning rate falls over the run."""
-    learning_rate: float = rate(1e-3)
-    """Learning rate at the start."""
-    momentum: float = rate(0.9)
-    """Decay of the velocity (for adam and lion: the first beta)."""
-    weight_decay: float = rate(0.0)
-    """Decoupled decay of the weights."""
-    average: float = 0.2
-    """Share of the run, at its end, over which the parameters are averaged (0: none)."""
+    schedule: Schedule = schedule_choice(Cosine())
 
     def check(self) -> None:
         """Raise `UserError` for what no data would make right."""
         sizes(self, "layers", least=1)
         sizes(self, "channels")
-        positive(self, "learning_rate")
-        at_least(self, 0, "weight_decay")
-        shares(self, "momentum", "average")
-        field = AutoencoderConfig.__dataclass_fields__["corruption_level"]
-        if self.corruption == "none" and self.corruption_level != field.default:
-            raise UserError("`corruption_level` has no effect without `corruption`.")
-        most = np.finfo(np.float32).max if self.corruption == "gaussian" else 1.0
-        if not 0 <= self.corruption_level <= most:
-            raise UserError(f"`corruption_level` {self.corruption_level} is out of range for {self.corruption}.")
+        super().check()
 
 
 class AutoencoderState(NamedTuple):
@@ -93,21 +153,8 @@ class AutoencoderState(NamedTuple):
 
 
 def trained_model(state: AutoencoderState) -> StackModel:
-    """The model to judge: the average over the tail of the run where one was asked for."""
+    """The model to evaluate: the average over the end of the run where one was asked for."""
     return state.model if state.average is None else state.average
-
-
-def corrupted(
-    key: Key[Array, ""], x: Float[Array, "*batch units"], how: Corruption, level: Float[Array, ""]
-) -> Float[Array, "*batch units"]:
-    """The input with Gaussian noise of deviation `level`, or with about that share of its values set."""
-    if how == "none":
-        return x
-    if how == "gaussian":
-        return x + level * random.normal(key, x.shape)
-    hit = random.bernoulli_of_mean(subkey(key, "hit"), jnp.broadcast_to(level, x.shape)) == 1
-    salt = random.bernoulli_of_mean(subkey(key, "salt"), jnp.full_like(x, 0.5)) if how == "salt_and_pepper" else 0.0
-    return jnp.where(hit, salt, x)
 
 
 def pixel_errors(
@@ -117,42 +164,41 @@ def pixel_errors(
     return (outputs - x) ** 2 if kind == "gaussian" else jax.nn.softplus(outputs) - outputs * x
 
 
-class Lesson(NamedTuple):
-    """What a step sees: images with labels, what is done to inputs, and how strongly."""
+class StepInputs(NamedTuple):
+    """Of a step: images with their targets, and what is done to inputs."""
 
     batch: Batch
-    how: Corruption
-    level: Float[Array, ""]
+    corruption: Corruption
 
 
-def pair_loss(key: Key[Array, ""], model: StackModel, lesson: Lesson, number: int) -> Float[Array, ""]:
+def pair_loss(key: Key[Array, ""], model: StackModel, inputs: StepInputs, number: int) -> Float[Array, ""]:
     """Of one pair, on what those below it make of the images: its error, summed over units (of the lowest: pixels)."""
-    below = jax.lax.stop_gradient(model.encode(lesson.batch.x, 0, number))
-    code = model.encode(corrupted(key, below, lesson.how, lesson.level), number, number + 1)
+    below = jax.lax.stop_gradient(model.encode(inputs.batch.x, 0, number))
+    code = model.encode(inputs.corruption.corrupt(key, below), number, number + 1)
     again = model.decode(code, number, number + 1)
     kind = model.of.pixels if number == 0 else "gaussian"
     return jnp.mean(jnp.sum(pixel_errors(kind, again, below), axis=-1))
 
 
-def whole_loss(key: Key[Array, ""], model: StackModel, lesson: Lesson) -> Float[Array, ""]:
+def whole_loss(key: Key[Array, ""], model: StackModel, inputs: StepInputs) -> Float[Array, ""]:
     """Of all pairs together: an image's error, summed over its pixels."""
-    code = model.encode(corrupted(key, lesson.batch.x, lesson.how, lesson.level))
-    return jnp.mean(jnp.sum(pixel_errors(model.of.pixels, model.decode(code), lesson.batch.x), axis=-1))
+    code = model.encode(inputs.corruption.corrupt(key, inputs.batch.x))
+    return jnp.mean(jnp.sum(pixel_errors(model.of.pixels, model.decode(code), inputs.batch.x), axis=-1))
 
 
-def label_loss(key: Key[Array, ""], model: StackModel, lesson: Lesson) -> Float[Array, ""]:
+def label_loss(key: Key[Array, ""], model: StackModel, inputs: StepInputs) -> Float[Array, ""]:
     """-log p(label), nats, of the code as it is: the softmax layer alone learns."""
-    logits = model.logits(jax.lax.stop_gradient(model.encode(lesson.batch.x)))
-    return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(logits, lesson.batch.label))
+    logits = model.logits(jax.lax.stop_gradient(model.encode(inputs.batch.x)))
+    return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(logits, inputs.batch.target))
 
 
-def classifier_loss(key: Key[Array, ""], model: StackModel, lesson: Lesson) -> Float[Array, ""]:
+def classifier_loss(key: Key[Array, ""], model: StackModel, inputs: StepInputs) -> Float[Array, ""]:
     """-log p(label), nats, by which encoder and softmax layer learn; and the error of the decoder, which follows the
     code without bearing on it: so codes of a classifier can be pictured too."""
-    code = model.encode(corrupted(key, lesson.batch.x, lesson.how, lesson.level))
-    told = optax.softmax_cross_entropy_with_integer_labels(model.logits(code), lesson.batch.label)
+    code = model.encode(inputs.corruption.corrupt(key, inputs.batch.x))
+    of_label = optax.softmax_cross_entropy_with_integer_labels(model.logits(code), inputs.batch.target)
     again = model.decode(jax.lax.stop_gradient(code))
-    return jnp.mean(told + jnp.sum(pixel_errors(model.of.pixels, again, lesson.batch.x), axis=-1))
+    return jnp.mean(of_label + jnp.sum(pixel_errors(model.of.pixels, again, inputs.batch.x), axis=-1))
 
 
 @factory
@@ -163,17 +209,17 @@ def autoencoder(
     pair: int | None = None,
     axis_name: str | None = None,
 ) -> Algorithm:
-    """Learning to give back images or, with `classes`, to tell their labels; rates come through `hyper`.
+    """Learning to give back images or, with `classes`, to classify them; rates come through `hyper`.
 
     Images have this shape (None: a row of pixels). All pairs learn, or with `pair` (from 0) that one alone, on those
     below it; one more than the last is the softmax layer. With `axis_name`, `step` runs inside `jax.pmap` or
     `jax.shard_map`: gradients are averaged over the axis and each device draws its own noise.
     """
 
-    def objective(key: Key[Array, ""], model: StackModel, lesson: Lesson) -> Float[Array, ""]:
+    def objective(key: Key[Array, ""], model: StackModel, inputs: StepInputs) -> Float[Array, ""]:
         if pair is None:
-            return (classifier_loss if classes else whole_loss)(key, model, lesson)
-        return pair_loss(key, model, lesson, pair) if pair < model.of.depth else label_loss(key, model, lesson)
+            return (classifier_loss if classes else whole_loss)(key, model, inputs)
+        return pair_loss(key, model, inputs, pair) if pair < model.of.depth else label_loss(key, model, inputs)
 
     def init(key: Key[Array, ""], example: Example, hyper: Hyper) -> AutoencoderState:
         of = Stack(
@@ -185,50 +231,41 @@ def autoencoder(
             pixels="gaussian" if config.error == "squared" else "bernoulli",
             classes=classes,
         )
-        return begun(stack_model(key, of), config, hyper)
+        return first_state(stack_model(key, of), config, hyper)
 
     def step(key: Key[Array, ""], state: AutoencoderState, batch: Batch) -> tuple[AutoencoderState, Metrics]:
         key = own_key(key, axis_name)
-        lesson = Lesson(batch, config.corruption, state.hyper["corruption_level"])
-        own = own_copy(state.model, axis_name)
-        found = jax.value_and_grad(objective, argnums=1)(subkey(key, "corrupt"), own, lesson)
-        loss, slope = averaged(found, axis_name)
-        learning_rate = learning_rate_at(config.schedule, state.hyper, state.step)
-        here: Any = state.model
-        chain = transformation(config.optimiser, state.hyper, learning_rate, decayed(state.model, pair))
-        change, optimiser = chain.update(slope, state.optimiser, here)  # type: ignore[arg-type]
-        model: Any = optax.apply_updates(here, change)
-        average = tail_average(config.average, state.average, model, state.step, state.hyper)
-        new = AutoencoderState(model, optimiser, average, state.step + 1, state.hyper)
-        return new, {
-            "loss": loss,
-            "parameter_max": jnp.max(jnp.stack([jnp.max(jnp.abs(leaf)) for leaf in jax.tree.leaves(model)])),
-            "gradient_norm": optax.tree.norm(slope),
-            "learning_rate": learning_rate,
-        }
+        inputs = StepInputs(batch, traced(config.corruption, state.hyper))
+
+        def loss(model: Any) -> Float[Array, ""]:
+            return objective(subkey(key, "corrupt"), model, inputs)
+
+        value, slope = jax.value_and_grad(loss)(own_copy(state.model, axis_name))
+        mask = decayed(state.model, pair)
+        model, state, metrics = update(
+            config, state, state.model, slope, axis_name=axis_name, decayed=mask, loss=(value, loss)
+        )
+        return state._replace(model=model), metrics | {"loss": averaged(value, axis_name)}
 
     def observe(key: Key[Array, ""], state: AutoencoderState, train: Batch, held_out: Batch | None) -> Metrics:
         model = trained_model(state)
-        metrics = view(model, train, "")
-        return metrics if held_out is None else metrics | view(model, held_out, "held_out_")
+        metrics = measured(model, train)
+        return metrics if held_out is None else metrics | measured(model, held_out, "held_out_")
 
     def check(batch: Batch) -> None:
         if config.error == "bernoulli":
             examples.intensities(batch.x, "`error` bernoulli")
         examples.finite(batch.x)
         if classes:
-            examples.labels(batch.label, classes)
+            examples.labels(batch.target, classes)
 
     return Algorithm(init, step, observe, check)
 
 
-def begun(model: StackModel, config: AutoencoderConfig, hyper: Hyper) -> AutoencoderState:
+def first_state(model: StackModel, config: AutoencoderConfig, hyper: Hyper) -> AutoencoderState:
     """The state before the first step; what `hyper` lacks is the config's."""
-    hyper = completed(config, hyper)
-    here: Any = jax.tree.map(jnp.copy, model)
-    chain = transformation(config.optimiser, hyper, hyper["learning_rate"], decayed(model, None))
-    average = jax.tree.map(jnp.copy, model) if config.average > 0 else None
-    return AutoencoderState(here, chain.init(here), average, jnp.zeros((), jnp.int32), hyper)
+    fields = first(config, completed(config, hyper), model, decayed(model, None))
+    return AutoencoderState(model=jax.tree.map(jnp.copy, model), **fields)
 
 
 def learning(of: Stack, pair: int | None) -> set[str]:
@@ -248,15 +285,15 @@ def decayed(model: StackModel, pair: int | None) -> Any:
     return jax.tree_util.tree_map_with_path(learns, model)
 
 
-def view(model: StackModel, batch: Batch, prefix: str = "") -> Metrics:
-    """The squared error a pixel; of binary pixels also nats an image, of a classifier the share of wrong labels."""
+def measured(model: StackModel, batch: Batch, prefix: str = "") -> Metrics:
+    """The squared error a pixel; of binary pixels also nats an image, of a classifier its error."""
     code, kind = model.encode(batch.x), model.of.pixels
     outputs = model.decode(code)
     metrics = {prefix + "reconstruction_error": jnp.mean((pixels.mean(kind, outputs) - batch.x) ** 2)}
     if kind == "bernoulli":
         metrics[prefix + "cross_entropy"] = jnp.mean(jnp.sum(pixel_errors(kind, outputs, batch.x), axis=-1))
     if model.of.classes:
-        metrics[prefix + "error"] = jnp.mean(jnp.argmax(model.logits(code), axis=-1) != batch.label)
+        metrics[prefix + "error"] = jnp.mean(jnp.argmax(model.logits(code), axis=-1) != batch.target)
     return metrics
 
 
@@ -282,10 +319,10 @@ def stages(
     names = [f"layer-{number + 1}" for number in range(depth)] + (["softmax"] if classes else [])
 
     def handover(key: Key[Array, ""], state: AutoencoderState, example: Example, hyper: Hyper) -> AutoencoderState:
-        return begun(trained_model(state), static, hyper)
+        return first_state(trained_model(state), static, hyper)
 
-    first = tuple(
+    pairs = tuple(
         Stage(name, autoencoder(static, shape, classes, pair), early, pretraining_steps, handover if pair else None)
         for pair, name in enumerate(names)
     )
-    return (*first, last._replace(handover=handover))
+    return (*pairs, last._replace(handover=handover))

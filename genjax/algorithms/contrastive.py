@@ -2,7 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,86 +10,91 @@ import optax
 from jax.lax import Precision
 from jaxtyping import Array, Float, Int, Key
 
-from genjax.algorithms import examples, trajectory
+from genjax.algorithms import examples
 from genjax.algorithms.labels import observed, with_label
-from genjax.algorithms.negative import Negative, expected, persistent, restarted, tempered
-from genjax.algorithms.watching import view
+from genjax.algorithms.negative import CD, PCD, Tempered, expected
+from genjax.algorithms.trajectory import Trajectory
+from genjax.algorithms.watching import cheap_metrics
 from genjax.boltzmann import coordinates
 from genjax.boltzmann.copies import Copies, tied
 from genjax.boltzmann.dbm import dbm
 from genjax.boltzmann.machine import Machine, States, energy
 from genjax.boltzmann.mean_field import coupled, log_density, mean_field, means
 from genjax.boltzmann.rbm import with_classes
-from genjax.boltzmann.units import Unit, UnitName, unit_type
+from genjax.boltzmann.units import BERNOULLI, Bernoulli, Categorical, Gaussian, Rectified, Spin, Unit
 from genjax.errors import UserError
 from genjax.random import subkey
-from genjax.sampling.gibbs import draw
-from genjax.training.config import at_least, factory, positive, rate, shares, sizes
+from genjax.boltzmann.machine import draw
+from genjax.training.config import at_least, choice, factory, kind_of, positive, rate, shares, sizes
 from genjax.training.devices import averaged, own_copy, own_key
-from genjax.training.optimiser import Optimiser, Schedule, learning_rate_at, tail_average, transformation
+from genjax.training.optimisers import Optimiser, Sgd, optimiser_choice
+from genjax.training.update import Coordinates, Rates, first, update
 from genjax.typing import Algorithm, Batch, Example, Hyper, Metrics
+
+PHASE = ("start", "advance", "chains_of", "near", "observe")  # what a negative phase answers
+
+
+def is_phase(value: Any) -> bool:
+    """Whether it is a negative phase (`algorithms.negative`)."""
+    return not isinstance(value, type) and all(callable(getattr(value, name, None)) for name in PHASE)
+
+
+def keeps_chains(value: Any) -> bool:
+    """Whether it is a negative phase of layers that are not known: CD starts at states that a deep machine lacks."""
+    return is_phase(value) and not isinstance(value, CD)
+
+
+def is_unit(value: Any) -> bool:
+    """Whether it is a unit type (`boltzmann.units.Unit`)."""
+    return isinstance(value, Unit) and not isinstance(value, type)
+
+
+UNITS = (Bernoulli, Spin, Gaussian, Rectified, Categorical)
 
 
 @dataclass(frozen=True, kw_only=True)
-class LearningConfig:
+class LearningConfig(Rates):
     """How a Boltzmann machine of any depth learns."""
 
-    visible_type: UnitName = "bernoulli"
-    """What a pixel is: 0 or 1, -1 or 1, a real number, a real number >= 0, or one of `levels` grey levels."""
-    hidden_type: UnitName = "bernoulli"
-    """What a hidden unit is, in all hidden layers."""
-    levels: int = 8
-    """States of categorical units."""
+    visible_type: Unit = choice(BERNOULLI, *UNITS, takes=is_unit)
+    """Type of the pixels: 0 or 1, -1 or 1, a real number, a real number >= 0, or one of `levels` grey levels."""
+    hidden_type: Unit = choice(BERNOULLI, *UNITS, prefix="hidden_", takes=is_unit)
+    """Type of the units in all hidden layers."""
     classes: int = 0
     """Labels learned together with the images, as a categorical layer on top (0: none)."""
-    negative: Literal["pcd", "cd", "tempered", "trajectory"] = "pcd"
+    negative: Any = choice(PCD(), PCD, CD, Tempered, Trajectory, takes=is_phase)
     """Negative phase: persistent chains, chains restarted at each batch, parallel tempering, or tempering over the
     run's own past, which also estimates the log-likelihood along the way."""
-    k: int = 1
-    """Gibbs sweeps of the negative phase a step."""
-    chains: int = 200
-    """Persistent chains, at each rung where there are several (cd has as many as the batch has images)."""
-    rungs: int = 10
-    """Of the ladder: temperatures (tempered), or places along the run's past (trajectory)."""
-    swap_every: int = 10
-    """Steps from one round of swaps to the next (trajectory)."""
     centred: bool = True
     """Centre the gradient by the units' means (Melchior, Fischer and Wiskott 2016)."""
-    optimiser: Optimiser = "sgd"
-    """Which optax transformation."""
-    schedule: Schedule = "linear"
-    """How the learning rate falls over the run."""
+    optimiser: Optimiser = optimiser_choice(Sgd())
     learning_rate: float = rate(0.2)
-    """Learning rate at the start."""
-    momentum: float = rate(0.0)
-    """Decay of the velocity (for adam and lion: the first beta)."""
     weight_decay: float = rate(1e-5)
-    """Decoupled decay of the weights."""
     average: float = 0.1
-    """Share of the run, at its end, over which the parameters are averaged (0: none)."""
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Units of each hidden layer; the two kinds below say."""
+        """Units of each hidden layer; the two kinds below give them."""
         raise NotImplementedError
 
     def check(self) -> None:
         """Raise `UserError` for numbers out of range, and for units that have no bounded density together."""
-        positive(self, "k", "chains", "swap_every", "learning_rate")
-        at_least(self, 2, "rungs", "levels")
-        at_least(self, 0, "classes", "weight_decay")
-        shares(self, "momentum", "average")
-        open_ended = ("gaussian", "rectified")
-        if self.hidden_type in open_ended and (self.visible_type in open_ended or len(self.sizes) > 1):
-            below = f"`visible_type` {self.visible_type}" if self.visible_type in open_ended else "a second such layer"
+        super().check()
+        at_least(self, 0, "classes")
+        for unit, prefix in ((self.visible_type, ""), (self.hidden_type, "hidden_")):
+            if unit.states is not None and unit.states < 2:
+                raise UserError(f"`{prefix}levels` {unit.states} is out of range; give at least 2.")
+        if self.hidden_type.curved and (self.visible_type.curved or len(self.sizes) > 1):
+            names = kind_of(self.visible_type), kind_of(self.hidden_type)
+            below = f"`visible_type` {names[0]}" if self.visible_type.curved else "a second such layer"
             raise UserError(
-                f"`hidden_type` {self.hidden_type} next to {below} has no bounded density; choose bernoulli, spin or "
+                f"`hidden_type` {names[1]} next to {below} has no bounded density; choose bernoulli, spin or "
                 "categorical for one of the two."
             )
 
 
 @dataclass(frozen=True, kw_only=True)
-class ContrastiveConfig(LearningConfig):
+class RBMConfig(LearningConfig):
     """How an RBM learns."""
 
     hidden: int = 128
@@ -112,6 +117,10 @@ class LayeredConfig(LearningConfig):
 
     layers: tuple[int, ...] = (128, 128)
     """Hidden units of each layer, lowest first."""
+    pretraining: int = 20
+    """Passes over the training images for each layer's own RBM (0: none)."""
+    pretraining_rate: float = 0.1
+    """Learning rate of those RBMs at the start."""
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -122,17 +131,18 @@ class LayeredConfig(LearningConfig):
         """Raise `UserError` for what no data would make right."""
         sizes(self, "layers", least=2)
         super().check()
+        at_least(self, 0, "pretraining")
+        positive(self, "pretraining_rate")
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeepConfig(LayeredConfig):
+class DBMConfig(LayeredConfig):
     """How a deep Boltzmann machine learns, all layers together."""
 
-    negative: Literal["pcd", "tempered", "trajectory"] = "pcd"
+    negative: Any = choice(PCD(), PCD, Tempered, Trajectory, takes=keeps_chains)
     """Negative phase: persistent chains, parallel tempering, or tempering over the run's own past, which also estimates
     the log-likelihood's bound along the way."""
     learning_rate: float = rate(0.3)
-    """Learning rate at the start."""
     upper_rate: float = rate(0.1)
     """Share of the learning rate at which weights above the lowest learn: a thousand binary units vary more than all
     pixels of a digit do, and saturate where both have one rate. Adaptive optimisers undo it."""
@@ -161,11 +171,11 @@ class ContrastiveState(NamedTuple):
     average: Machine | None
     step: Int[Array, ""]
     hyper: Hyper
-    below: tuple[Machine, ...] = ()  # trained already: what they make of an image is this machine's data
+    below: tuple[Machine, ...] = ()  # lower RBMs, already trained: their hidden samples are this RBM's input
 
 
 def trained_machine(state: ContrastiveState) -> Machine:
-    """The machine to judge: the average over the tail of the run where one was asked for."""
+    """The machine to evaluate: the average over the end of the run where one was asked for."""
     return state.machine if state.average is None else state.average
 
 
@@ -204,14 +214,9 @@ def gradient(
     return dataclasses.replace(centred, weights=slopes, biases=tuple(biases))
 
 
-def largest(machine: Machine) -> Float[Array, ""]:
-    """The largest magnitude among the parameters."""
-    return jnp.max(jnp.stack([jnp.max(jnp.abs(x)) for x in jax.tree.leaves(machine)]))
-
-
 def first_machine(key: Key[Array, ""], config: LearningConfig, example: Example) -> Machine:
     """At the data's base rates, with the layers that the config asks for."""
-    visible, hidden = (unit_type(name, config.levels) for name in (config.visible_type, config.hidden_type))
+    visible, hidden = config.visible_type, config.hidden_type
     variance = jnp.maximum(example.variance, coordinates.LEAST_DEVIATION**2) if visible.curved else None
     sizes = [hidden.width * size for size in config.sizes]
     base = dbm(key, sizes, visible_mean(visible, example), (visible, hidden), variance)
@@ -232,17 +237,6 @@ def first_offsets(machine: Machine, example: Example) -> tuple[Array, ...]:
     return (visible_mean(machine.units[0], example), *alone[1:])
 
 
-def negative_phase(config: LearningConfig) -> Negative:
-    """The one that the config asks for."""
-    phases = {
-        "pcd": lambda: persistent(config.k),
-        "cd": lambda: restarted(config.k),
-        "tempered": lambda: tempered(config.k, config.rungs),
-        "trajectory": lambda: trajectory.trajectory(config.k, config.rungs, config.swap_every),
-    }
-    return phases[config.negative]()
-
-
 @factory
 def contrastive(config: LearningConfig, axis_name: str | None = None, copies: Copies = (1, 1)) -> Algorithm:
     """Learning by the contrast of data and model, as `config` says; rates come through `hyper`.
@@ -252,59 +246,41 @@ def contrastive(config: LearningConfig, axis_name: str | None = None, copies: Co
 
     With `axis_name`, `step` runs inside `jax.pmap` or `jax.shard_map`: gradients and offsets are averaged over the
     axis, and each device has its own chains and draws its own noise. With `copies`, the layers of an RBM are made of so
-    many equal parts, whose parameters are kept equal; images are repeated to fit (`lifted`).
+    many equal parts, whose parameters are kept equal; images are repeated to fit (`data_states`).
     """
 
-    negative = negative_phase(config)
+    negative = config.negative
 
     def init(key: Key[Array, ""], example: Example, hyper: Hyper) -> ContrastiveState:
         machine = tied(first_machine(subkey(key, "machine"), config, example), copies)
-        count = config.chains if config.negative != "cd" else example.batch.x.shape[0]
-        offsets = first_offsets(machine, example) if config.centred else zeros(machine)
-        chain = transformation(config.optimiser, hyper, hyper["learning_rate"], decayed(machine))
-        return ContrastiveState(
-            machine=machine,
-            chains=negative.init(subkey(key, "chains"), machine, count),
-            offsets=offsets,
-            optimiser=chain.init(coordinates.learned(machine, offsets)),  # type: ignore[arg-type]
-            average=jax.tree.map(jnp.copy, machine) if config.average > 0 else None,
-            step=jnp.zeros((), jnp.int32),
-            hyper=hyper,
-        )
+        offsets = first_offsets(machine, example) if config.centred else zero_offsets(machine)
+        chains = negative.start(subkey(key, "chains"), machine, example.batch.x.shape[0])
+        fields = first(config, hyper, machine, coordinates=coordinates_of(machine, offsets))
+        return ContrastiveState(machine=machine, chains=chains, offsets=offsets, **fields)
 
     def step(key: Key[Array, ""], state: ContrastiveState, batch: Batch) -> tuple[ContrastiveState, Metrics]:
         key = own_key(key, axis_name)
         own = own_copy(state.machine, axis_name)
-        data = lifted(subkey(key, "lift"), state, batch)
-        positive, notes = posterior_means(own, data, config)
+        data = data_states(subkey(key, "lift"), state, batch)
+        positive, rounds = posterior_means(own, data, config)
         chains, samples = negative.advance(subkey(key, "negative"), own, state.chains, data)
         share = state.hyper.get("upper_rate", 1.0)
-        slope: Any = averaged(tied(gradient(own, positive, samples, state.offsets, share), copies), axis_name)
-        learning_rate = learning_rate_at(config.schedule, state.hyper, state.step)
-        chain = transformation(config.optimiser, state.hyper, learning_rate, decayed(state.machine))
-        here: Any = coordinates.learned(state.machine, state.offsets)
-        downhill: Any = coordinates.slope(state.machine, slope)
-        change, optimiser_state = chain.update(downhill, state.optimiser, here)
-        there: Any = optax.apply_updates(here, change)
-        machine = coordinates.plain(there, state.machine, state.offsets)
-        seen = [jnp.mean(x, 0) for x in positive]
-        new = ContrastiveState(
-            machine=machine,
-            chains=chains,
-            offsets=moved(state, averaged(seen, axis_name)) if config.centred else state.offsets,
-            optimiser=optimiser_state,
-            average=tail_average(config.average, state.average, machine, state.step, state.hyper),
-            step=state.step + 1,
-            hyper=state.hyper,
-            below=state.below,
+        machine, state, metrics = update(
+            config,
+            state,
+            state.machine,
+            tied(gradient(own, positive, samples, state.offsets, share), copies),
+            axis_name=axis_name,
+            coordinates=coordinates_of(state.machine, state.offsets),
+            norm_of=lambda slope: slope.weights,
         )
-        return new, {
+        if config.centred:
+            means = averaged([jnp.mean(x, 0) for x in positive], axis_name)
+            state = state._replace(offsets=updated_offsets(state, means))
+        return state._replace(machine=machine, chains=chains), metrics | {
             "weight_norm": optax.tree.norm(machine.weights),
-            "parameter_max": largest(machine),
-            "gradient_norm": optax.tree.norm(slope.weights),
             "hidden_activity": averaged(jnp.mean(positive[1]), axis_name),
-            "learning_rate": learning_rate,
-            **averaged(notes, axis_name),
+            **averaged(rounds, axis_name),
         }
 
     def observe(key: Key[Array, ""], state: ContrastiveState, train: Batch, held_out: Batch | None) -> Metrics:
@@ -312,48 +288,48 @@ def contrastive(config: LearningConfig, axis_name: str | None = None, copies: Co
         batches = {"": train} if held_out is None else {"": train, "held_out_": held_out}
         metrics, data = {}, {}
         for prefix, batch in batches.items():  # common noise: a fairer gap
-            data[prefix] = lifted(subkey(key, "lift"), state, batch)
+            data[prefix] = data_states(subkey(key, "lift"), state, batch)
             x = repeated(batch.x, machine) if not state.below else machine.units[0].intensities(data[prefix][0])
-            metrics |= view(subkey(key, "train"), machine, data[prefix], Batch(x, batch.label), prefix)
+            shown = Batch(x, batch.target)
+            metrics |= cheap_metrics(subkey(key, "train"), machine, data[prefix], shown, prefix)
         if held_out is not None:
             metrics["free_energy_gap"] = metrics["held_out_free_energy"] - metrics["free_energy"]
-        if config.negative == "trajectory":  # of the present machine, not of the average: its chains are at hand
-            log_z = trajectory.log_z(state.chains, state.machine)
-            for prefix, states in data.items():
-                density = log_density(state.machine, states)
-                metrics[prefix + "log_likelihood"] = jnp.mean(density) - log_z
-        return metrics
+        # of the present machine, not of the average: its chains are at hand
+        densities = {prefix: log_density(state.machine, states) for prefix, states in data.items()}
+        return metrics | negative.observe(state.chains, state.machine, densities)
 
     def check(batch: Batch) -> None:
-        unit = unit_type(config.visible_type, config.levels)
-        examples.units(unit, batch.x, f"`visible_type` {config.visible_type}")
+        examples.units(config.visible_type, batch.x, f"`visible_type` {kind_of(config.visible_type)}")
         if config.classes:
-            examples.labels(batch.label, config.classes)
+            examples.labels(batch.target, config.classes)
 
     return Algorithm(init, step, observe, check)
 
 
+def coordinates_of(machine: Machine, offsets: tuple[Array, ...]) -> Coordinates:
+    """Those in which this machine learns."""
+    return Coordinates(
+        of=lambda parameters: coordinates.learned(parameters, offsets),
+        slope=lambda gradient: coordinates.slope(machine, gradient),
+        back=lambda inside: coordinates.plain(inside, machine, offsets),
+    )
+
+
 def posterior_means(machine: Machine, data: States, config: LearningConfig) -> tuple[States, Metrics]:
-    """Expected state given the data, and what is to be said of how it was found."""
-    if not isinstance(config, DeepConfig) or not coupled(machine, data):
+    """Expected states given the data, and how mean field came to them."""
+    if not isinstance(config, DBMConfig) or not coupled(machine, data):
         return expected(machine, data), {}
     found = mean_field(machine, data, config.mean_field, config.tolerance, config.damping)
-    notes = {"mean_field_rounds": found.iterations.astype(jnp.float32), "mean_field_residual": found.residual}
-    return means(machine, data, found.fields), notes
+    rounds = {"mean_field_rounds": found.iterations.astype(jnp.float32), "mean_field_residual": found.residual}
+    return means(machine, data, found.fields), rounds
 
 
-def decayed(machine: Machine) -> Machine:
-    """Booleans shaped like the machine: weight decay acts on weights alone."""
-    plain = jax.tree.map(lambda _: False, machine)
-    return dataclasses.replace(plain, weights=jax.tree.map(lambda _: True, machine.weights))
-
-
-def zeros(machine: Machine) -> tuple[Array, ...]:
-    """No offsets."""
+def zero_offsets(machine: Machine) -> tuple[Array, ...]:
+    """Those of a gradient that is not centred."""
     return tuple(jnp.zeros_like(b) for b in machine.biases)
 
 
-def moved(state: ContrastiveState, means: list[Array]) -> tuple[Array, ...]:
+def updated_offsets(state: ContrastiveState, means: list[Array]) -> tuple[Array, ...]:
     """Offsets after a batch follow the layers' means under the data; the pixels' own are known and stay."""
     known = state.machine.units[0].width == 1 and not state.below
     return tuple(
@@ -362,14 +338,16 @@ def moved(state: ContrastiveState, means: list[Array]) -> tuple[Array, ...]:
     )
 
 
-def lifted(key: Key[Array, ""], state: ContrastiveState, batch: Batch) -> States:
-    """What the data say of the state's machine: pixels as visible units, or what the machines below make of them."""
+def data_states(key: Key[Array, ""], state: ContrastiveState, batch: Batch) -> States:
+    """States of the layers that a batch gives: pixels as visible units, or hidden samples of the machines below."""
     if not state.below:
         return observed(state.machine, batch._replace(x=repeated(batch.x, state.machine)))
-    return with_label(state.machine, copied(through(key, state.below, batch.x), state.machine), batch.label)
+    return with_label(state.machine, copied(hidden_samples(key, state.below, batch.x), state.machine), batch.target)
 
 
-def through(key: Key[Array, ""], below: tuple[Machine, ...], x: Float[Array, "batch pixels"]) -> Float[Array, "..."]:
+def hidden_samples(
+    key: Key[Array, ""], below: tuple[Machine, ...], x: Float[Array, "batch pixels"]
+) -> Float[Array, "batch units"]:
     """Images drawn upwards through trained machines of two layers: states of the last one's hidden layer.
 
     Pixels become values of the lowest machine's type; what a machine has drawn is of the next one's type already.

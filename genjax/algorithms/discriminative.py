@@ -1,4 +1,4 @@
-"""Discriminative fine-tuning: a machine unrolled into a network that tells labels (Salakhutdinov and Hinton 2009).
+"""Discriminative fine-tuning: a machine unrolled into a classifier (Salakhutdinov and Hinton 2009).
 
 A deep machine's hidden layer has two inputs, and so it keeps both: what comes from below, and the mean-field posterior
 of the layer above, which is found once by the machine as it was and is an extra input of the network. Before the first
@@ -19,17 +19,16 @@ from genjax.algorithms import examples
 from genjax.boltzmann.dbm import dbm
 from genjax.boltzmann.machine import Machine
 from genjax.boltzmann.mean_field import mean_field, means
-from genjax.evaluation.classifier import kernels
 from genjax.networks.unrolled import Unrolled
 from genjax.random import subkey
 from genjax.training.config import at_least, completed, factory, positive, rate, shares, sizes
 from genjax.training.devices import averaged, own_copy, own_key
-from genjax.training.optimiser import Optimiser, Schedule, learning_rate_at, tail_average, transformation
+from genjax.training.update import Rates, first, update
 from genjax.typing import Algorithm, Batch, Example, Hyper, Metrics
 
 
 @dataclass(frozen=True, kw_only=True)
-class DiscriminativeConfig:
+class DiscriminativeConfig(Rates):
     """How the unrolled network learns."""
 
     layers: tuple[int, ...] = (128, 128)
@@ -37,36 +36,25 @@ class DiscriminativeConfig:
     classes: int = 10
     """How many labels there are."""
     posterior: bool = True
-    """Whether each layer sees the mean-field posterior of the one above (of a DBM; not of an RBM or DBN)."""
+    """Whether each layer takes the mean-field posterior of the one above (of a DBM; not of an RBM or DBN)."""
     mean_field: int = 10
     """Most rounds of mean field."""
     tolerance: float = 1e-3
     """Mean field stops where no mean changes by more than this."""
-    optimiser: Optimiser = "adam"
-    """Which optax transformation."""
-    schedule: Schedule = "linear"
-    """How the learning rate falls over the run."""
-    learning_rate: float = rate(1e-3)
-    """Learning rate at the start."""
-    momentum: float = rate(0.9)
-    """Decay of the velocity (for adam and lion: the first beta)."""
-    weight_decay: float = rate(0.0)
-    """Decoupled decay of the weights."""
     input_dropout: float = rate(0.2)
     """Share of the inputs, pixels and posterior, that is left out of a step."""
     dropout: float = rate(0.5)
     """Share of the hidden units that is left out of a step."""
     label_smoothing: float = rate(0.0)
     """Share of each label that is spread over all of them."""
-    average: float = 0.2
-    """Share of the run, at its end, over which the parameters are averaged (0: none)."""
 
     def check(self) -> None:
         """Raise `UserError` for what no data would make right."""
         sizes(self, "layers", least=1)
-        positive(self, "classes", "mean_field", "learning_rate")
-        at_least(self, 0, "tolerance", "weight_decay")
-        shares(self, "momentum", "input_dropout", "dropout", "label_smoothing", "average")
+        super().check()
+        positive(self, "classes", "mean_field")
+        at_least(self, 0, "tolerance")
+        shares(self, "input_dropout", "dropout", "label_smoothing")
 
 
 class DiscriminativeState(NamedTuple):
@@ -81,7 +69,7 @@ class DiscriminativeState(NamedTuple):
 
 
 def trained_parameters(state: DiscriminativeState) -> PyTree:
-    """Those to judge: the average over the tail of the run where one was asked for."""
+    """Those to evaluate: the average over the end of the run where one was asked for."""
     return state.parameters if state.average is None else state.average
 
 
@@ -99,23 +87,20 @@ def unrolled(machine: Machine, config: DiscriminativeConfig) -> PyTree:
     return {"params": jax.tree.map(jnp.copy, answer)}
 
 
-def begun(machine: Machine, config: DiscriminativeConfig, hyper: Hyper) -> DiscriminativeState:
+def first_state(machine: Machine, config: DiscriminativeConfig, hyper: Hyper) -> DiscriminativeState:
     """The state before the first step: binary hidden units, no labels on top (`labels.without_label`).
 
     What `hyper` lacks is the config's.
     """
-    hyper = completed(config, hyper)
     parameters = unrolled(machine, config)
-    chain = transformation(config.optimiser, hyper, hyper["learning_rate"], kernels(parameters))
-    average = jax.tree.map(jnp.copy, parameters) if config.average > 0 else None
-    machine = jax.tree.map(jnp.copy, machine)
-    return DiscriminativeState(parameters, machine, chain.init(parameters), average, jnp.zeros((), jnp.int32), hyper)
+    fields = first(config, completed(config, hyper), parameters)
+    return DiscriminativeState(parameters=parameters, machine=jax.tree.map(jnp.copy, machine), **fields)
 
 
 def inputs(
     machine: Machine, x: Float[Array, "batch pixels"], config: DiscriminativeConfig
 ) -> tuple[Array, tuple[Array, ...]]:
-    """What the network sees of images in [0, 1]: visible units, and the posterior's means from the second layer up.
+    """The network's inputs for images in [0, 1]: visible units, and the posterior's means from the second layer up.
 
     Those are found here, unless they stand behind the pixels already (`with_posterior`).
     """
@@ -126,8 +111,8 @@ def inputs(
     if x.shape[-1] > first:
         return visible, tuple(x[:, low:high] for low, high in zip([first, *upper], upper))
     data = (visible, *[None] * (machine.depth - 1))
-    found = mean_field(machine, data, config.mean_field, config.tolerance)
-    return visible, means(machine, data, found.fields)[2:]
+    fields = mean_field(machine, data, config.mean_field, config.tolerance).fields
+    return visible, means(machine, data, fields)[2:]
 
 
 def with_posterior(
@@ -139,10 +124,10 @@ def with_posterior(
 
 def logits(state: DiscriminativeState, x: Float[Array, "batch pixels"], config: DiscriminativeConfig) -> Array:
     """Unnormalised log-probabilities of the labels, `(batch, classes)`, of images in [0, 1]."""
-    found: Any = Unrolled(config.layers, config.classes).apply(
+    answer: Any = Unrolled(config.layers, config.classes).apply(
         trained_parameters(state), *inputs(state.machine, x, config)
     )
-    return found
+    return answer
 
 
 def dropped(
@@ -162,11 +147,11 @@ def discriminative(config: DiscriminativeConfig, axis_name: str | None = None) -
     network = Unrolled(config.layers, config.classes)
 
     def init(key: Key[Array, ""], example: Example, hyper: Hyper) -> DiscriminativeState:
-        return begun(dbm(key, config.layers, example.mean), config, hyper)
+        return first_state(dbm(key, config.layers, example.mean), config, hyper)
 
     def step(key: Key[Array, ""], state: DiscriminativeState, batch: Batch) -> tuple[DiscriminativeState, Metrics]:
         key = own_key(key, axis_name)
-        seen = inputs(state.machine, batch.x, config)
+        layers = inputs(state.machine, batch.x, config)
         hyper = state.hyper
 
         def noise(name: str, x: Array) -> Array:
@@ -174,32 +159,26 @@ def discriminative(config: DiscriminativeConfig, axis_name: str | None = None) -
             return dropped(subkey(key, name), x, hyper["input_dropout" if outside else "dropout"])
 
         def objective(parameters: PyTree) -> tuple[Float[Array, ""], Metrics]:
-            metrics = scores(network.apply(parameters, *seen, noise), batch.label, hyper["label_smoothing"])  # type: ignore[arg-type]
+            metrics = scores(network.apply(parameters, *layers, noise), batch.target, hyper["label_smoothing"])  # type: ignore[arg-type]
             return metrics["loss"], metrics
 
-        found = jax.grad(objective, has_aux=True)(own_copy(state.parameters, axis_name))
-        slope, metrics = averaged(found, axis_name)
-        learning_rate = learning_rate_at(config.schedule, hyper, state.step)
-        chain = transformation(config.optimiser, hyper, learning_rate, kernels(state.parameters))
-        change, optimiser = chain.update(slope, state.optimiser, state.parameters)
-        parameters = optax.apply_updates(state.parameters, change)
-        average = tail_average(config.average, state.average, parameters, state.step, hyper)
-        new = DiscriminativeState(parameters, state.machine, optimiser, average, state.step + 1, hyper)
-        largest = jnp.max(jnp.stack([jnp.max(jnp.abs(leaf)) for leaf in jax.tree.leaves(parameters)]))
-        norm = optax.tree.norm(slope)
-        return new, metrics | {"parameter_max": largest, "gradient_norm": norm, "learning_rate": learning_rate}
+        own = own_copy(state.parameters, axis_name)
+        (value, scored), slope = jax.value_and_grad(objective, has_aux=True)(own)
+        loss = value, lambda parameters: objective(parameters)[0]
+        parameters, state, metrics = update(config, state, state.parameters, slope, axis_name=axis_name, loss=loss)
+        return state._replace(parameters=parameters), averaged(scored, axis_name) | metrics
 
     def observe(key: Key[Array, ""], state: DiscriminativeState, train: Batch, held_out: Batch | None) -> Metrics:
-        found = {}
+        metrics = {}
         for prefix, batch in (("train_", train), ("held_out_", held_out)):
             if batch is not None:
-                told = scores(logits(state, batch.x, config), batch.label)
-                found |= {prefix + name: value for name, value in told.items()}
-        return found
+                scored = scores(logits(state, batch.x, config), batch.target)
+                metrics |= {prefix + name: value for name, value in scored.items()}
+        return metrics
 
     def check(batch: Batch) -> None:
         examples.finite(batch.x)
-        examples.labels(batch.label, config.classes)
+        examples.labels(batch.target, config.classes)
 
     return Algorithm(init, step, observe, check)
 
@@ -207,7 +186,7 @@ def discriminative(config: DiscriminativeConfig, axis_name: str | None = None) -
 def scores(
     logits: Float[Array, "batch classes"], label: Int[Array, " batch"], smoothing: Float[Array, ""] | float = 0.0
 ) -> Metrics:
-    """Cross-entropy in nats, and the share of labels told wrong."""
+    """Cross-entropy in nats, and the error: the share of images that are classified wrong."""
     goal = optax.smooth_labels(jax.nn.one_hot(label, logits.shape[-1], dtype=jnp.float32), smoothing)  # type: ignore[arg-type]
     loss = optax.softmax_cross_entropy(logits, goal)
     return {"loss": jnp.mean(loss), "error": jnp.mean(jnp.argmax(logits, -1) != label)}

@@ -1,7 +1,7 @@
 """What examples an algorithm can learn: each function raises `UserError`, on the host, where they are none."""
 
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, PyTree
 
 from genjax.boltzmann.units import Rectified, Unit
 from genjax.errors import UserError
@@ -47,9 +47,13 @@ def units(unit: Unit, x: Values, wanted: str) -> None:
         raise UserError(f"{wanted} takes values of at least 0, and these begin at {lowest:g}; shift them.")
 
 
-def labels(label: Int[Array | np.ndarray, " examples"], classes: int) -> None:
-    """Refuse labels that are missing, or more than there are classes."""
-    values = np.asarray(label)
+def labels(target: PyTree, classes: int) -> None:
+    """Refuse targets that are no class numbers, or more than there are classes."""
+    if target is None:
+        raise UserError(f"`classes` {classes}: the examples have no labels; leave it out, or give class numbers.")
+    if not isinstance(target, Array | np.ndarray) or target.ndim != 1 or not np.issubdtype(target.dtype, np.integer):
+        raise UserError(f"`classes` {classes}: the targets are not class numbers, an integer for each example.")
+    values = np.asarray(target)
     if values.size and values.min() < 0:
         raise UserError(f"`classes` {classes}: there are examples without labels; leave it out.")
     if values.size and values.max() >= classes:

@@ -95,8 +95,8 @@ def gan(
     def step(key: Key[Array, ""], state: GANState, batch: Batch) -> tuple[GANState, Metrics]:
         key = own_key(key, axis_name)
         kept, state = state.game, state._replace(game=dataclasses.replace(game, axis_name=axis_name))
-        parts = divided(batch, config.discriminator_steps, config.packing)
-        steps, each = parts.label.shape
+        parts = divided(with_labels(config, batch), config.discriminator_steps, config.packing)
+        steps, each = parts.target.shape
         z = latents(subkey(key, "latents"), game, (steps + 1) * each).reshape(steps + 1, each, -1)
         mix = random.uniform(random.bits(subkey(key, "mix"), (steps, each // config.packing)))
         mix = jnp.repeat(mix, config.packing, axis=1)[..., None]
@@ -107,7 +107,7 @@ def gan(
         discriminator, found = jax.lax.scan(once, state.discriminator, (parts, z[1:], mix))
         boundary = found.pop("boundary")[-1]
         state = state._replace(discriminator=discriminator)
-        generator, more = improved_generator(state, parts.label[-1], z[0], boundary)
+        generator, more = improved_generator(state, parts.target[-1], z[0], boundary)
         average = moving_average(state.average, generator.network, state.step, state.hyper["average"])
         state = state._replace(generator=generator, average=average, step=state.step + 1)
         largest = jnp.max(jnp.stack([jnp.max(jnp.abs(leaf)) for leaf in jax.tree.leaves(state.parameters)]))
@@ -116,13 +116,15 @@ def gan(
 
     def observe(key: Key[Array, ""], state: GANState, train: Batch, held_out: Batch | None) -> Metrics:
         network = state.discriminator.network
+        train = with_labels(config, train)
         found = {"score_training": jnp.mean(game.score(network, *whole_packs(train, config.packing))[0])}
         if held_out is not None and len(held_out.x) >= config.packing:
+            held_out = with_labels(config, held_out)
             found["score_held_out"] = jnp.mean(game.score(network, *whole_packs(held_out, config.packing))[0])
             found["score_gap"] = found["score_training"] - found["score_held_out"]
-        x = generate(subkey(key, "latents"), state, train.label)
+        x = generate(subkey(key, "latents"), state, train.target)
         return found | {
-            "score_samples": jnp.mean(game.score(network, *whole_packs(Batch(x, train.label), config.packing))[0])
+            "score_samples": jnp.mean(game.score(network, *whole_packs(Batch(x, train.target), config.packing))[0])
         }
 
     def check(batch: Batch) -> None:
@@ -130,7 +132,7 @@ def gan(
         if bounded:
             examples.intensities(batch.x, "A generator of bounded pixels")
         if config.conditioning != "none":
-            examples.labels(batch.label, classes)
+            examples.labels(batch.target, classes)
 
     return Algorithm(init, step, observe, check)
 
@@ -144,16 +146,16 @@ def improved_discriminator(
     """
     game, config, player = state.game, state.game.config, state.discriminator
     loss = LOSSES[config.loss]
-    fakes = game.make(state.generator.network, z, batch.label, train=True)[0]
+    fakes = game.make(state.generator.network, z, batch.target, train=True)[0]
 
     def objective(parameters: PyTree) -> tuple[Float[Array, ""], tuple[Array, Array, Network]]:
         network = player.network._replace(parameters=parameters)
-        real, network = game.score(network, batch.x, batch.label, train=True)
-        fake, network = game.score(network, fakes, batch.label, train=True)
+        real, network = game.score(network, batch.x, batch.target, train=True)
+        fake, network = game.score(network, fakes, batch.target, train=True)
         value = loss.discriminator(real, fake, state.hyper["smoothing"])
 
         def score(x: Array) -> Array:
-            return game.score(network, x, batch.label, train=True)[0]
+            return game.score(network, x, batch.target, train=True)[0]
 
         if config.penalty == "gradient":
             penalty = losses.gradient_penalty(score, batch.x, fakes, mix, config.packing)
@@ -235,6 +237,11 @@ def chain(
 def averaged(game: Game, x: Any) -> Any:
     """The mean over the devices, where there are several."""
     return devices.averaged(x, game.axis_name)
+
+
+def with_labels(config: GANConfig, batch: Batch) -> Batch:
+    """The batch with class numbers as its target: zeros where the game is not conditional, which takes any target."""
+    return batch if config.conditioning != "none" else batch._replace(target=jnp.zeros(len(batch.x), jnp.int32))
 
 
 def divided(batch: Batch, parts: int, packing: int) -> Batch:

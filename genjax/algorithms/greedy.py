@@ -6,33 +6,38 @@ its neighbour; those between are trained as usual and halved when the stack is c
 says what becomes of a bias that two of them share).
 """
 
+import dataclasses
 from collections.abc import Callable
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
 from genjax.algorithms.contrastive import (
-    ContrastiveConfig,
     ContrastiveState,
-    DeepConfig,
+    DBMConfig,
     LayeredConfig,
-    LearningConfig,
+    RBMConfig,
     contrastive,
-    through,
+    hidden_samples,
     trained_machine,
 )
 from genjax.algorithms.labels import observed
+from genjax.algorithms.negative import PCD
 from genjax.boltzmann.copies import Copies, merged
 from genjax.boltzmann.dbm import composed
-from genjax.boltzmann.machine import Machine, States
+from genjax.boltzmann.machine import Machine
 from genjax.boltzmann.mean_field import means, recognition
 from genjax.boltzmann.rbm import with_classes
+from genjax.boltzmann.units import BERNOULLI
+from genjax.errors import UserError
 from genjax.random import subkey
-from genjax.training.config import factory, split
-from genjax.training.stages import LAST, Stage
-from genjax.typing import Algorithm, Batch, Example, Hyper
+from genjax.training.config import factory, kind_of, split
+from genjax.training.stages import LAST
+from genjax.typing import Algorithm, Batch, Example, Hyper, Stage
 
+Layered = TypeVar("Layered", bound=LayeredConfig)
 Handover = Callable[[Key[Array, ""], ContrastiveState, Example, Hyper], ContrastiveState]
 
 
@@ -43,29 +48,34 @@ def copies_of(number: int, layers: int) -> Copies:
     return (2, 1) if number == 0 else (1, 2) if number == layers - 1 else (1, 1)
 
 
-def stages(config: DeepConfig, steps: int, pretraining_steps: int, pretraining_rate: float = 0.1) -> tuple[Stage, ...]:
-    """An RBM for each hidden layer, `pretraining_steps` each by PCD-1, then all layers together for `steps`.
+def stages(config: DBMConfig, steps: int, steps_per_epoch: int) -> tuple[Stage, ...]:
+    """An RBM for each hidden layer, `pretraining` epochs each by PCD-1, then all layers together for `steps`.
 
-    Without pretraining steps there is the last stage alone. Raises `UserError` where the config contradicts itself.
+    Without pretraining there is the last stage alone. Raises `UserError` where the config contradicts itself.
     """
     config.check()
-    static, hyper = split(config, steps)
+    if config.pretraining and config.hidden_type != BERNOULLI:
+        raise UserError(f"`hidden_type` {kind_of(config.hidden_type)} has no pretraining; give `pretraining` 0.")
+    static, hyper = split(without_pretraining(config), steps)
     last = Stage(LAST, contrastive(static), hyper, steps)
-    if not pretraining_steps:
+    if not config.pretraining:
         return (last,)
     copies = tuple(copies_of(n, len(config.layers)) for n in range(len(config.layers)))
-    first = stack(config, config.layers, copies, pretraining_steps, pretraining_rate)
+    first = stack(config, copies, config.pretraining * steps_per_epoch)
     return (*first, last._replace(handover=to_joint(static, copies)))
 
 
-def stack(
-    config: LayeredConfig, layers: tuple[int, ...], copies: tuple[Copies, ...], steps: int, learning_rate: float
-) -> tuple[Stage, ...]:
-    """A stage for each RBM of a stack with these hidden layers."""
+def without_pretraining(config: Layered) -> Layered:
+    """The config of the last stage, whose program does not depend on the stages before it."""
+    return dataclasses.replace(config, pretraining=0, pretraining_rate=LayeredConfig.pretraining_rate)
+
+
+def stack(config: LayeredConfig, copies: tuple[Copies, ...], steps: int) -> tuple[Stage, ...]:
+    """A stage of so many steps for each RBM of the stack."""
     answer = []
-    below: tuple[tuple[ContrastiveConfig, Copies], ...] = ()
-    for number, (size, parts) in enumerate(zip(layers, copies)):
-        layer = layer_config(config, number == 0, parts[1] * size, learning_rate)
+    below: tuple[tuple[RBMConfig, Copies], ...] = ()
+    for number, (size, parts) in enumerate(zip(config.layers, copies)):
+        layer = layer_config(config, number == 0, parts[1] * size)
         still, rates = split(layer, steps)
         handover = next_layer(still, parts) if number else None
         answer.append(Stage(f"layer-{number + 1}", on_top(still, parts, below), rates, steps, handover))
@@ -73,15 +83,14 @@ def stack(
     return tuple(answer)
 
 
-def layer_config(config: LearningConfig, lowest: bool, hidden: int, learning_rate: float) -> ContrastiveConfig:
+def layer_config(config: LayeredConfig, lowest: bool, hidden: int) -> RBMConfig:
     """How one RBM of the stack learns: by PCD-1, centred, with the whole's types, chains, decay and average."""
-    return ContrastiveConfig(
+    return RBMConfig(
         hidden=hidden,
         visible_type=config.visible_type if lowest else config.hidden_type,
         hidden_type=config.hidden_type,
-        levels=config.levels,
-        chains=config.chains,
-        learning_rate=learning_rate,
+        negative=PCD(chains=getattr(config.negative, "chains", PCD.chains)),
+        learning_rate=config.pretraining_rate,
         weight_decay=config.weight_decay,
         average=config.average,
     )
@@ -89,9 +98,9 @@ def layer_config(config: LearningConfig, lowest: bool, hidden: int, learning_rat
 
 @factory
 def on_top(
-    config: ContrastiveConfig,
+    config: RBMConfig,
     copies: Copies,
-    stack: tuple[tuple[ContrastiveConfig, Copies], ...],
+    stack: tuple[tuple[RBMConfig, Copies], ...],
     axis_name: str | None = None,
 ) -> Algorithm:
     """PCD for one RBM on those of `stack`; its own `init` has untrained machines of the right shapes below."""
@@ -99,16 +108,16 @@ def on_top(
     def init(key: Key[Array, ""], example: Example, hyper: Hyper) -> ContrastiveState:
         below: tuple[Machine, ...] = ()
         for number, (one, parts) in enumerate(stack):
-            below += (begun(jax.random.fold_in(key, number), one, parts, below, example, hyper).machine,)
-        return begun(key, config, copies, below, example, hyper)
+            below += (first_state(jax.random.fold_in(key, number), one, parts, below, example, hyper).machine,)
+        return first_state(key, config, copies, below, example, hyper)
 
     algorithm = contrastive(config, axis_name, copies)
     return algorithm._replace(init=init, check=contrastive(stack[0][0]).check if stack else algorithm.check)
 
 
-def begun(
+def first_state(
     key: Key[Array, ""],
-    config: ContrastiveConfig,
+    config: RBMConfig,
     copies: Copies,
     below: tuple[Machine, ...],
     example: Example,
@@ -118,27 +127,27 @@ def begun(
     x, mean, variance = example.batch.x, example.mean, example.variance
     if below:
         unit = below[-1].units[1]
-        x = unit.intensities(through(subkey(key, "lift"), below, x))
+        x = unit.intensities(hidden_samples(subkey(key, "lift"), below, x))
         mean, variance = jnp.mean(x, 0), jnp.var(x, 0)
         if unit.states is not None:
             mean = (jnp.sum(x, 0) + 1) / (len(x) + 2)
             variance = mean * (1 - mean)
     x, mean, variance = jnp.tile(x, (1, copies[0])), jnp.tile(mean, copies[0]), jnp.tile(variance, copies[0])
-    seen = Example(Batch(x, example.batch.label), mean, variance)
-    return contrastive(config, None, copies).init(key, seen, hyper)._replace(below=below)
+    shown = Example(Batch(x, example.batch.target), mean, variance)
+    return contrastive(config, None, copies).init(key, shown, hyper)._replace(below=below)
 
 
-def next_layer(config: ContrastiveConfig, copies: Copies) -> Handover:
+def next_layer(config: RBMConfig, copies: Copies) -> Handover:
     """The next RBM begins on all that are trained."""
 
     def handover(key: Key[Array, ""], state: ContrastiveState, example: Example, hyper: Hyper) -> ContrastiveState:
-        return begun(key, config, copies, (*state.below, trained_machine(state)), example, hyper)
+        return first_state(key, config, copies, (*state.below, trained_machine(state)), example, hyper)
 
     return handover
 
 
-def to_joint(config: DeepConfig, copies: tuple[Copies, ...]) -> Handover:
-    """The deep machine begins as the composed stack, its chains as what the stack makes of some images."""
+def to_joint(config: DBMConfig, copies: tuple[Copies, ...]) -> Handover:
+    """The deep machine begins as the composed stack, persistent chains at what the stack makes of some images."""
 
     def handover(key: Key[Array, ""], state: ContrastiveState, example: Example, hyper: Hyper) -> ContrastiveState:
         fresh = contrastive(config).init(key, example, hyper)
@@ -152,9 +161,7 @@ def to_joint(config: DeepConfig, copies: tuple[Copies, ...]) -> Handover:
             mu if layer == 0 else jnp.mean(x, 0)
             for layer, (mu, x) in enumerate(zip(fresh.offsets, means(machine, data, passed)))
         )
-        chains = fresh.chains
-        if config.negative == "pcd":
-            chains = near(subkey(key, "near"), machine, data, config.chains)
+        chains = config.negative.near(subkey(key, "near"), machine, data, fresh.chains)
         return fresh._replace(
             machine=machine,
             chains=chains,
@@ -163,12 +170,3 @@ def to_joint(config: DeepConfig, copies: tuple[Copies, ...]) -> Handover:
         )
 
     return handover
-
-
-def near(key: Key[Array, ""], machine: Machine, data: States, chains: int) -> States:
-    """Chains that start at the data, hidden layers drawn in one pass upwards."""
-    some = jax.tree.map(lambda x: jnp.resize(x, (chains, x.shape[-1])), data)
-    return tuple(
-        x if field is None else unit.sample(jax.random.fold_in(key, layer), field, machine.quadratic(layer))
-        for layer, (x, field, unit) in enumerate(zip(some, recognition(machine, some), machine.units))
-    )

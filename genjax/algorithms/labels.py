@@ -2,7 +2,7 @@
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, PyTree
 
 from genjax.boltzmann.machine import Machine, States
 from genjax.boltzmann.mean_field import log_density
@@ -23,15 +23,15 @@ def without_label(machine: Machine) -> Machine:
 
 
 def observed(machine: Machine, batch: Batch) -> States:
-    """What the data say of the machine's layers: pixels as its visible units, labels as its top layer if it has one."""
-    return with_label(machine, machine.units[0].of_intensities(batch.x), batch.label)
+    """States of the layers that a batch gives: pixels as the visible units, labels as the top layer if it is one."""
+    return with_label(machine, machine.units[0].of_intensities(batch.x), batch.target)
 
 
-def with_label(machine: Machine, visible: Float[Array, "batch visible"], label: Int[Array, " batch"]) -> States:
-    """States of the visible layer, labels as the top layer if it is one, None for the hidden layers."""
+def with_label(machine: Machine, visible: Float[Array, "batch visible"], target: PyTree) -> States:
+    """States of the visible layer, class numbers as the top layer if it is a label, None for the hidden layers."""
     state: list[Array | None] = [visible, *[None] * (machine.depth - 1)]
     if labelled(machine):
-        state[-1] = machine.units[-1].encode(label[:, None])
+        state[-1] = machine.units[-1].encode(target[:, None])
     return tuple(state)
 
 

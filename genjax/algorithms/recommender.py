@@ -7,7 +7,7 @@ Its batches hold users: `x` is `(users, items)`, with levels as in `genjax.data.
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -30,70 +30,13 @@ from genjax.boltzmann.rating import (
 from genjax.data.ratings import WITHHELD
 from genjax.errors import UserError
 from genjax.random import subkey
-from genjax.training.config import at_least, factory, positive, rate, shares
+from genjax.training.config import at_least, choice, factory, positive, rate, traced
 from genjax.training.devices import averaged, own_copy, own_key
-from genjax.training.optimiser import Optimiser, Schedule, learning_rate_at, tail_average, transformation
+from genjax.training.update import Rates, first, update
 from genjax.typing import Algorithm, Batch, Example, Hyper, Metrics
 
 FIVE_STARS = (1.0, 2.0, 3.0, 4.0, 5.0)
-DRAWN = 32  # ratings a user, at most, that a step of pseudo-likelihood and the learning curves look at
-
-
-@dataclass(frozen=True, kw_only=True)
-class RecommenderConfig:
-    """How an RBM of ratings learns."""
-
-    hidden: int = 16
-    """Hidden units."""
-    conditional: Literal["no", "rated", "withheld"] = "no"
-    """Whether hidden units also see WHICH items were rated: those with a rating to learn from, or also those whose
-    held-out rating is to be predicted (where one knows, as in a contest, what will be asked)."""
-    objective: Literal["pseudo", "cd"] = "pseudo"
-    """What is climbed: the pseudo-likelihood (each rating given the user's others, exact and without sampling), or
-    the likelihood by contrastive divergence as in the paper."""
-    k: int = 1
-    """Gibbs sweeps of the negative phase a step, at the beginning."""
-    k_end: int = 5
-    """The same at the end of the run; in between it rises evenly."""
-    optimiser: Optimiser = "adam"
-    """Which optax transformation."""
-    schedule: Schedule = "linear"
-    """How the learning rate falls over the run."""
-    learning_rate: float = rate(0.03)
-    """Learning rate at the start."""
-    momentum: float = rate(0.9)
-    """Decay of the velocity (for adam and lion: the first beta)."""
-    weight_decay: float = rate(0.0003)
-    """Precision of the prior on weights and biases, a user."""
-    smoothness: float = rate(0.1)
-    """Precision, a user, of the prior on how far weights are from a straight line over neighbouring levels."""
-    average: float = 0.1
-    """Share of the run, at its end, over which the parameters are averaged (0: none)."""
-
-    def check(self) -> None:
-        """Raise `UserError` for what no data would make right."""
-        positive(self, "hidden", "k", "k_end", "learning_rate")
-        at_least(self, 0, "weight_decay", "smoothness")
-        shares(self, "momentum", "average")
-        if self.k_end < self.k:
-            raise UserError(f"`k_end` {self.k_end} is less than `k` {self.k}; k rises, or stays where they are equal.")
-
-
-class RecommenderState(NamedTuple):
-    """What training carries from step to step."""
-
-    machine: RatingMachine
-    share: Float[Array, " items"]  # of the users seen so far, how many rated each item
-    values: Float[Array, " levels"]  # the rating that each level stands for
-    optimiser: Any
-    average: RatingMachine | None
-    step: Int[Array, ""]
-    hyper: Hyper
-
-
-def trained_machine(state: RecommenderState) -> RatingMachine:
-    """The machine to judge: the average over the tail of the run where one was asked for."""
-    return state.machine if state.average is None else state.average
+DRAWN = 32  # ratings a user, at most, that a step of pseudo-likelihood and the learning curves use
 
 
 def initial_machine(key: Key[Array, ""], config: RecommenderConfig, x: Levels, levels: int) -> RatingMachine:
@@ -174,6 +117,107 @@ def some(
     return items, height >= 0
 
 
+@runtime_checkable
+class Objective(Protocol):
+    """What is learned by: a frozen value, those below or one's own.
+
+    `slope(key, machine, x, progress)`: the derivative of what is minimised, a user, shaped like the machine, and
+    metrics. `progress` is the share of the run that is done.
+    """
+
+    def slope(
+        self, key: Key[Array, ""], machine: RatingMachine, x: Levels, progress: Float[Array, ""]
+    ) -> tuple[RatingMachine, Metrics]: ...
+
+
+@dataclass(frozen=True)
+class Pseudo:
+    """The pseudo-likelihood: each rating given the user's others, exact and without sampling (Besag 1975)."""
+
+    kind: ClassVar[str] = "pseudo"
+
+    def slope(
+        self, key: Key[Array, ""], machine: RatingMachine, x: Levels, progress: Float[Array, ""]
+    ) -> tuple[RatingMachine, Metrics]:
+        """`pseudo_gradient`."""
+        return pseudo_gradient(subkey(key, "pseudo"), machine, x), {}
+
+
+@dataclass(frozen=True)
+class ContrastiveDivergence:
+    """The likelihood by contrastive divergence (Salakhutdinov, Mnih and Hinton 2007)."""
+
+    k: int = 1
+    """Gibbs sweeps of the negative phase a step, at the beginning."""
+    k_end: int = 5
+    """The same at the end of the run; in between it rises evenly."""
+
+    kind: ClassVar[str] = "cd"
+
+    def check(self) -> None:
+        """Raise `UserError` for what is out of range."""
+        positive(self, "k", "k_end")
+        if self.k_end < self.k:
+            raise UserError(f"`k_end` {self.k_end} is less than `k` {self.k}; k rises, or stays where they are equal.")
+
+    def slope(
+        self, key: Key[Array, ""], machine: RatingMachine, x: Levels, progress: Float[Array, ""]
+    ) -> tuple[RatingMachine, Metrics]:
+        """`gradient`, with the number of sweeps as the metric `sweeps`."""
+        k = self.k + jnp.floor((self.k_end - self.k + 1) * jnp.clip(progress, 0, 0.999)).astype(jnp.int32)
+        fields = hidden_fields(machine, x)
+        negative = negative_phase(subkey(key, "negative"), machine, x, fields, k)
+        return gradient(machine, (x, jax.nn.sigmoid(fields)), negative), {"sweeps": k.astype(jnp.float32)}
+
+
+def is_objective(value: Any) -> bool:
+    """Whether it is an `Objective`."""
+    return isinstance(value, Objective) and not isinstance(value, type)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecommenderConfig(Rates):
+    """How an RBM of ratings learns."""
+
+    hidden: int = 16
+    """Hidden units."""
+    conditional: Literal["no", "rated", "withheld"] = "no"
+    """Whether hidden units also take in WHICH items were rated: those with a rating to learn from, or also those whose
+    held-out rating is to be predicted (where one knows, as in a contest, what will be asked)."""
+    objective: Objective = choice(Pseudo(), Pseudo, ContrastiveDivergence, takes=is_objective)
+    """Objective: the pseudo-likelihood (each rating given the user's others, exact and without sampling), or
+    the likelihood by contrastive divergence as in the paper."""
+    learning_rate: float = rate(0.03)
+    weight_decay: float = rate(0.0003)
+    """Precision of the prior on weights and biases, a user."""
+    smoothness: float = rate(0.1)
+    """Precision, a user, of the prior on how far weights are from a straight line over neighbouring levels."""
+    average: float = 0.1
+
+    def check(self) -> None:
+        """Raise `UserError` for what no data would make right."""
+        super().check()
+        positive(self, "hidden")
+        at_least(self, 0, "smoothness")
+
+
+class RecommenderState(NamedTuple):
+    """What training carries from step to step."""
+
+    machine: RatingMachine
+    share: Float[Array, " items"]  # of the users seen so far, how many rated each item
+    values: Float[Array, " levels"]  # the rating that each level stands for
+    optimiser: Any
+    average: RatingMachine | None
+    step: Int[Array, ""]
+    hyper: Hyper
+
+
+def trained_machine(state: RecommenderState) -> RatingMachine:
+    """The machine to evaluate: the average over the end of the run where one was asked for."""
+    return state.machine if state.average is None else state.average
+
+
 def with_prior(
     slope: RatingMachine, machine: RatingMachine, precision: Float[Array, ""], smoothness: Float[Array, ""]
 ) -> RatingMachine:
@@ -210,6 +254,11 @@ def a_rating(slope: RatingMachine, share: Float[Array, " items"], least: float) 
     )
 
 
+def nothing(machine: RatingMachine) -> RatingMachine:
+    """Booleans shaped like the machine: the prior is part of the slope, so nothing is left to decay."""
+    return jax.tree.map(lambda _: False, machine)
+
+
 @factory
 def recommender(
     config: RecommenderConfig, axis_name: str | None = None, values: tuple[float, ...] = FIVE_STARS
@@ -226,58 +275,32 @@ def recommender(
             machine=machine,
             share=jnp.zeros(machine.weights.shape[0], jnp.float32),
             values=jnp.asarray(values, jnp.float32),
-            optimiser=chain(hyper, hyper["learning_rate"], machine).init(machine),  # type: ignore[arg-type]
-            average=jax.tree.map(jnp.copy, machine) if config.average > 0 else None,
-            step=jnp.zeros((), jnp.int32),
-            hyper=hyper,
+            **first(config, hyper, machine, nothing(machine)),
         )
-
-    def chain(hyper: Hyper, learning_rate: Float[Array, ""], machine: RatingMachine) -> optax.GradientTransformation:
-        # The prior is part of the slope, so nothing is left for the optimiser to decay.
-        return transformation(config.optimiser, hyper, learning_rate, jax.tree.map(lambda _: False, machine))
 
     def step(key: Key[Array, ""], state: RecommenderState, batch: Batch) -> tuple[RecommenderState, Metrics]:
         key = own_key(key, axis_name)
         users = batch.x.shape[0] * (1 if axis_name is None else jax.lax.axis_size(axis_name))
         machine, progress = state.machine, state.step / state.hyper["total_steps"]
-        own = own_copy(machine, axis_name)
-        k = config.k + jnp.floor((config.k_end - config.k + 1) * jnp.clip(progress, 0, 0.999)).astype(jnp.int32)
-        fields = hidden_fields(machine, batch.x)
-        hidden = jax.nn.sigmoid(fields)
-        if config.objective == "pseudo":
-            slope = pseudo_gradient(subkey(key, "pseudo"), own, batch.x)
-        else:
-            negative = negative_phase(subkey(key, "negative"), machine, batch.x, fields, k)
-            slope = gradient(own, (batch.x, hidden), negative)
-        slope, seen = averaged((slope, jnp.mean(known(batch.x), axis=0)), axis_name)
-        share = state.share + (seen - state.share) / (state.step + 1)
+        objective: Any = traced(config.objective, state.hyper)
+        slope, of_objective = objective.slope(key, own_copy(machine, axis_name), batch.x, progress)
+        slope, rated = averaged((slope, jnp.mean(known(batch.x), axis=0)), axis_name)
+        share = state.share + (rated - state.share) / (state.step + 1)
         slope = with_prior(slope, machine, state.hyper["weight_decay"], state.hyper["smoothness"])
         slope = a_rating(slope, share, 1 / users)
-        learning_rate = learning_rate_at(config.schedule, state.hyper, state.step)
-        change, optimiser_state = chain(state.hyper, learning_rate, machine).update(slope, state.optimiser, machine)  # type: ignore[arg-type]
-        moved: RatingMachine = optax.apply_updates(machine, change)  # type: ignore[assignment]
-        new = RecommenderState(
-            machine=moved,
-            share=share,
-            values=state.values,
-            optimiser=optimiser_state,
-            average=tail_average(config.average, state.average, moved, state.step, state.hyper),
-            step=state.step + 1,
-            hyper=state.hyper,
+        hidden = jnp.mean(jax.nn.sigmoid(hidden_fields(machine, batch.x)))
+        new, state, metrics = update(
+            config, state, machine, slope, decayed=nothing(machine), norm_of=lambda slope: slope.weights
         )
-        return new, {
-            "weight_norm": optax.tree.norm(moved.weights),
-            "parameter_max": jnp.max(jnp.stack([jnp.max(jnp.abs(x)) for x in jax.tree.leaves(moved)])),
-            "gradient_norm": optax.tree.norm(slope.weights),
-            "hidden_activity": averaged(jnp.mean(hidden), axis_name),
-            "learning_rate": learning_rate,
-            "sweeps": k.astype(jnp.float32),
+        return state._replace(machine=new, share=share), metrics | averaged(of_objective, axis_name) | {
+            "weight_norm": optax.tree.norm(new.weights),
+            "hidden_activity": averaged(hidden, axis_name),
         }
 
     def observe(key: Key[Array, ""], state: RecommenderState, train: Batch, held_out: Batch | None) -> Metrics:
-        metrics = watch(key, state, train.x, known(train.x), "")
+        metrics = prediction_errors(key, state, train.x, known(train.x), "")
         if held_out is not None:
-            metrics |= watch(key, state, held_out.x, held_out.x <= -1, "held_out_")
+            metrics |= prediction_errors(key, state, held_out.x, held_out.x <= -1, "held_out_")
         return metrics
 
     def check(batch: Batch) -> None:
@@ -290,7 +313,7 @@ def recommender(
     return Algorithm(init, step, observe, check)
 
 
-def watch(
+def prediction_errors(
     key: Key[Array, ""], state: RecommenderState, x: Levels, asked: Bool[Array, "users items"], prefix: str
 ) -> Metrics:
     """Errors, in units of the ratings, of predicting each of these from the user's other known ratings.

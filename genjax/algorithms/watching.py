@@ -1,4 +1,4 @@
-"""What is cheap to say of a Boltzmann machine on some images while it learns."""
+"""Cheap training metrics of a Boltzmann machine."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Key
@@ -8,14 +8,14 @@ from genjax.boltzmann.machine import Machine, States, marginal, mean
 from genjax.boltzmann.mean_field import bound, coupled, mean_field, means
 from genjax.likelihood.pseudo import one_pixel_pseudo_log_likelihood
 from genjax.random import subkey
-from genjax.sampling.gibbs import draw
+from genjax.boltzmann.machine import draw
 from genjax.typing import Batch, Metrics
 
 
-def view(key: Key[Array, ""], machine: Machine, data: States, batch: Batch, prefix: str) -> Metrics:
-    """Nats an image, a reconstruction's squared error a pixel, the share of labels told wrong; names get the prefix.
+def cheap_metrics(key: Key[Array, ""], machine: Machine, data: States, batch: Batch, prefix: str) -> Metrics:
+    """Nats an image, a reconstruction's squared error a pixel, the error of its labels; names get the prefix.
 
-    `data` is what the batch says of the machine's layers; its `x` are the same visible units as intensities. Of a deep
+    `data` are the states that the batch gives; its `x` are the same visible units as intensities. Of a deep
     machine the free energy is the variational one: an upper bound.
     """
     deep = coupled(machine, data)
@@ -36,5 +36,5 @@ def view(key: Key[Array, ""], machine: Machine, data: States, batch: Batch, pref
     if labelled(machine):
         some = slice(None, 200 if deep else None)  # a deep machine takes mean field for each label
         guess = jnp.argmax(class_log_probabilities(machine, data[0][some]), axis=-1)
-        metrics[prefix + "error"] = jnp.mean(guess != batch.label[some])
+        metrics[prefix + "error"] = jnp.mean(guess != batch.target[some])
     return metrics

@@ -1,156 +1,118 @@
-"""`genjax evaluate RUN`: log-likelihoods with their intervals, and what they were estimated by."""
+"""`genjax evaluate RUN`: log-likelihoods with their intervals, or what else a model is measured by."""
 
-import sys
-import time
+import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from genjax import random
-from genjax.cli.families import Family
-from genjax.cli.options import OpenOptions, at_least, cost, parse, positive
-from genjax.cli.progress import Bar
-from genjax.cli.run import Run, fixed_batches, opened
+from genjax.api.progress import Bar
+from genjax.api.run import Run
+from genjax.cli.options import cost, parse_with
 from genjax.cli.writing import in_any_case, refuse_run_folder
-from genjax.errors import UserError
-from genjax.likelihood.bracket import PathKind, Schedule
-from genjax.training.folder import write_json
+from genjax.models.effort import EFFORTS
 
-EFFORT = {"temperatures": 10_000, "chains": 500, "precision": None, "path": "geometric", "schedule": "sine"}
 AGREE = 0.5  # nats between the two sides of log Z, above which it is said
+BASELINES = {"test": "RBM of ratings", "biases": "user + item biases", "item_means": "item means"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(OpenOptions):
-    """Estimate the log-likelihood of a trained model on its training and test images, or what else it is judged by."""
+class Options:
+    """Estimate the log-likelihood of a trained model on its training and test images, or what else it is measured by.
+    The log Z of a machine that comes with genjax comes with it, and is estimated anew only where an option of the
+    estimate is given."""
 
-    temperatures: int | None = None
-    """Temperatures of annealed importance sampling (by default 10,000). The log Z of a machine that comes with genjax
-    comes with it, and is estimated anew only where an option of the estimate is given."""
-    chains: int | None = None
-    """Its chains (by default 500)."""
-    precision: float | None = None
-    """Standard error of log Z in nats for which to choose temperatures and chains instead, by a pilot run."""
-    path: PathKind | None = None
-    """From the data's base rates to the machine: straight (the default), or through machines of averaged moments."""
-    schedule: Schedule | None = None
-    """Where the temperatures stand: denser near 1 (the default, sine), or where a pilot run finds that they are
-    needed (adapted)."""
-    draws: int | None = None
-    """Importance samples an image, of variational autoencoders (by default 5,000)."""
-    inception: Path | None = None
-    """A file with the Inception network's weights, for FID and KID of an adversarial network's samples."""
     seed: int | None = None
-    """Of the estimate (by default 0)."""
+    """Random seed of the estimate (by default 0)."""
 
 
 def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     """Run `genjax evaluate`."""
-    options = parse(Options, arguments, "genjax evaluate")
-    at_least(options, 2, "temperatures", "chains")
-    positive(options, "precision", "draws")
-    run = opened(options)
-    refuse_run_folder(run.folder)
-    given = [name for name in EFFORT if getattr(options, name) is not None]
-    if given and run.family.sentences is not None:
-        raise UserError(f"--{given[0]}: a {run.model} is not judged by annealed importance sampling; leave it out.")
-    effort = EFFORT | {name: getattr(options, name) for name in given}
-    if options.draws is not None:
-        if not run.family.importance:
-            raise UserError(f"--draws {options.draws}: a {run.model} is not judged by such; leave it out.")
-        effort["draws"] = options.draws
-    if options.inception is not None:
-        if not run.family.judges_samples:
-            raise UserError(f"--inception: not samples of a {run.model} are judged but its likelihood; leave it out.")
-        effort["inception"] = options.inception
-    if run.known_log_z is not None and not given and options.seed is None:
-        effort = {"known": run.known_log_z}
-    judged = measure(run, options.seed or 0, **effort)
-    text = "\n".join(sentences(judged, run.family))
-    with in_any_case(judged, text):
-        write(run, judged)
-    return judged, text
+    run, options, effort = parse_with(Options, arguments, "genjax evaluate", EFFORTS)
+    refuse_run_folder(run)
+    numbers = measure(run, options.seed or 0, **effort)
+    text = "\n".join(sentences(run, numbers))
+    with in_any_case(numbers, text):
+        run.write_evaluation(numbers)
+    return numbers, text
 
 
-def judge(run: Run, seed: int, **options: Any) -> dict[str, Any]:
-    """The evaluation of a run as plain numbers, also written to its evaluation.json; options are its family's."""
-    judged = measure(run, seed, **options)
-    write(run, judged)
-    return judged
-
-
-def write(run: Run, judged: dict[str, Any]) -> None:
-    """Into the run's evaluation.json."""
-    run.folder.mkdir(parents=True, exist_ok=True)
-    write_json(run.folder / "evaluation.json", judged)
-
-
-def measure(run: Run, seed: int, **options: Any) -> dict[str, Any]:
-    """The evaluation of a run as plain numbers; options are its family's."""
-    if run.family.evaluate is None:
-        raise UserError(f"A {run.model} has no likelihood to evaluate.")
-    began = time.perf_counter()
-    train, test = fixed_batches(run)
-    if run.family.judges_samples:
-        options["dataset"] = run.prepared.dataset
+def measure(run: Run, seed: int, **effort: Any) -> dict[str, Any]:
+    """The evaluation of a run, with a bar."""
     with Bar("evaluating", 1.0) as bar:
-        key = random.key(seed, run.config.rng)
-        judged = run.family.evaluate(key, run.state, train, test, progress=bar.update, **options)
-    return judged | {
-        "model": run.model,
-        "dataset": run.config.dataset,
-        "step": run.step,
-        "binarisation": run.config.binarisation,
-        run.family.examples: {"train": len(train.x), "test": len(test.x)},
-        "seconds": round(time.perf_counter() - began, 2),
-        "peak_memory_mb": peak_memory_mb(),
-    }
+        return run.evaluation(seed=seed, progress=bar.update, **effort)
 
 
-def peak_memory_mb() -> int | None:
-    """The most resident memory that this process has had, in 10^6 bytes; None where the system does not tell."""
-    try:
-        import resource  # not on Windows
-    except ImportError:
-        return None
-    unit = 1 if sys.platform == "darwin" else 1024
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6)
-
-
-def sentences(judged: dict[str, Any], family: Family) -> list[str]:
+def sentences(run: Run, numbers: dict[str, Any]) -> list[str]:
     """What a person reads."""
-    if family.sentences is not None:
-        return family.sentences(judged)
     lines = []
+    if "log_likelihood" in numbers:
+        lines += of_likelihood(numbers)
+    if "rmse" in numbers:
+        lines += of_ratings(numbers)
+    if "samples" in numbers:
+        lines += of_samples(numbers)
+    if isinstance(numbers.get("test"), dict):
+        lines += of_reconstructions(numbers)
+    return [*lines, f"binarisation {numbers['binarisation']}; {cost(numbers)}"]
+
+
+def summary(run: Run) -> str:
+    """One line of the evaluation for the foot of a figure."""
+    assert run.folder is not None
+    path = run.folder / "evaluation.json"
+    if not path.exists():
+        return "not evaluated"
+    if run.evaluated is None:
+        return "not evaluated since it was trained further"
+    numbers = json.loads(path.read_text())
+    if "log_likelihood" not in numbers:
+        return sentences(run, numbers)[0]
+    answer = numbers["log_likelihood"]["test"]
+    doubt = "" if answer["trusted"] else " (not trusted)"
+    found = f"{answer['mean']:.2f} nats [{answer['low']:.2f}, {answer['high']:.2f}]{doubt}"
+    return f"test {called(answer)} {found}, {answer['estimator']}, binarisation {numbers['binarisation']}"
+
+
+def of_likelihood(numbers: dict[str, Any]) -> list[str]:
+    """Both splits, log Z, and what stands beside them."""
+    lines = []
+    what = "log-density" if numbers.get("pixels", "bernoulli") != "bernoulli" else "log-likelihood"
     for split in ("test", "train"):
-        answer = judged["log_likelihood"][split]
+        answer, count = numbers["log_likelihood"][split], numbers["images"][split]
+        given = ", given the label," if numbers.get("given_label") else ""
         lines.append(
-            f"{split:5} {called(answer)} {answer['mean']:.2f} nats an image "
+            f"{split:5} {called(answer, what)}{given} {answer['mean']:.2f} nats an image "
             f"[{answer['low']:.2f}, {answer['high']:.2f}], {answer['estimator']}; "
-            f"standard error over {judged['images'][split]} images {answer['image_se']:.2f}"
+            f"standard error over {count} images {answer['examples_se']:.2f}"
         )
-    log_z = judged["log_z"]
-    lines.append(f"log Z {log_z['mean']:.3f} [{log_z['low']:.3f}, {log_z['high']:.3f}]: {log_z['reason']}")
-    if log_z["reverse"] is not None:
-        lines.append(both_sides(judged["log_likelihood"]["test"], log_z, log_z["reverse"]))
-    if not log_z["trusted"]:
-        lines.append("NOT TO BE TRUSTED: raise --temperatures, or read the number as a guess.")
-    if judged.get("tightness"):
-        gap = judged["tightness"]
+    test, log_z = numbers["log_likelihood"]["test"], numbers.get("log_z")
+    if log_z is None:
+        lines.append(f"the estimate is {test['reason']}")
+    else:
+        lines.append(f"log Z {log_z['mean']:.3f} [{log_z['low']:.3f}, {log_z['high']:.3f}]: {log_z['reason']}")
+        if log_z["reverse"] is not None:
+            lines.append(both_sides(numbers))
+    if not test["trusted"]:
+        lines.append(f"NOT TO BE TRUSTED: {test['reason']}; raise the effort, or read the number as a guess.")
+    if "active_units" in numbers:
+        active = ", ".join(f"{a} of {n}" for a, n in zip(numbers["active_units"], numbers["latents"]))
+        lines.append(f"active latent units: {active}")
+    if "variational_bound" in numbers:
+        lines.append(f"variational bound {numbers['variational_bound']['test']['mean']:.2f} (test)")
+    if "tightness" in numbers:
+        gap = numbers["tightness"]["gap"]
         lines.append(
-            f"the bound lies {gap['mean_gap']:.2f} nats below the log-likelihood, standard error "
-            f"{gap['image_se'] or 0:.2f}, by an AIS run for each of {gap['images']} test images"
+            f"the bound lies {gap['mean']:.2f} nats below the log-likelihood, standard error "
+            f"{gap['examples_se'] or 0:.2f}, by an AIS run for each of {numbers['tightness']['images']} test images"
         )
-    if judged.get("error"):
-        wrong = ", ".join(f"{split} {100 * share:.2f} %" for split, share in judged["error"].items())
-        lines.append(f"likelihoods are of image and label together; labels told wrong: {wrong}")
-    pseudo = judged["pseudo_log_likelihood"]
+    if "error" in numbers:
+        wrong = ", ".join(f"{split} {100 * share['mean']:.2f} %" for split, share in numbers["error"].items())
+        lines.append(f"likelihoods are of image and label together; classification error: {wrong}")
+    pseudo = numbers.get("pseudo_log_likelihood")
     if pseudo:
         lines.append(
-            f"pseudo-log-likelihood {pseudo['exact']:.2f} over all pixels "
-            f"(one-pixel estimate {pseudo['one_pixel_estimate']:.2f}), {pseudo['images']} test images"
+            f"pseudo-log-likelihood {pseudo['exact']['mean']:.2f} over all pixels "
+            f"(one-pixel estimate {pseudo['one_pixel']['mean']:.2f}), {pseudo['images']} test images"
         )
-    lines.append(f"binarisation {judged['binarisation']}; {cost(judged)}")
     return lines
 
 
@@ -159,14 +121,69 @@ def called(answer: dict[str, Any], what: str = "log-likelihood") -> str:
     return what + {"lower_bound": " at least", "upper_bound": " at most"}.get(answer["kind"], "")
 
 
-def both_sides(test: dict[str, Any], forward: dict[str, Any], reverse: dict[str, Any]) -> str:
+def both_sides(numbers: dict[str, Any]) -> str:
     """The bracket in one sentence, which says it plainly where the two sides do not agree."""
+    test, forward = numbers["log_likelihood"]["test"], numbers["log_z"]
+    reverse, bracket = forward["reverse"], numbers["bracket"]["test"]
     gap = reverse["mean"] - forward["mean"]
     apart = forward["high"] < reverse["low"] or reverse["high"] < forward["low"]
     verdict = "the two sides DISAGREE" if apart or not abs(gap) <= AGREE else "the two sides agree"
     what = "bound of the test log-likelihood" if test["kind"] == "lower_bound" else "test log-likelihood"
     return (
-        f"bracket: {what} {test['bracket'][0]:.2f} to {test['bracket'][1]:.2f}; {verdict}: log Z by "
+        f"bracket: {what} {bracket[0]:.2f} to {bracket[1]:.2f}; {verdict}: log Z by "
         f"{reverse['estimator']}, {reverse['mean']:.3f} "
         f"[{reverse['low']:.3f}, {reverse['high']:.3f}], is {gap:+.3f} from AIS"
     )
+
+
+def of_ratings(numbers: dict[str, Any]) -> list[str]:
+    """Errors beside those of the baselines."""
+    lines = []
+    for name, text in BASELINES.items():
+        rmse, mae = numbers["rmse"][name], numbers["mae"][name]
+        interval = f"[{rmse['low']:.4f}, {rmse['high']:.4f}]"
+        lines.append(f"{text}: RMSE {rmse['mean']:.4f} {interval}, MAE {mae['mean']:.4f}")
+    counts = numbers["ratings"]
+    return [*lines, f"{counts['test']} held-out ratings, {counts['train']} learned from, {numbers['items']} items"]
+
+
+def of_reconstructions(numbers: dict[str, Any]) -> list[str]:
+    """Of autoencoders: errors of images that are encoded and decoded."""
+    test, train, lines = numbers["test"], numbers["train"], []
+    if "error" in test:
+        shares = [100 * part["error"]["mean"] for part in (test, train)]
+        lines.append("classification error {:.2f} % (test), {:.2f} % (training)".format(*shares))
+    errors = [part["reconstruction_error"]["mean"] for part in (test, train)]
+    lines.append("mean squared error a pixel {:.5f} (test), {:.5f} (training)".format(*errors))
+    if "cross_entropy" in test:
+        both = [part["cross_entropy"]["mean"] for part in (test, train)]
+        lines.append("cross-entropy {:.2f} nats an image (test), {:.2f} (training)".format(*both))
+    return lines
+
+
+def of_samples(numbers: dict[str, Any]) -> list[str]:
+    """The table of samples; real images stand in brackets."""
+    made, real, lines = numbers["samples"], numbers["real"], []
+
+    def beside(name: str, digits: int = 3) -> str:
+        values = (part[name]["mean"] if isinstance(part[name], dict) else part[name] for part in (made, real))
+        return "{} [{}]".format(*("-" if value is None else f"{value:.{digits}f}" for value in values))
+
+    if "classifier_score" in made:
+        rare = [f"{label} ({100 * share:.1f} %)" for label, share in made["missing"].items()]
+        missing = f" (below a fifth of their share in the data: {', '.join(rare)})" if rare else ""
+        lines.append(
+            f"classifier score {beside('classifier_score', 2)}, {made['classes']} of {made['occurring']} classes"
+            f"{missing}, class entropy {100 * made['class_entropy_ratio']:.1f} % of the data's; [real images]"
+        )
+    lines.append(
+        f"on {numbers['features']} features: Frechet distance {beside('frechet_distance', 2)}, kernel distance "
+        f"{beside('kernel_distance', 4)}; [real images]"
+    )
+    support = ", ".join(f"{name} {beside(name, 2)}" for name in ("precision", "recall", "density", "coverage"))
+    lines.append(f"{support}; copies {beside('copies', 3)}, {made['images']} samples")
+    if "inception" in numbers:
+        of_made, of_real = numbers["inception"]["samples"], numbers["inception"]["real"]
+        distances = f"FID {of_made['fid']:.2f} [{of_real['fid']:.2f}], KID {of_made['kid']:.5f} [{of_real['kid']:.5f}]"
+        lines.append(f"{distances}, {of_made['images']} samples; [real images]")
+    return lines

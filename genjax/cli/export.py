@@ -6,8 +6,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from genjax.cli.options import OpenOptions, parse
-from genjax.cli.run import opened
+from genjax.cli.options import OpenOptions, open_run, parse
 from genjax.cli.writing import refuse_file, write_arrays
 from genjax.errors import UserError
 
@@ -26,10 +25,10 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     """Run `genjax export`."""
     options = parse(Options, arguments, "genjax export")
     refuse_file(Path(options.file), "FILE", ".npz", options.overwrite)
-    run = opened(options)
-    if run.family.arrays is None:
-        raise UserError(f"A {run.model} has nothing to export.")
-    arrays = run.family.arrays(run.state)
+    run = open_run(options)
+    if run.model.arrays is None:
+        raise UserError(f"A {run.model.name} has nothing to export.")
+    arrays = run.model.arrays(run.parameters)
     path = write_arrays(Path(options.file), arrays, "FILE", options.overwrite)
     shapes = {name: list(array.shape) for name, array in arrays.items()}
     return {"file": str(path), "arrays": shapes}, f"{path}: " + ", ".join(f"{n} {tuple(s)}" for n, s in shapes.items())

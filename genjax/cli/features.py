@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from genjax.cli.options import OpenOptions, parse
-from genjax.cli.run import opened
+from genjax.cli.options import OpenOptions, open_run, parse
 from genjax.cli.writing import refuse_file, write_arrays
 from genjax.errors import UserError
 
@@ -26,12 +25,12 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     """Run `genjax features`."""
     options = parse(Options, arguments, "genjax features")
     refuse_file(Path(options.out), "--out", ".npz", options.overwrite)
-    run = opened(options)
-    if run.family.features is None:
-        raise UserError(f"A {run.model} has no features of images.")
+    run = open_run(options)
+    if run.model.features is None:
+        raise UserError(f"A {run.model.name} has no features of images.")
     whole = run.prepared.dataset.without_validation()
-    arrays = {"x_train": run.family.features(run.state, whole.train), "y_train": whole.labels.train}
-    arrays |= {"x_test": run.family.features(run.state, whole.test), "y_test": whole.labels.test}
+    arrays = {"x_train": run.features(whole.train), "y_train": whole.labels.train}
+    arrays |= {"x_test": run.features(whole.test), "y_test": whole.labels.test}
     path = write_arrays(Path(options.out), arrays, "--out", options.overwrite)
     shapes = {name: list(np.shape(array)) for name, array in arrays.items()}
     return {"out": str(path), "arrays": shapes}, f"{path}: " + ", ".join(f"{n} {tuple(s)}" for n, s in shapes.items())

@@ -17,14 +17,14 @@ from genjax import __version__
 from genjax.errors import Interrupted, Unwritten, UserError
 
 COMMANDS = {
-    "train": ("train", "train a model, and judge and draw it at the end"),
+    "train": ("train", "train a model, evaluate and plot it at the end"),
     "grid": ("grid", "train a grid of settings and seeds in few programs"),
-    "evaluate": ("evaluate", "log-likelihoods of a run, with their intervals"),
+    "evaluate": ("evaluate", "the log-likelihood of a run, or what else it is measured by"),
     "sample": ("sample", "draw along fresh chains, or of one label"),
-    "filters": ("filters", "what the units of every layer stand for, as pictures"),
-    "features": ("features", "mean hidden units of every image, for a classifier"),
+    "filters": ("filters", "the weights of every layer and images that activate its units most"),
+    "features": ("features", "features of every image, for a classifier"),
     "reconstruct": ("reconstruct", "fill in removed pixels, measured against the truth"),
-    "coverage": ("coverage", "the classes that samples cover, and training images that they copy"),
+    "coverage": ("coverage", "the quality of samples: classes, distances, copies"),
     "latent": ("latent", "pictures of a model's latent space"),
     "recommend": ("recommend", "the items that a user would like best"),
     "export": ("export", "the parameters as plain arrays"),

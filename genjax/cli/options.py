@@ -1,74 +1,23 @@
-"""What every `train` command takes besides its model's own fields, and how one line of arguments becomes a config."""
+"""How one line of arguments becomes a config, a run's options and a command's own: flat dataclasses for tyro."""
 
 import contextlib
 import dataclasses
 import io
 import itertools
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeVar, get_origin
 
 import tyro
 
-from genjax.data.binarisation import Binarisation
 from genjax.errors import UserError
-from genjax.random import LARGEST_SEED, Generator
-from genjax.training.config import at_least as at_least
-from genjax.training.config import positive as positive
+from genjax.random import LARGEST_SEED
+from genjax.training.options import Option, build, field_docs, options, replaced
+from genjax.training.settings import RunConfig
 
 Options = TypeVar("Options")
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunConfig:
-    """On what, for how long and where."""
-
-    dataset: str = "digits"
-    """A name from `genjax data`, a .npz or .npy file, or a folder of images."""
-    data_dir: str | None = None
-    """Where the files of the dataset lie (IDX, or prepared by TensorFlow Datasets)."""
-    size: int | None = None
-    """Side in pixels to which a folder's images are resized."""
-    binarisation: Binarisation = "sampled"
-    """How intensities become binary: a fresh draw each time an image is shown, a threshold at 1/2, or not at all."""
-    validation: bool = True
-    """Hold out a tenth of the training images (of MNIST the last 5,000) for the learning curves, unless the dataset has
-    validation images of its own; --no-validation trains on them, too."""
-    epochs: int | None = None
-    """Passes over the training images (by default as many as make about 18,000 steps)."""
-    batch_size: int = 100
-    """Images a step."""
-    seed: int = 0
-    """Of everything random in the run."""
-    rng: Generator = "counter"
-    """Where random bits come from: the fused counter-based generator, JAX's threefry, or the device's own."""
-    stop_gap: float | None = None
-    """Stop early, the learning rate falling over another tenth of the steps so far, where held-out images are this
-    many nats less likely than training ones (by default never)."""
-    out: str | None = None
-    """The run's folder (by default runs/<model>-<dataset>, with -2, -3, ... where that exists)."""
-    resume: str | None = None
-    """A run's folder to go on with: after an interruption it ends bit for bit as if there had been none. Its
-    config.json rules; only --epochs may differ, and --dataset and --data-dir where its data have moved. More epochs
-    stretch the schedule: the learning rate jumps to what a run of that length has at this point, and the average over
-    the end of the run begins anew."""
-    checkpoint_seconds: float = 15.0
-    """Least time between two checkpoints."""
-    evaluate: bool = True
-    """Estimate the log-likelihood at the end."""
-    temperatures: int = 10_000
-    """Temperatures of annealed importance sampling."""
-    ais_chains: int = 500
-    """Chains of annealed importance sampling."""
-    precision: float | None = None
-    """Standard error of log Z in nats for which to choose temperatures and chains instead."""
-    json: bool = False
-    """Print one JSON object instead of sentences."""
-
-    def images_of_a_step(self, batch_size: int, most: int | None = None) -> int:
-        """What the algorithm takes at once: a batch, unless a step of it has several."""
-        return batch_size
+SPLITS = {"yes": True, "no": False}  # what --validation may say besides a share or a file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,19 +34,14 @@ class OpenOptions:
     """Print one JSON object."""
 
 
-NOT_SAVED = ("out", "resume", "json")  # where and how this process runs, not what the run is
-PLACES = ("dataset", "data_dir")  # of data that may have moved
-MAY_DIFFER = (*NOT_SAVED, "epochs", "evaluate", "temperatures", "ais_chains", "precision", "checkpoint_seconds")
-
-
 def parse(kind: type[Options], arguments: list[str], program: str, default: Options | None = None) -> Options:
     """The options in `arguments`. Raises `UserError` with tyro's words, out of their box, where one is bad."""
     box = io.StringIO()
     try:
         with contextlib.redirect_stderr(box):
-            options: Any = tyro.cli(kind, args=arguments, prog=program, default=default)  # type: ignore[arg-type]
-        refuse_seed(options)
-        return options
+            parsed: Any = tyro.cli(kind, args=arguments, prog=program, default=default)  # type: ignore[arg-type]
+        refuse_seed(parsed)
+        return parsed
     except SystemExit as leaving:
         if not leaving.code:
             raise
@@ -107,50 +51,117 @@ def parse(kind: type[Options], arguments: list[str], program: str, default: Opti
     raise UserError(f"{message.rstrip('.')}; see {program} --help.")
 
 
-def refuse_seed(options: Any) -> None:
+def refuse_seed(parsed: Any) -> None:
     """Raise `UserError` for a --seed of which no generator makes a key of its own."""
-    seed = getattr(options, "seed", None)
+    seed = getattr(parsed, "seed", None)
     if seed is not None and not 0 <= seed <= LARGEST_SEED:
         raise UserError(f"--seed {seed} is out of range; give a whole number from 0 to {LARGEST_SEED}.")
 
 
-def restore(kind: type[Options], saved: dict[str, Any], folder: Path) -> Options:
-    """The config that a run's config.json holds."""
-    names = {field.name for field in dataclasses.fields(kind)} - set(NOT_SAVED)  # type: ignore[arg-type]
-    names -= set(MAY_DIFFER) - set(saved)  # what a run of an older version could not say, and need not
-    missing = sorted(names - set(saved))
-    if missing:
-        raise UserError(f"{folder / 'config.json'} lacks {', '.join(missing)}; restore it from a copy.")
-    hints = get_type_hints(kind)
-    for name in sorted(names):
-        if not fits(saved[name], hints[name]) or (name == "epochs" and saved[name] is None):
-            raise UserError(f"{folder / 'config.json'} has {name} = {saved[name]!r}; restore it from a copy.")
-    return kind(**{name: tuple(v) if isinstance(v := saved[name], list) else v for name in names})
+class Parser:
+    """The options of a model, of its runs and of its estimates beside a command's own, all on one line."""
+
+    def __init__(self, config: Any, own: type, program: str, estimates: tuple[str, ...] | None = None):
+        model = config.model
+        self.config, self.own, self.program = config, own, program
+        self.of_model = options(config)
+        names = {option.name for option in self.of_model}
+        usual = RunConfig(**model.defaults)
+        self.of_run = [f for f in dataclasses.fields(RunConfig) if f.name not in names]
+        self.of_own = dataclasses.fields(own)
+        effort = () if model.effort is None else dataclasses.fields(model.effort)
+        self.of_effort = [f for f in effort if estimates is None or f.name in estimates]
+        fields: list[Any] = [_of_model(option) for option in self.of_model]
+        fields += [_field(f.name, _run_type(f), getattr(usual, f.name), _doc(RunConfig, f.name)) for f in self.of_run]
+        fields += [_field(f.name, f.type, f.default, _doc(model.effort, f.name)) for f in self.of_effort]
+        fields += [_field(f.name, f.type, f.default, _doc(own, f.name)) for f in self.of_own]
+        self.flat: Any = dataclasses.make_dataclass("Flat", fields, frozen=True, kw_only=True)
+        self.flat.__doc__ = f"{own.__doc__} {config.__doc__}"
+        self.defaults: dict[str, Any] = {}
+
+    def usual(self, defaults: dict[str, Any]) -> None:
+        """Other defaults for these options."""
+        names = {f.name for f in dataclasses.fields(self.flat)}
+        self.defaults = {name: value for name, value in defaults.items() if name in names}
+
+    def __call__(self, arguments: list[str], base: Any = None, run: RunConfig | None = None) -> tuple[Any, RunConfig, dict, Any]:
+        """Config, run, effort and the command's own options; what is not given is as in `base` and `run`, if given."""
+        usual = self.flat(**self.defaults) if base is None else self._usual(base, run)
+        parsed = parse(self.flat, _validation(arguments), self.program, usual)
+        chosen = {o.name: value for o in self.of_model if (value := getattr(parsed, o.name)) is not None or o.of is None}
+        config = build(self.config, chosen) if base is None else replaced(base, chosen)
+        of_run = {f.name: getattr(parsed, f.name) for f in self.of_run}
+        of_run["validation"] = _split(of_run["validation"])
+        effort = {f.name: getattr(parsed, f.name) for f in self.of_effort}
+        own = self.own(**{f.name: getattr(parsed, f.name) for f in self.of_own})
+        return config, RunConfig(**of_run), effort, own
+
+    def _usual(self, base: Any, run: Any) -> Any:
+        """The flat options of a run that exists."""
+        from genjax.training.options import flat
+
+        values = flat(base)
+        fields = {o.name: values[o.name] for o in self.of_model if o.of is None and o.name in values}
+        of_run = {f.name: getattr(run, f.name) for f in self.of_run}
+        of_run["validation"] = _said(of_run["validation"])
+        return self.flat(**fields | of_run)
 
 
-def fits(value: Any, hint: Any) -> bool:
-    """Whether a value from JSON is one that a field of this type takes."""
-    if get_origin(hint) is Literal:
-        return value in get_args(hint)
-    if get_origin(hint) is tuple:
-        return isinstance(value, list) and all(fits(part, get_args(hint)[0]) for part in value)
-    if get_args(hint):
-        return any(fits(value, part) for part in get_args(hint))
-    if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    return isinstance(value, hint) and (hint is bool or not isinstance(value, bool))
+def _of_model(option: Option) -> Any:
+    if option.of is None:
+        return _field(option.name, option.type, option.default, option.doc)
+    usual = " ".join(map(str, option.default)) if isinstance(option.default, tuple) else option.default
+    doc = f"{option.doc} Of {', '.join(option.of)}; by default {usual}."
+    return _field(option.name, option.type | None, None, doc)
 
 
-def unless_same(given: Any, saved: Any, folder: Path) -> None:
-    """Raise `UserError` for the first field in which a resumed run's options may not differ from its own and do."""
-    for field in dataclasses.fields(saved):
-        new, old = getattr(given, field.name), getattr(saved, field.name)
-        if field.name not in (*MAY_DIFFER, *PLACES) and new != old:
-            option = f"--{field.name.replace('_', '-')}"
-            raise UserError(
-                f"{option} {new} differs from {old} in {folder}; with --resume only --epochs may differ, and --dataset "
-                "and --data-dir where the data have moved."
-            )
+def _field(name: str, kind: Any, default: Any, doc: str) -> Any:
+    annotated = Annotated[kind, tyro.conf.arg(help=doc)]
+    if default is dataclasses.MISSING:
+        return (name, annotated)
+    return (name, annotated, dataclasses.field(default=default))
+
+
+def _doc(kind: Any, name: str) -> str:
+    return field_docs(kind).get(name, "")
+
+
+def _run_type(field: Any) -> Any:
+    return str if field.name == "validation" else field.type
+
+
+def _said(validation: bool | float | str) -> str:
+    return {True: "yes", False: "no"}.get(validation, str(validation)) if isinstance(validation, bool) else str(validation)
+
+
+def _split(text: Any) -> bool | float | str:
+    """What --validation says: yes, no, a share or a file."""
+    if not isinstance(text, str):
+        return text
+    if text in SPLITS:
+        return SPLITS[text]
+    with contextlib.suppress(ValueError):
+        return float(text)
+    return text
+
+
+def _validation(arguments: list[str]) -> list[str]:
+    """--no-validation is --validation no, and --validation alone is yes."""
+    answer: list[str] = []
+    for number, argument in enumerate(arguments):
+        if argument == "--no-validation":
+            answer += ["--validation", "no"]
+            continue
+        answer.append(argument)
+        after = arguments[number + 1 : number + 2]
+        if argument == "--validation" and (not after or after[0].startswith("--")):
+            answer.append("yes")
+    return answer
+
+
+def tuples(config: Any) -> set[str]:
+    """Options of a model that take several values as one."""
+    return {o.name for o in options(config) if get_origin(o.type) is tuple}
 
 
 def cost(evaluation: dict[str, Any]) -> str:
@@ -162,3 +173,37 @@ def cost(evaluation: dict[str, Any]) -> str:
 def say(text: str) -> None:
     """A line for people, on standard error, so that standard output holds the answer alone."""
     print(text, file=sys.stderr, flush=True)
+
+
+def open_run(options: Any) -> Any:
+    """The run that a command names, its data where its options say."""
+    from genjax.api.load import load
+
+    return load(options.run, data_dir=options.data_dir, dataset=options.dataset)
+
+
+def parse_with(
+    own: type[Options], arguments: list[str], program: str, efforts: Sequence[type]
+) -> tuple[Any, Options, dict[str, Any]]:
+    """The run that a command names, its own options, and those of the estimate that were given.
+
+    All options of `efforts` are known; one that the run's model does not have is refused by the run.
+    """
+    fields: dict[str, Any] = {f.name: (f.name, *_own(own, f)) for f in dataclasses.fields(own)}
+    for effort in efforts:
+        for f in dataclasses.fields(effort):
+            doc = f"{_doc(effort, f.name)}" + ("" if f.default is None else f" By default {f.default}.")
+            annotated = Annotated[f.type | None, tyro.conf.arg(help=doc)]  # type: ignore[operator]
+            fields[f.name] = (f.name, annotated, dataclasses.field(default=None))
+    bases = (OpenOptions,)
+    whole: Any = dataclasses.make_dataclass("Whole", list(fields.values()), bases=bases, frozen=True, kw_only=True)
+    whole.__doc__ = own.__doc__
+    parsed = parse(whole, arguments, program)
+    names = {f.name for effort in efforts for f in dataclasses.fields(effort)}
+    given = {name: value for name in names if (value := getattr(parsed, name)) is not None}
+    return open_run(parsed), own(**{f.name: getattr(parsed, f.name) for f in dataclasses.fields(own)}), given
+
+
+def _own(own: Any, field: Any) -> tuple[Any, ...]:
+    annotated = Annotated[field.type, tyro.conf.arg(help=_doc(own, field.name))]
+    return (annotated,) if field.default is dataclasses.MISSING else (annotated, dataclasses.field(default=field.default))

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from genjax.cli.options import OpenOptions, parse, positive, say
-from genjax.cli.places import refuse_missing
-from genjax.cli.run import opened
+from genjax.cli.options import OpenOptions, open_run, parse, say
+from genjax.data.places import refuse_missing
 from genjax.errors import UserError
+from genjax.training.config import positive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,11 +23,11 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     """Run `genjax recommend`."""
     options = parse(Options, arguments, "genjax recommend")
     positive(options, "top")
-    run = opened(options)
-    if run.family.recommend is None:
-        raise UserError(f"A {run.model} does not recommend; train one with genjax train recommender.")
-    refuse_missing(run.config, run.folder, f" for what user {options.user} has rated")
-    best, said = run.family.recommend(run.config, run.state, run.record, options.user, options.top)
+    run = open_run(options)
+    if run.model.recommend is None:
+        raise UserError(f"A {run.model.name} does not recommend; train one with genjax train recommender.")
+    refuse_missing(run.settings, run.folder, f" for what user {options.user} has rated")
+    best, said = run.model.recommend(run.settings, run.parameters, run.record, options.user, options.top)
     for sentence in said:
         say(sentence)
     lines = [f"{entry['rating']:.2f}  item {entry['item']}" for entry in best]

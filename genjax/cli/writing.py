@@ -34,9 +34,9 @@ def refuse(place: Path, what: str) -> None:
         raise UserError(f"{what} cannot be written ({error.strerror}); {REMEDY}.") from None
 
 
-def refuse_run_folder(folder: Path) -> None:
-    """Raise `UserError` where figures and judgements of a run could not be written; its folder need not exist yet."""
-    for place in (folder, folder / "figures"):
+def refuse_run_folder(run: Any) -> None:
+    """Raise `UserError` where figures and evaluations of a run could not be written; its folder need not exist yet."""
+    for place in (run.folder, run.folder / "figures"):
         refuse(next(path for path in [place, *place.absolute().parents] if path.exists()), f"the run's folder {place}")
 
 

@@ -1,4 +1,4 @@
-"""From intensities in [0, 1] to what a model is shown."""
+"""From intensities in [0, 1] to the values that a model is trained on."""
 
 from typing import Literal
 
@@ -15,7 +15,7 @@ Binarisation = Literal["sampled", "threshold", "none"]
 
 
 def binarise(key: Key[Array, ""], x: Float[Array, "*shape"], how: Binarisation) -> Float[Array, "*shape"]:
-    """Shows `x` as `how` says (static under jit); float32 of the same shape.
+    """`x` binarised as `how` says (static under jit); float32 of the same shape.
 
     Only `sampled` uses the key. Raises `UserError` for another `how`.
     """
@@ -26,15 +26,25 @@ def binarise(key: Key[Array, ""], x: Float[Array, "*shape"], how: Binarisation) 
             return (x > 0.5).astype(jnp.float32)
         case "none":
             return x.astype(jnp.float32)
-    raise UserError(f"--binarisation {how}: not one of sampled, threshold, none; choose one of the three.")
+    raise UserError(f"`binarisation` {how}: not one of sampled, threshold, none; choose one of the three.")
+
+
+def refuse_unbounded(how: Binarisation, **x: Float[np.ndarray, "_ values"]) -> None:
+    """Raise `UserError` where `sampled` would draw values that are no probabilities; arrays by the name to be said."""
+    for name, part in x.items():
+        if how == "sampled" and part.size and not (part.min() >= 0 and part.max() <= 1):
+            raise UserError(
+                f"`binarisation` sampled: the {name} examples run from {part.min():g} to {part.max():g}, and "
+                "probabilities from 0 to 1; give `binarisation` none and units for such values, or rescale them."
+            )
 
 
 def binarise_fixed(
     x: Float[np.ndarray, "images pixels"], how: Binarisation, seed: int
 ) -> Float[np.ndarray, "images pixels"]:
-    """The one draw that validation and test images are judged on: host arrays in and out, float32.
+    """The one draw that validation and test images are evaluated on: host arrays in and out, float32.
 
-    Image i is drawn with `fold_in(jax.random.key(seed), i)`, so it looks the same however many images
+    Image i is drawn with `fold_in(jax.random.key(seed), i)`, so it is the same however many images
     stand beside it, and the generator is named here, so that no setting of JAX changes the test set.
     """
     if how != "sampled" or not len(x):

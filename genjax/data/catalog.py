@@ -17,7 +17,7 @@ class Entry(NamedTuple):
     idx: tuple[str, str] | None = None
     """Set where its authors publish IDX files: how the names of the training and of the test files begin."""
     transposed: bool = False
-    """Whether the files hold rows where the eye wants columns."""
+    """Whether the files hold the images transposed."""
     validation: int | None = None
     """Set where it is the custom that so many last training images are for validation."""
 

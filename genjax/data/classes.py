@@ -26,12 +26,13 @@ def numbered(
     validation: int,
     names: tuple[str, ...],
     place: str,
+    chosen: bool = False,
 ) -> tuple[Int32[np.ndarray, " train"], Int32[np.ndarray, " test"] | None, tuple[str, ...], list[str]]:
     """The same labels as 0 to n - 1, the names of the n classes, and notes; the last `validation` of `train` are that.
 
     A class is what occurs in any of the splits. Without `names` (then the labels are numbers already) each is called
     as the source numbers it. Raises `UserError` where some images of a split have a label and others have none, or
-    where training and validation images differ in that.
+    where training and validation images differ in that; validation images that a caller has `chosen` may lack labels.
     """
     parts = [train[: len(train) - validation], train[len(train) - validation :], train[:0] if test is None else test]
     for labels in parts:
@@ -40,18 +41,20 @@ def numbered(
                 f"{place}: labels run from {labels.min()} to {labels.max()}, and {NONE} means that an image has no "
                 "label; number the classes 0, 1, 2, ..., or leave all labels out."
             )
-    if validation and labelled(parts[0]) != labelled(parts[1]):
+    if validation and labelled(parts[0]) != labelled(parts[1]) and not (chosen and labelled(parts[0])):
         some, others = ("training", "validation") if labelled(parts[0]) else ("validation", "training")
         raise UserError(f"{place}: {some} images are labelled and {others} images are not; label both or neither.")
-    found = np.unique(np.concatenate(parts))
-    found = found[found != NONE]
+    numbers = np.unique(np.concatenate(parts))
+    numbers = numbers[numbers != NONE]
     if names:
         return train.astype(np.int32), None if test is None else test.astype(np.int32), names, []
-    names = tuple(str(label) for label in found.tolist())
+    names = tuple(str(label) for label in numbers.tolist())
     notes = []
-    if len(found) and found[-1] != len(found) - 1:
-        notes.append(f"{place}: its labels {_few(names)} are classes 0 to {len(names) - 1}, in this order.")
-    lookup = [np.where(part == NONE, NONE, np.searchsorted(found, part)).astype(np.int32) for part in (train, parts[2])]
+    if len(numbers) and numbers[-1] != len(numbers) - 1:
+        notes.append(f"{place}: its labels {few(names)} are classes 0 to {len(names) - 1}, in this order.")
+    lookup = [
+        np.where(part == NONE, NONE, np.searchsorted(numbers, part)).astype(np.int32) for part in (train, parts[2])
+    ]
     return lookup[0], None if test is None else lookup[1], names, notes
 
 
@@ -71,11 +74,11 @@ def gaps(
     notes = []
     if labelled(train):
         there = np.bincount(train, minlength=len(names)) > 0
-        if unseen := [name for name, seen in zip(names, there, strict=True) if not seen]:
-            notes.append(f"{place}: no training image is of class {_few(unseen)}, so nothing is learned of it.")
+        if absent := [name for name, present in zip(names, there, strict=True) if not present]:
+            notes.append(f"{place}: no training image is of class {few(absent)}, so nothing is learned of it.")
         if len(names) == 1:
             notes.append(f"{place}: all images are of one class, {names[0]}.")
-        if not labelled(test):
+        if len(test) and not labelled(test):
             notes.append(f"{place}: its test images have no labels, so accuracy on them is unknown.")
     return notes
 
@@ -85,5 +88,6 @@ def number_of(text: str, names: tuple[str, ...]) -> int | None:
     return names.index(text) if text in names else None
 
 
-def _few(names: Sequence[str]) -> str:
+def few(names: Sequence[str]) -> str:
+    """The names in a sentence: all of at most six, else the first three and the last."""
     return ", ".join(names) if len(names) <= 6 else f"{', '.join(names[:3])} ... {names[-1]}"

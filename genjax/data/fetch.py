@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from genjax.data import cache, idx, prepared
 from genjax.data.catalog import Entry
-from genjax.data.dataset import Images
+from genjax.data.images import Images
 from genjax.errors import UserError
 
 TIMEOUT = 5.0
@@ -68,7 +68,7 @@ def read_fetched(entry: Entry) -> Images:
     fetch(entry, remote_files(entry), place)
     paths = _complete(entry, place)
     if paths is None:
-        raise UserError(f"--dataset {entry.name}: what was fetched holds no such files; {_place_files(entry)}.")
+        raise UserError(f"`dataset` {entry.name}: what was fetched holds no such files; {_place_files(entry)}.")
     return idx.read_four(paths)
 
 
@@ -92,17 +92,17 @@ def fetch(
             _unpack(archive)
     except OSError as error:
         raise UserError(
-            f"--dataset {entry.name}: what is fetched cannot be kept in {place} ({error.strerror or error}); set "
+            f"`dataset` {entry.name}: what is fetched cannot be kept in {place} ({error.strerror or error}); set "
             f"GENJAX_CACHE to a folder that can be written to and has room, or {_place_files(entry)}."
         ) from None
 
 
 def prepare(entry_name: str, tfds_name: str) -> Path:
     """Has TFDS download and prepare a set below the cache, which needs TensorFlow; returns the prepared folder."""
-    elsewhere = "prepare it with TensorFlow Datasets elsewhere and pass the folder as --data-dir"
+    elsewhere = "prepare it with TensorFlow Datasets elsewhere and pass the folder as `data_dir`"
     if importlib.util.find_spec("tensorflow") is None:
         raise UserError(
-            f"--dataset {entry_name}: preparing it needs TensorFlow, which is not installed; "
+            f"`dataset` {entry_name}: preparing it needs TensorFlow, which is not installed; "
             f"pip install tensorflow, or {elsewhere}."
         )
     import tensorflow_datasets as tfds
@@ -115,13 +115,13 @@ def prepare(entry_name: str, tfds_name: str) -> Path:
         builder.download_and_prepare()
     except Exception as error:  # TFDS passes on what requests, TensorFlow and its builders raise
         raise UserError(
-            f"--dataset {entry_name}: TensorFlow Datasets could not prepare it ({_reason(error)}); "
+            f"`dataset` {entry_name}: TensorFlow Datasets could not prepare it ({_reason(error)}); "
             f"connect to the network, or {elsewhere}."
         ) from None
-    found = prepared.find(root, tfds_name)
-    if found is None:
-        raise UserError(f"--dataset {entry_name}: TensorFlow Datasets left nothing in {root}; {elsewhere}.")
-    return found
+    place = prepared.find(root, tfds_name)
+    if place is None:
+        raise UserError(f"`dataset` {entry_name}: TensorFlow Datasets left nothing in {root}; {elsewhere}.")
+    return place
 
 
 def _complete(entry: Entry, place: Path) -> list[Path] | None:
@@ -142,22 +142,22 @@ def _download(entry: Entry, file: Remote, target: Path, timeout: float) -> None:
                 break
             out.write(chunk)
     if (size, digest.hexdigest()) != (file.size, file.sha256):
-        found = f"{size} bytes" if size < file.size else "more" if size > file.size else "other bytes of that number"
+        sent = f"{size} bytes" if size < file.size else "more" if size > file.size else "other bytes of that number"
         raise UserError(
-            f"--dataset {entry.name}: {file.url} is not the file that was published (sha256 {file.sha256[:12]}..., "
-            f"{file.size} bytes; the server sent {found}); try again later, or {_place_files(entry)}."
+            f"`dataset` {entry.name}: {file.url} is not the file that was published (sha256 {file.sha256[:12]}..., "
+            f"{file.size} bytes; the server sent {sent}); try again later, or {_place_files(entry)}."
         )
 
 
 def _chunks(entry: Entry, url: str, timeout: float):
-    """The body of the answer; what goes wrong on the network, told apart from what goes wrong on the disk."""
+    """The body of the answer. Raises `UserError` for what goes wrong on the network; the disk raises OSError."""
     try:
         with _open(url, timeout) as answer:
             while chunk := answer.read(_CHUNK):
                 yield chunk
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise UserError(
-            f"--dataset {entry.name}: {url} cannot be fetched ({_reason(error)}); connect to the network, or "
+            f"`dataset` {entry.name}: {url} cannot be fetched ({_reason(error)}); connect to the network, or "
             f"{_place_files(entry)}."
         ) from None
 
@@ -200,7 +200,7 @@ def _unpack(archive: Path) -> None:
 
 def _place_files(entry: Entry) -> str:
     names = [options[0] for options in idx.wanted(entry.idx or idx.PLAIN).values()]
-    return f"place {', '.join(names)} in a folder and pass it as --data-dir"
+    return f"place {', '.join(names)} in a folder and pass it as `data_dir`"
 
 
 def _builder_name(entry: Entry) -> str:

@@ -8,14 +8,14 @@ from typing import NamedTuple
 import numpy as np
 
 from genjax.data import classes, pictures
-from genjax.data.dataset import Images
+from genjax.data.images import Images
 from genjax.errors import UserError
 
 SUFFIXES = frozenset([".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm"])
 UNREAD = frozenset(
     [".avif", ".heic", ".heif", ".j2k", ".jfif", ".jp2", ".jpe", ".npy", ".npz", ".pbm", ".pnm", ".svg", ".tga", ".zip"]
 )
-"""Files that hold images, too, and are not read: they are counted. Others (lists, texts) are nobody's loss."""
+"""Files that hold images, too, and are not read: they are counted. Others (lists, texts) are not counted."""
 LITTER = frozenset(["__macosx", "__pycache__", "@eadir", "$recycle.bin", "lost+found", "system volume information"])
 NAMES = {
     "train": ("train", "training"),
@@ -24,10 +24,10 @@ NAMES = {
 }
 """What folders of splits are called, in any case, and perhaps with one of ENDINGS."""
 ENDINGS = ("", "set", "data", "images", "split")
-DEEPEST = 4  # folders, one in another, that are looked through for those of splits
+DEEPEST = 4  # folders, one in another, that are searched for those of splits
 
 
-class Found(NamedTuple):
+class Files(NamedTuple):
     """The image files below a folder, and how many files of each suffix in UNREAD."""
 
     images: list[Path]
@@ -43,21 +43,21 @@ def read(folder: Path, size: int | None) -> Images:
     """
     folder = _inmost(folder)
     bases, notes = _splits(folder)
-    found = {split: _images(base) for split, base in bases.items()}
+    parts = {split: _images(base) for split, base in bases.items()}
     for split, base in bases.items():
-        if not found[split].images:
+        if not parts[split].images:
             raise UserError(
-                f"--dataset {base}: holds no images ({', '.join(sorted(SUFFIXES))}); give a folder that does, or "
-                "IDX files by --data-dir and the set's name."
+                f"`dataset` {base}: holds no images ({', '.join(sorted(SUFFIXES))}); give a folder that does, or "
+                "IDX files by `data_dir` and the set's name."
             )
-    files = {split: _shuffled(part.images) for split, part in found.items()}
+    files = {split: _shuffled(part.images) for split, part in parts.items()}
     labelled = {split: [_class(path, bases[split]) for path in part] for split, part in files.items()}
     _refuse_loose(files, labelled)
     names = _class_names(labelled)
     number = {name: index for index, name in enumerate(names)} | {"": classes.NONE}
     labels = {split: np.array([number[name] for name in part], np.int32) for split, part in labelled.items()}
     pixels, white, more = pictures.read([path for part in files.values() for path in part], size)
-    if unread := sum((part.unread for part in found.values()), Counter()):
+    if unread := sum((part.unread for part in parts.values()), Counter()):
         notes.append(f"{unread.total()} files ({', '.join(sorted(unread))}) are not read; save them as .png.")
     of_training = sum(len(labels.get(split, ())) for split in ("train", "validation"))
     return Images(
@@ -68,7 +68,7 @@ def read(folder: Path, size: int | None) -> Images:
         source="folder",
         validation=len(labels["validation"]) if "validation" in labels else None,
         class_names=names,
-        notes=tuple(f"--dataset {folder}: {note}" for note in (*notes, *more)),
+        notes=tuple(f"`dataset` {folder}: {note}" for note in (*notes, *more)),
         shuffled=True,
         white=white,
     )
@@ -99,14 +99,14 @@ def _splits(folder: Path) -> tuple[dict[str, Path], list[str]]:
     for paths in found.values():
         if len(paths) > 1:
             named = " and ".join(path.name for path in paths)
-            raise UserError(f"--dataset {folder}: {named} are folders of the same split; leave one of them there.")
+            raise UserError(f"`dataset` {folder}: {named} are folders of the same split; leave one of them there.")
     bases = {split: paths[0] for split, paths in found.items() if paths}
     if not bases:
         return {"train": folder}, []
     if "train" not in bases:
         there = " and ".join(path.name for path in bases.values())
         raise UserError(
-            f"--dataset {folder}: holds {there} but no folder train; put the training images there, or rename "
+            f"`dataset` {folder}: holds {there} but no folder train; put the training images there, or rename "
             "what is a class and no split."
         )
     others = [path for path in others if _images(path).images]
@@ -141,7 +141,7 @@ def _loose(folder: Path) -> list[Path]:
     return [path for path in _visible(folder) if path.suffix.lower() in SUFFIXES and path.is_file()]
 
 
-def _images(base: Path) -> Found:
+def _images(base: Path) -> Files:
     """In the order of their names, which no file system changes; links are followed, but never in a circle."""
     images, unread = [], Counter()
     for path in _files(base, frozenset([base.resolve()])):
@@ -150,7 +150,7 @@ def _images(base: Path) -> Found:
             images.append(path)
         elif suffix in UNREAD:
             unread[suffix] += 1
-    return Found(sorted(images, key=lambda path: path.relative_to(base).as_posix()), unread)
+    return Files(sorted(images, key=lambda path: path.relative_to(base).as_posix()), unread)
 
 
 def _files(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
@@ -178,7 +178,7 @@ def _refuse_loose(files: dict[str, list[Path]], labelled: dict[str, list[str]]) 
         if "" in part and any(part):
             path = files[split][part.index("")]
             raise UserError(
-                f"--dataset: {path} lies beside the folders of classes ({max(part)}, ...) and so has no class; move it "
+                f"`dataset`: {path} lies beside the folders of classes ({max(part)}, ...) and so has no class; move it "
                 "into one or away."
             )
 
@@ -191,5 +191,5 @@ def _class_names(labelled: dict[str, list[str]]) -> tuple[str, ...]:
     for name in names:
         other = plain.setdefault(name.casefold(), name)
         if other != name and not any({name, other} <= part for part in each):
-            raise UserError(f"--dataset: the folders of classes {other} and {name} differ in case alone; rename one.")
+            raise UserError(f"`dataset`: the folders of classes {other} and {name} differ in case alone; rename one.")
     return names

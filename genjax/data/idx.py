@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Shaped
 
-from genjax.data.dataset import Images
+from genjax.data.images import Images
 from genjax.errors import UserError
 
 PLAIN = ("train", "t10k")
@@ -36,7 +36,7 @@ def find(folder: Path, begins: tuple[str, str] = PLAIN) -> list[Path] | None:
         return None
     if missing:
         raise UserError(
-            f"--data-dir: {folder} holds {found[0].name} but not {', '.join(missing)}; put all four IDX files there."
+            f"`data_dir`: {folder} holds {found[0].name} but not {', '.join(missing)}; put all four IDX files there."
         )
     return found
 
@@ -47,12 +47,12 @@ def read_four(paths: list[Path]) -> Images:
     for images, labels, at in ((train, train_labels, 0), (test, test_labels, 2)):
         if len(images) != len(labels):
             raise UserError(
-                f"--data-dir: {paths[at]} holds {len(images)} images but {paths[at + 1].name} {len(labels)} labels; "
+                f"`data_dir`: {paths[at]} holds {len(images)} images but {paths[at + 1].name} {len(labels)} labels; "
                 "take both files from the same source."
             )
     if train.shape[1:] != test.shape[1:]:
         raise UserError(
-            f"--data-dir: the images of {paths[0]} are {_by(train.shape[1:])} pixels but those of {paths[2].name} "
+            f"`data_dir`: the images of {paths[0]} are {_by(train.shape[1:])} pixels but those of {paths[2].name} "
             f"{_by(test.shape[1:])}; take all four files from the same source."
         )
     return Images(train[..., None], train_labels, test[..., None], test_labels, source="IDX")
@@ -66,18 +66,18 @@ def read(path: Path, axes: int) -> Shaped[np.ndarray, "..."]:
     if magic != expected:
         begins = f"0x{magic.hex()}" if magic else "nothing at all"
         raise UserError(
-            f"--data-dir: {path} is not an IDX file of {what} (it begins with {begins}, such a file "
+            f"`data_dir`: {path} is not an IDX file of {what} (it begins with {begins}, such a file "
             f"with 0x{expected.hex()}); fetch it again or correct its name."
         )
     header = 4 + 4 * axes
     if len(content) < header:
-        raise UserError(f"--data-dir: {path} ends inside its header; it is cut short, so fetch it again.")
+        raise UserError(f"`data_dir`: {path} ends inside its header; it is cut short, so fetch it again.")
     shape = struct.unpack(f">{axes}I", content[4:header])
     if 0 in shape:
-        raise UserError(f"--data-dir: {path} says that it holds {_by(shape)} bytes; give a file that is not empty.")
+        raise UserError(f"`data_dir`: {path} says that it holds {_by(shape)} bytes; give a file that is not empty.")
     if len(content) - header != math.prod(shape):
         raise UserError(
-            f"--data-dir: {path} says that it holds {_by(shape)} bytes, {math.prod(shape)} in all, but "
+            f"`data_dir`: {path} says that it holds {_by(shape)} bytes, {math.prod(shape)} in all, but "
             f"{len(content) - header} follow its header; it is cut short or damaged, so fetch it again."
         )
     return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
@@ -89,7 +89,7 @@ def _bytes(path: Path) -> bytes:
         content = path.read_bytes()
     except OSError as error:
         raise UserError(
-            f"--data-dir: {path} cannot be read ({error.strerror or error}); check its permissions."
+            f"`data_dir`: {path} cannot be read ({error.strerror or error}); check its permissions."
         ) from None
     if not content.startswith(_GZIP):
         return content
@@ -97,7 +97,7 @@ def _bytes(path: Path) -> bytes:
         return gzip.decompress(content)
     except (EOFError, OSError, zlib.error, struct.error):
         raise UserError(
-            f"--data-dir: {path} is cut short or damaged (gzip cannot unpack it); fetch it again."
+            f"`data_dir`: {path} is cut short or damaged (gzip cannot unpack it); fetch it again."
         ) from None
 
 

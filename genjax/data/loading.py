@@ -3,33 +3,50 @@
 import os
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from genjax.data import arrays, catalog, fetch, folder, idx, prepared
+from genjax.data import arrays, catalog, fetch, folder, given, idx, prepared
 from genjax.data.catalog import Entry
-from genjax.data.dataset import Dataset, Images, assemble
+from genjax.data.dataset import Dataset, assemble, split_of
+from genjax.data.given import Given
+from genjax.data.images import Images
+from genjax.data.splits import Shares
 from genjax.errors import DataWarning, UserError
 
 FORMS = (
     "an .npz file (x_train, y_train, x_validation, y_validation, x_test, y_test), an .npy file, a folder of images, or "
-    "with --data-dir a set that lies there as IDX files or prepared by TensorFlow Datasets"
+    "with `data_dir` a set that lies there as IDX files or prepared by TensorFlow Datasets"
 )
 
 
-def load(name: str = "digits", data_dir: str | os.PathLike | None = None, size: int | None = None) -> Dataset:
+def load(
+    name: str | os.PathLike = "digits",
+    data_dir: str | os.PathLike | None = None,
+    size: int | None = None,
+    validation: Any = True,
+    seed: int = 0,
+) -> Dataset:
     """Images of a known set (`genjax.data.catalog`), of a file or of a folder, split three ways.
 
-    `data_dir` is looked through for IDX files (itself and `<name>` in it) and then for a prepared TFDS set
-    (itself and `tfds` in it), and nothing is fetched; without it, a known set is read from where TFDS keeps its
-    sets, or fetched once. `size` is the side in pixels to which a folder's images are resized. Raises `UserError`.
-    What a person should know of them is in `Dataset.notes`, each of which is a `DataWarning` too.
+    - `data_dir`: is searched for IDX files (itself and `<name>` in it) and then for a prepared TFDS set (itself and
+      `tfds` in it), and nothing is fetched; without it, a known set is read from where TFDS keeps its sets, or fetched
+      once.
+    - `size`: the side in pixels to which a folder's images are resized.
+    - `validation`: True, the source's own or else a tenth (of mnist and its like the last 5,000); False, none, these
+      images go back into training; a share of the training images; or the split itself, instead of the source's: an
+      array, a pair (x, y) with classes as the source numbers them, a `Dataset`, or an .npy or .npz file of these.
+    - `seed`: of what is drawn; the test images of a known set do not depend on it.
+
+    Raises `UserError`. What a person should know of the data is in `Dataset.notes`, each of which is a `DataWarning`
+    too.
     """
     try:
-        data = _load(os.fspath(name), data_dir, size)
+        data = _load(os.fspath(name), data_dir, size, validation, seed)
     except OSError as error:  # a folder on the way that may not be entered, a disk that fails
         raise UserError(
-            f"--dataset {name}: {error.filename or 'a file'} cannot be read ({error.strerror or error}); "
+            f"`dataset` {name}: {error.filename or 'a file'} cannot be read ({error.strerror or error}); "
             "check the path and its permissions."
         ) from None
     for note in data.notes:
@@ -37,32 +54,56 @@ def load(name: str = "digits", data_dir: str | os.PathLike | None = None, size: 
     return data
 
 
-def _load(name: str, data_dir: str | os.PathLike | None, size: int | None) -> Dataset:
+def _load(name: str, data_dir: str | os.PathLike | None, size: int | None, validation: Any, seed: int) -> Dataset:
     place = None if data_dir is None else Path(data_dir).expanduser()
     if place is not None and not place.is_dir():
-        raise UserError(f"--data-dir {data_dir}: there is no such folder; give the one that holds the data.")
+        raise UserError(f"`data_dir` {data_dir}: there is no such folder; give the one that holds the data.")
+    wanted = _validation(validation, place)  # refused before anything is read
+    called, images, entry = _read(name, place, size)
+    custom, licence = (None, "see source") if entry is None else (entry.validation, entry.licence)
+    if isinstance(wanted, Given):
+        return assemble(called, given.with_validation(images, wanted), licence, custom, Shares(seed=seed))
+    if isinstance(validation, bool | np.bool_) or not wanted:
+        data = assemble(called, images, licence, custom, Shares(seed=seed))
+        return data if wanted else data.without_validation()
+    pooled = images._replace(validation=None)
+    return assemble(called, pooled, licence, custom, Shares(validation=wanted, seed=seed))
+
+
+def _validation(value: Any, place: Path | None) -> float | Given:
+    if not isinstance(value, str | os.PathLike):
+        return split_of(value, "validation", 0.1)
+    path = _path(os.fspath(value), place)
+    if path is None or path.suffix.lower() not in (".npz", ".npy"):
+        why = "there is no such file" if path is None else "it is neither"
+        raise UserError(f"`validation` {value}: {why}; give an .npz (x_validation, y_validation) or .npy file.")
+    return Given(*arrays.read_pair(path))
+
+
+def _read(name: str, place: Path | None, size: int | None) -> tuple[str, Images, Entry | None]:
+    """What the data are called, the images, and what is known of them."""
     entry = catalog.find(name)
     path = None if entry else _path(name, place)
     if size is not None and (size < 1 or path is None or not path.is_dir()):
         raise UserError(
-            f"--size {size}: it is the side in pixels, at least 1, to which a folder of images is resized, and "
-            f"--dataset {name} is resized to it only if it is such a folder; leave it out or change it."
+            f"`size` {size}: it is the side in pixels, at least 1, to which a folder of images is resized, and "
+            f"`dataset` {name} is resized to it only if it is such a folder; leave it out or change it."
         )
     if entry is not None:
-        return assemble(name, _known(entry, place), entry.licence, entry.validation)
+        return name, _known(entry, place), entry
     if place is not None and (images := _prepared_or_idx(name, place)):
-        return assemble(name, images, "see source")
+        return name, images, None
     if path is None:
         raise _unknown(name, place)
-    return assemble(path.resolve().stem if path.is_file() else path.resolve().name, _own(path, size), "see source")
+    return path.resolve().stem if path.is_file() else path.resolve().name, _own(path, size), None
 
 
 def _known(entry: Entry, place: Path | None) -> Images:
     if entry.tfds is None:
         if place is not None:
             raise UserError(
-                f"--data-dir {place}: --dataset {entry.name} comes with scikit-learn and reads no folder; leave out "
-                "--data-dir or name another set."
+                f"`data_dir` {place}: `dataset` {entry.name} comes with scikit-learn and reads no folder; leave out "
+                "`data_dir` or name another set."
             )
         return _digits()
     images = _in_folder(entry, place) if place else _on_this_machine(entry)
@@ -78,21 +119,21 @@ def _digits() -> Images:
 
 
 def _in_folder(entry: Entry, place: Path) -> Images:
-    """The set where a person says that it lies, or a sentence that lists what was looked for."""
+    """The set where a person says that it lies, or a sentence that lists what was searched for."""
     assert entry.tfds is not None
-    looked_for = []
+    tried = []
     if entry.idx is not None:
         for where in (place / entry.name, place):
             if paths := idx.find(where, entry.idx):
                 return idx.read_four(paths)
         names = ", ".join(names[0] for names in idx.wanted(entry.idx).values())
-        looked_for.append(f"{names} (or without .gz) in it and in {entry.name}/")
+        tried.append(f"{names} (or without .gz) in it and in {entry.name}/")
     for root in (place, place / "tfds"):
         if found := prepared.find(root, entry.tfds):
             return prepared.read(found, entry.tfds, by_index=entry.idx is not None)
-    looked_for.append(f"{entry.tfds}/<version>/dataset_info.json of TensorFlow Datasets in it and in tfds/")
+    tried.append(f"{entry.tfds}/<version>/dataset_info.json of TensorFlow Datasets in it and in tfds/")
     raise UserError(
-        f"--data-dir {place}: --dataset {entry.name} is not there; looked for {'; and '.join(looked_for)}; "
+        f"`data_dir` {place}: `dataset` {entry.name} is not there; searched for {'; and '.join(tried)}; "
         "put one of these there or correct the folder."
     )
 
@@ -143,12 +184,12 @@ def _own(path: Path, size: int | None) -> Images:
             return arrays.read_npz(path)
         case ".npy":
             return arrays.read_npy(path)
-    raise UserError(f"--dataset {path}: genjax cannot read such a file; give {FORMS}.")
+    raise UserError(f"`dataset` {path}: genjax cannot read such a file; give {FORMS}.")
 
 
 def _unknown(name: str, place: Path | None) -> UserError:
     if Path(name).suffix.lower() in (".npz", ".npy") or len(Path(name).parts) > 1:
-        return UserError(f"--dataset {name}: there is no such file or folder; correct the path.")
+        return UserError(f"`dataset` {name}: there is no such file or folder; correct the path.")
     known = ", ".join(entry.name for entry in catalog.CATALOG)
-    where = "" if place is None else f" and --data-dir {place} holds nothing of that name"
-    return UserError(f"--dataset {name}: not one of {known}{where}; choose one, or give {FORMS}.")
+    where = "" if place is None else f" and `data_dir` {place} holds nothing of that name"
+    return UserError(f"`dataset` {name}: not one of {known}{where}; choose one, or give {FORMS}.")

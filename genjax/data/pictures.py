@@ -15,7 +15,7 @@ DEFAULT_SIZE = 28
 Pixels = UInt8[np.ndarray, "height width"] | UInt8[np.ndarray, "height width 3"]
 
 
-class Habits(NamedTuple):
+class Decoding(NamedTuple):
     """What is decided for all images of a set."""
 
     extent: tuple[int, int]
@@ -33,11 +33,11 @@ def read(
 
     They become `size` x `size`; without a size they keep their own where they agree, else they become 28 x 28.
     """
-    habits, notes = _habits(files, size)
-    return _stack([_decode(path, habits) for path in files]), 255 if habits.wide else None, notes
+    decoding, notes = _decoding(files, size)
+    return _stack([_decode(path, decoding) for path in files]), 255 if decoding.wide else None, notes
 
 
-def _habits(files: list[Path], size: int | None) -> tuple[Habits, list[str]]:
+def _decoding(files: list[Path], size: int | None) -> tuple[Decoding, list[str]]:
     extents, highest, ink = set(), 0, []
     for path in files:
         with _open(path) as image:  # its header only, where nothing else is needed
@@ -53,7 +53,7 @@ def _habits(files: list[Path], size: int | None) -> tuple[Habits, list[str]]:
         notes.append(f"its 16-bit images hold values up to {highest} and are read as bytes, 255 being white.")
     if dark:
         notes.append("its transparent images show something dark, and are laid on white.")
-    return Habits(own if size is None else (size, size), wide, 255 if dark else 0), notes
+    return Decoding(own if size is None else (size, size), wide, 255 if dark else 0), notes
 
 
 def _ink(image: Image.Image) -> Sequence[float]:
@@ -83,27 +83,25 @@ def _loaded(image: Image.Image, path: Path) -> Image.Image:
     return image
 
 
-def _decode(path: Path, habits: Habits) -> Pixels:
+def _decode(path: Path, decoding: Decoding) -> Pixels:
     with _open(path) as image:
-        flat = _eight_bits(_loaded(image, path), habits, path)
-        if flat.size != habits.extent:
-            flat = flat.resize(habits.extent, Image.Resampling.LANCZOS)
+        flat = _eight_bits(_loaded(image, path), decoding, path)
+        if flat.size != decoding.extent:
+            flat = flat.resize(decoding.extent, Image.Resampling.LANCZOS)
     pixels = np.asarray(flat)
     if pixels.ndim == 3 and (pixels == pixels[..., :1]).all():
         return pixels[..., 0]
     return pixels
 
 
-def _eight_bits(image: Image.Image, habits: Habits, path: Path) -> Image.Image:
+def _eight_bits(image: Image.Image, decoding: Decoding, path: Path) -> Image.Image:
     """Mode L or RGB; what is transparent lies on the background."""
     if image.mode.startswith("I;16"):  # convert("L") would clip instead of scaling
-        return Image.fromarray((np.asarray(image) >> (8 if habits.wide else 0)).astype(np.uint8))
+        return Image.fromarray((np.asarray(image) >> (8 if decoding.wide else 0)).astype(np.uint8))
     if image.mode in ("I", "F"):
-        raise UserError(
-            f"--dataset: {path} has 32-bit pixels, whose largest value nobody knows; save it with 8 or 16 bits."
-        )
+        raise UserError(f"`dataset`: {path} has 32-bit pixels, so its white is unknown; save it with 8 or 16 bits.")
     if image.has_transparency_data:
-        behind = Image.new("RGBA", image.size, (*[habits.background] * 3, 255))
+        behind = Image.new("RGBA", image.size, (*[decoding.background] * 3, 255))
         return Image.alpha_composite(behind, image.convert("RGBA")).convert("RGB")
     return image.convert("L" if image.mode in ("1", "L") else "RGB")
 
@@ -117,4 +115,4 @@ def _stack(pixels: list[Pixels]) -> UInt8[np.ndarray, "images height width chann
 def _unreadable(path: Path, error: Exception) -> UserError:
     text = (getattr(error, "strerror", None) or str(error) or type(error).__name__).splitlines()[0]
     why = "it is not an image" if "cannot identify" in text else text
-    return UserError(f"--dataset: {path} cannot be read ({why}); repair or remove it.")
+    return UserError(f"`dataset`: {path} cannot be read ({why}); repair or remove it.")

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Int, UInt8
 
 from genjax.data import cache
-from genjax.data.dataset import Images
+from genjax.data.images import Images
 from genjax.errors import UserError
 
 # tensorflow_datasets takes most of a second to import: only decoding, which a start with a warm cache skips, does so.
@@ -73,7 +73,7 @@ def decode(
     mode = {1: "L", 3: "RGB"}.get(image.shape[-1])
     if mode is None or image.np_dtype != np.uint8:
         raise UserError(
-            f"--dataset: the images of {folder} are {np.dtype(image.np_dtype)} of shape {image.shape}, "
+            f"`dataset`: the images of {folder} are {np.dtype(image.np_dtype)} of shape {image.shape}, "
             "not 8-bit grey or RGB; export them as an .npz file and give that."
         )
     skip = {"image": tfds.decode.SkipDecoding()}  # PIL on the bytes takes half the time of the feature's own way
@@ -84,8 +84,8 @@ def decode(
         labels.append(int(example["label"]) if "label" in features else -1)
     if len({pixels.shape for pixels in images}) != 1:
         raise UserError(
-            f"--dataset: the images of {folder} differ in size or are none; export them as a folder of images and give "
-            "that with --size."
+            f"`dataset`: the images of {folder} differ in size or are none; export them as a folder of images and give "
+            "that with `size`."
         )
     order = np.arange(len(images))
     if by_index and not info.disable_shuffling:
@@ -107,7 +107,7 @@ def _decode_all(folder: Path, name: str, by_index: bool) -> cache.Arrays:
     info, arrays = _info(folder), {}
     if "train" not in info.splits:
         raise UserError(
-            f"--dataset {name}: {folder} holds no split train, only {', '.join(info.splits) or 'none'}; "
+            f"`dataset` {name}: {folder} holds no split train, only {', '.join(info.splits) or 'none'}; "
             "prepare the set again."
         )
     for split in ("train", "validation", "test"):
@@ -125,10 +125,10 @@ def _info(folder: Path) -> Any:
         known = "image" in info.features  # pyright: ignore[reportOperatorIssue]
     except Exception as error:  # whatever parsers of JSON, protobuf and TFDS raise on a damaged description
         raise UserError(
-            f"--data-dir: TensorFlow Datasets cannot read {folder} ({_first_line(error)}); prepare the set again."
+            f"`data_dir`: TensorFlow Datasets cannot read {folder} ({_first_line(error)}); prepare the set again."
         ) from None
     if not known:
-        raise UserError(f"--dataset: {folder} has no feature called image; genjax reads sets of images only.")
+        raise UserError(f"`dataset`: {folder} has no feature called image; genjax reads sets of images only.")
     return info
 
 
@@ -138,7 +138,7 @@ def _records(folder: Path, info: Any, split: str) -> Iterator[bytes]:
     reader = readers.get(info.file_format.value)
     if reader is None:
         raise UserError(
-            f"--data-dir: {folder} is prepared as {info.file_format.value}, which genjax cannot read; "
+            f"`data_dir`: {folder} is prepared as {info.file_format.value}, which genjax cannot read; "
             "prepare it with file_format='array_record'."
         )
     for path, count in zip(info.splits[split].filepaths, info.splits[split].shard_lengths, strict=True):
@@ -146,11 +146,11 @@ def _records(folder: Path, info: Any, split: str) -> Iterator[bytes]:
             records = reader(Path(path))
         except Exception as error:  # array_record raises RuntimeError, ValueError and more
             raise UserError(
-                f"--data-dir: {path} is missing or damaged ({_first_line(error)}); prepare the set again."
+                f"`data_dir`: {path} is missing or damaged ({_first_line(error)}); prepare the set again."
             ) from None
         if len(records) != count:
             raise UserError(
-                f"--data-dir: {path} holds {len(records)} examples where dataset_info.json says {count}; "
+                f"`data_dir`: {path} holds {len(records)} examples where dataset_info.json says {count}; "
                 "prepare the set again."
             )
         yield from records
@@ -187,7 +187,7 @@ def _pixels(encoded: bytes, mode: str, folder: Path) -> UInt8[np.ndarray, "heigh
         image = np.asarray(Image.open(io.BytesIO(encoded)).convert(mode))
     except Exception as error:  # PIL's decoders raise OSError, SyntaxError, struct.error, ...
         raise UserError(
-            f"--data-dir: {folder} holds an image that cannot be decoded ({_first_line(error)}); prepare the set again."
+            f"`data_dir`: {folder} holds an image that cannot be decoded ({_first_line(error)}); prepare the set again."
         ) from None
     return image if image.ndim == 3 else image[..., None]
 

@@ -5,7 +5,7 @@ A split holds one matrix `(users, items)` of levels for each purpose, with four 
 - k = 1 ... K: the user rated the item, at level k (`values[k - 1]` is the rating as the file writes it);
 - 0: no rating;
 - -k: a rating at level k that is to be predicted from the user's positive entries;
-- `WITHHELD`: a rating of which only its being there is told.
+- `WITHHELD`: a rating of which only is known that there is one.
 """
 
 import contextlib
@@ -20,6 +20,7 @@ from typing import IO, NamedTuple
 import numpy as np
 from jaxtyping import Float, Float32, Int
 
+from genjax.data import splits
 from genjax.errors import UserError
 
 ENCODINGS = ("utf-8-sig", "latin-1")
@@ -46,9 +47,9 @@ class Ratings(NamedTuple):
     values: tuple[float, ...]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SplitRatings:
-    """Matrices of levels (see this module): ratings to learn from, to choose by and to judge by, and their names.
+    """Matrices of levels (see this module): ratings to train, to choose and to test with, and their names.
 
     The positive entries of all three are the same, those of training.
     """
@@ -72,6 +73,14 @@ class SplitRatings:
         """Every rating of the three parts, as a known one."""
         return np.maximum(self.train, np.maximum(-self.validation, -self.test))
 
+    def __repr__(self) -> str:
+        users, items = self.shape
+        validation, test = (int((x <= -1).sum()) for x in (self.validation, self.test))
+        return (
+            f"Ratings {self.name}: {int((self.train >= 1).sum()):,} train, {validation:,} validation, {test:,} test\n"
+            f"  {users:,} users, {items:,} items, {self.values[0]:g} to {self.values[-1]:g}, licence: {self.licence}"
+        )
+
 
 def read(path: str | os.PathLike) -> Ratings:
     """A file of user, item, rating and perhaps timestamp: MovieLens' u.data (tabs, no heading), or a CSV.
@@ -81,7 +90,7 @@ def read(path: str | os.PathLike) -> Ratings:
     text is UTF-8, or else Latin-1, by which no two names become one.
     Raises `UserError` that names the line, for one that is cut short, not numeric or given twice.
     """
-    place = f"--dataset {path}"
+    place = f"`dataset` {path}"
     try:
         for encoding in ENCODINGS:
             with open(path, encoding=encoding, newline="") as file, contextlib.suppress(UnicodeDecodeError):
@@ -224,7 +233,7 @@ def row(
         item, value = ratings.item_ids[ratings.items[rating]], ratings.values[ratings.levels[rating] - 1]
         if value not in level:
             raise UserError(
-                f"--dataset {place}: user {user} has rated item {item} with {value:g}, and the run knows ratings from "
+                f"`dataset` {place}: user {user} has rated item {item} with {value:g}, and the run knows ratings from "
                 f"{values[0]:g} to {values[-1]:g} in steps of {values[1] - values[0]:g}; correct that rating."
             )
         if item in column:
@@ -242,7 +251,7 @@ def split(
     shape, total = (len(ratings.user_ids), len(ratings.item_ids)), len(ratings.levels)
     if shape[0] * shape[1] > LARGEST:
         raise UserError(
-            f"--dataset {name}: {shape[0]} users times {shape[1]} items are too many for one matrix of at most "
+            f"`dataset` {name}: {shape[0]} users times {shape[1]} items are too many for one matrix of at most "
             f"{LARGEST:.0e} entries; leave out the users and items with the fewest ratings."
         )
     order = np.random.default_rng(seed).permutation(total)
@@ -254,7 +263,7 @@ def split(
     chosen = min(round(validation * total), len(free) - tested)
     if not len(free):
         raise UserError(
-            f"--dataset {name}: of {total} rating(s) none can be held out such that each user and each item keeps one "
+            f"`dataset` {name}: of {total} rating(s) none can be held out such that each user and each item keeps one "
             "to learn from; give more ratings of each."
         )
     held = {"test": free[:tested], "validation": free[tested : tested + chosen]}
@@ -273,17 +282,25 @@ def split(
 
 
 def find(name: str, data_dir: str | None = None) -> Path:
-    """A file of ratings, seen from `data_dir` if given. Raises `UserError` where there is no such file."""
+    """A file of ratings, relative to `data_dir` if given. Raises `UserError` where there is no such file."""
     path = Path(data_dir or "").expanduser() / Path(name).expanduser()
     if not path.is_file():
-        raise UserError(f"--dataset {name}: there is no such file of ratings; {REMEDY}.")
+        raise UserError(f"`dataset` {name}: there is no such file of ratings; {REMEDY}.")
     return path
 
 
-def load(name: str, data_dir: str | None = None, validation: bool = True, by_line: bool = False) -> SplitRatings:
-    """The split of a file of ratings, seen from `data_dir` if given: the same for its lines in any order.
+def load(
+    name: str, data_dir: str | None = None, validation: bool | float = True, by_line: bool = False
+) -> SplitRatings:
+    """The split of a file of ratings, relative to `data_dir` if given: the same for its lines in any order.
 
-    `by_line`: the split that earlier versions made, which depends on that order. Raises `UserError`.
+    - `validation`: True, a tenth of all ratings; False, none; or a share.
+    - `by_line`: the split that earlier versions made, which depends on that order.
+
+    Raises `UserError`.
     """
-    found = read(find(name, data_dir))
-    return split(found if by_line else ordered(found), name, validation=0.1 if validation else 0.0)
+    if isinstance(validation, str) or not np.isscalar(validation):
+        raise UserError(f"`validation` {validation}: of ratings it is a share; give 0.1 for a tenth, or 0 for none.")
+    share = splits.share(validation, "validation", 0.1)
+    ratings = read(find(name, data_dir))
+    return split(ratings if by_line else ordered(ratings), name, validation=share)

@@ -1,34 +1,49 @@
 """What a run keeps of its data, so that it needs them seldom, and knows whether others are in their place.
 
-Of images: shape, counts, names of the classes, mean brightness, and checksums of contents, order and labels. Of
-ratings: counts, the names of users and items, and a checksum that does not depend on the order of the lines.
+Of images: shape, counts, names of the classes, mean of the training images, and checksums of contents, order and
+labels. Of ratings: counts, the names of users and items, and a checksum that does not depend on the order of the lines.
 """
 
 import json
 import math
+import zipfile
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
 
+import jax
 import numpy as np
+from jaxtyping import Float32, Shaped
 
+from genjax.data import classes, shapes
 from genjax.data.checksum import checksum, of_rows
-from genjax.data.dataset import Dataset
+from genjax.data.dataset import PARTS, Dataset
 from genjax.data.ratings import SplitRatings
+from genjax.errors import UserError
 
-SPLITS = ("train", "validation", "test")
 SHOWN = 3  # names in a sentence
+MEAN = "mean.npy"
+"""The file beside `config.json` that holds `Record.mean`."""
+LATER = ("example_shape", "classes", "labelled")  # fields that records of format 1 lack
+APART = ("names", "mean")  # fields with a file of their own
 
 
-class Record(NamedTuple):
-    """The data of a run as it saw them.
+@dataclass(frozen=True, repr=False)
+class Record:
+    """The data of a run as it was trained on them.
 
     - `what`: of what the counts are, images or ratings.
     - `shape`: height, width and channels of an image; how many users and items have rated and been rated.
-    - `counts`: in each of `SPLITS`.
-    - `unordered`: checksum of the contents, whatever their order; `ordered`: of contents, order and split; `labels`.
-    - `brightness`: mean intensity of the training images.
-    - `settled`: what the data settle of the model (see `cli.families.Family.settle`).
+    - `counts`: in each of `PARTS`.
+    - `unordered`: checksum of the contents, whatever their order; `ordered`: of contents, order and split; `labels`;
+      `labelled`: of examples each with its label, whatever their order.
+    - `brightness`: mean intensity of the training images; `mean`: of each value, `(values,)`, in a file of its own.
+    - `settled`: keyword arguments of the model that depend on the data.
     - `names`: of users and items; they have a file of their own, whose checksum is `named`.
+    - `example_shape`: of one example as it was given; `classes`: how many there are, 0 without labels.
+
+    `mean`, `example_shape`, `classes` and `labelled` are None in records of earlier versions, and of ratings.
     """
 
     what: str
@@ -42,34 +57,82 @@ class Record(NamedTuple):
     settled: dict[str, Any]
     names: dict[str, tuple[str, ...]]
     named: str
+    example_shape: tuple[int, ...] | None = None
+    classes: int | None = None
+    labelled: str | None = None
+    mean: Float32[np.ndarray, " values"] | None = field(default=None, compare=False)
 
     @property
     def examples(self) -> tuple[int, int]:
         """Rows and columns of the training set: images and pixels, or users and items."""
-        rows, columns = (self.counts["train"], math.prod(self.shape)) if self.what == "images" else self.shape
-        return rows, columns
+        if self.what == "ratings":
+            return self.shape[0], self.shape[1]
+        return self.counts["train"], math.prod(self.shape)
+
+    @property
+    def example(self) -> tuple[int, ...]:
+        """The shape of one example, also where an earlier version did not keep it: (height, width) of a grey image."""
+        return self.example_shape or shapes.usual(self._image())
+
+    def flatten(self, x: Any, name: str = "`x`", finite: bool = True) -> Float32[np.ndarray, "examples values"]:
+        """Examples, flat or shaped, as new float32 rows `(n, values)` (`shapes.flatten`). Raises `UserError`."""
+        return shapes.flatten(x, self._image(), self.example, name, finite)
+
+    def shaped(self, x: Any) -> Shaped[np.ndarray, "..."]:
+        """`(..., values)` as `(..., *example)`."""
+        return shapes.shaped(x, self.example)
+
+    def _image(self) -> tuple[int, int, int]:
+        if self.what != "images":
+            raise UserError("A run on ratings has no images; ask it for the ratings of a user.")
+        height, width, channels = self.shape
+        return height, width, channels
+
+    def __repr__(self) -> str:
+        of = f"of shape {self.example}" if self.what == "images" else f"by {_by(self.shape)} users and items"
+        lines = [f"Record of {_spelled(self)} {of}"]
+        if self.class_names:
+            lines.append(f"  {len(self.class_names)} classes: {classes.few(self.class_names)}")
+        return "\n".join(lines)
 
 
 def of_images(dataset: Dataset) -> Record:
-    """Record of a dataset, split as the run sees it."""
-    parts = {part: getattr(dataset, part) for part in SPLITS}
+    """Record of a dataset, split as the run is trained on it; `mean` is that of the intensities."""
+    parts = {part: getattr(dataset, part) for part in PARTS}
     rows = {part: of_rows(x) for part, x in parts.items()}
     counts = {part: len(x) for part, x in parts.items()}
     height, width, channels = map(int, dataset.shape)
     header = f"{(height, width, channels)} {counts}"
+    targets = [] if dataset.targets is None else jax.tree.leaves(tuple(dataset.targets))
+    target = "".join(f" {leaf.dtype}{leaf.shape[1:]}" for leaf in targets)
     return Record(
         what="images",
         shape=(height, width, channels),
         counts=counts,
         unordered=checksum(header, np.sort(np.concatenate(list(rows.values())))),
         ordered=checksum(header, *rows.values()),
-        labels=checksum(header, *dataset.labels),
-        class_names=tuple(getattr(dataset, "class_names", ())),
+        labels=checksum(header + target, *dataset.labels, *targets),
+        class_names=dataset.class_names,
         brightness=float(dataset.train.mean(dtype=np.float64)),
         settled={},
         names={},
         named="",
+        example_shape=tuple(map(int, dataset.example_shape)),
+        classes=dataset.classes,
+        labelled=_labelled(header, dataset, np.concatenate(list(rows.values()))),
+        mean=dataset.train.mean(0, dtype=np.float64).astype(np.float32),
     )
+
+
+def _labelled(header: str, dataset: Dataset, rows: np.ndarray) -> str:
+    """Checksum of the examples with their labels, whatever their order."""
+    columns = [rows, np.concatenate(list(dataset.labels)).astype(np.int64).view(np.uint64)]
+    if dataset.targets is not None:
+        for leaves in zip(*map(jax.tree.leaves, dataset.targets)):
+            leaf = np.concatenate(leaves)
+            columns.append(of_rows(leaf.reshape(len(leaf), -1)))
+    table = np.stack(columns, 1)
+    return checksum(header, table[np.lexsort(table.T[::-1])])
 
 
 def of_ratings(data: SplitRatings) -> Record:
@@ -104,16 +167,18 @@ def checksum_of_names(names: dict[str, Any]) -> str:
 
 
 def difference(kept: Record, now: Record) -> str | None:
-    """What of the data is not as the run saw it, as part of a sentence; None where they are the same."""
+    """How the data differ from those of the run, as part of a sentence; None where they are the same."""
     named = [part for kind in kept.names for part in _strangers(kind, kept.names[kind], now.names.get(kind, ()))]
     if named:
         return ", ".join(named)
     if kept.what == "images" and kept.shape != now.shape:
-        return f"images of {_by(now.shape)} where the run saw {_by(kept.shape)} (height, width, channels)"
+        return f"images of {_by(now.shape)} where the run had {_by(kept.shape)} (height, width, channels)"
     if kept.counts != now.counts:
-        return f"{_spelled(now)} where the run saw {_spelled(kept)}"
+        return f"{_spelled(now)} where the run had {_spelled(kept)}"
     if kept.unordered != now.unordered:
         return f"as many {kept.what}, but not the same ones"
+    if kept.labelled and now.labelled and kept.labelled != now.labelled:
+        return f"the same {kept.what} with other labels"
     if kept.ordered != now.ordered:
         return f"the same {kept.what} in another order, so that others are held out"
     return f"the same {kept.what} with other labels" if kept.labels != now.labels else None
@@ -141,15 +206,15 @@ def _spelled(record: Record) -> str:
 
 
 def to_json(record: Record) -> dict[str, Any]:
-    """The record without the names that have a file of their own."""
-    return {name: value for name, value in record._asdict().items() if name != "names"}
+    """The record without the names and the mean, which have files of their own."""
+    return {part.name: getattr(record, part.name) for part in fields(record) if part.name not in APART}
 
 
 def from_json(saved: Any, names: Any = None) -> Record:
-    """The record that `to_json` and a file of names hold. Raises ValueError where they cannot."""
-    fields = set(Record._fields) - {"names"}
-    if not isinstance(saved, dict) or set(saved) != fields:
-        raise ValueError(f"it must be an object with {', '.join(sorted(fields))}")
+    """The record that `to_json` and a file of names hold, without its mean. Raises ValueError where they cannot."""
+    known = {part.name for part in fields(Record)} - set(APART)
+    if not isinstance(saved, dict) or not known - set(LATER) <= set(saved) <= known:
+        raise ValueError(f"it must be an object with {', '.join(sorted(known))}")
     for name in ("what", "unordered", "ordered", "labels", "named"):
         if not isinstance(saved[name], str):
             raise ValueError(f"{name} {saved[name]!r} is no text")
@@ -157,13 +222,46 @@ def from_json(saved: Any, names: Any = None) -> Record:
     shape = _list("shape", saved["shape"], _whole)
     if len(shape) != rank or min(shape) < 1:
         raise ValueError(f"shape {list(shape)} is not one of {saved['what']}")
-    if not isinstance(counts, dict) or set(counts) != set(SPLITS) or not all(map(_whole, counts.values())):
+    if not isinstance(counts, dict) or set(counts) != set(PARTS) or not all(map(_whole, counts.values())):
         raise ValueError(f"counts {counts!r} are not of train, validation and test")
     if not counts["train"]:
         raise ValueError("counts know no training data")
-    kept = Record(**saved, names=_names(names, saved["named"], shape) if saved["what"] == "ratings" else {})
-    class_names = _list("class_names", saved["class_names"], lambda name: isinstance(name, str))
-    return kept._replace(shape=shape, class_names=class_names, settled=_settled(saved["settled"]))
+    whole = {**dict.fromkeys(LATER), **saved}
+    if whole["example_shape"] is not None:
+        whole["example_shape"] = _list("example_shape", whole["example_shape"], _whole)
+        if math.prod(whole["example_shape"]) != math.prod(shape):
+            raise ValueError(f"example_shape {saved['example_shape']} does not hold the values of {list(shape)}")
+    if whole["classes"] is not None and not _whole(whole["classes"]):
+        raise ValueError(f"classes {whole['classes']!r} is no count")
+    if not isinstance(whole["labelled"], str | None):
+        raise ValueError(f"labelled {whole['labelled']!r} is no text")
+    if saved["brightness"] is not None and type(saved["brightness"]) not in (int, float):
+        raise ValueError(f"brightness {saved['brightness']!r} is no number")
+    whole["class_names"] = _list("class_names", saved["class_names"], lambda name: isinstance(name, str))
+    whole["names"] = _names(names, saved["named"], shape) if saved["what"] == "ratings" else {}
+    return Record(**{**whole, "shape": shape, "settled": _settled(saved["settled"])})
+
+
+def write_mean(folder: Path, record: Record) -> None:
+    """Write the record's mean, if it has one, to a run's folder. Raises OSError."""
+    if record.mean is not None:
+        np.save(folder / MEAN, record.mean, allow_pickle=False)
+
+
+def read_mean(folder: Path, record: Record) -> Record:
+    """The record with the mean of a run's folder; as it is where the run keeps none. Raises ValueError or OSError."""
+    try:
+        mean = np.load(folder / MEAN, allow_pickle=False)
+    except FileNotFoundError:
+        return record
+    except (EOFError, ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{MEAN} cannot be read: {error}") from None
+    size = math.prod(record.shape)
+    if not isinstance(mean, np.ndarray) or mean.dtype != np.float32 or mean.shape != (size,):
+        raise ValueError(f"{MEAN} does not hold {size} float32 numbers")
+    if not np.isfinite(mean).all():
+        raise ValueError(f"{MEAN} holds NaN or infinity")
+    return replace(record, mean=mean)
 
 
 def _whole(value: Any) -> bool:

@@ -1,1 +1,1 @@
-"""Judging what a model gives by other means than its likelihood."""
+"""Questions asked of any model: likelihood, quality of samples, reconstruction, latent space, classes."""

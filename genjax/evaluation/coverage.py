@@ -1,4 +1,4 @@
-"""What samples cover, and what they copy: the classes that a judge sees in them, and their nearest training images."""
+"""What samples cover, and what they copy: their classes by a classifier, and their nearest training images."""
 
 from collections.abc import Callable
 from functools import partial
@@ -11,8 +11,8 @@ from jaxtyping import Array, Bool, Float, Int
 from scipy.special import softmax
 
 Rows = Float[np.ndarray, "_ pixels"] | Float[Array, "_ pixels"]
-Logits = Callable[[Rows], Array]
-"""A judge: images to `(images, classes)`; `genjax.evaluation.classifier.Judge.logits`, say."""
+Logits = Callable[[Rows], Array | np.ndarray]
+"""A classifier: images to `(images, classes)`; `genjax.evaluation.classifier.Classifier.logits`, say."""
 
 NEIGHBOURS = 50
 """Training images around a sample, whose mean distance is the scale of its nearest one's (Carlini et al. 2023)."""
@@ -22,31 +22,31 @@ LEVEL = 0.01
 _ROWS, _COLUMNS = 200, 5000  # samples and training images whose distances are in memory at once
 
 
-SURE = 0.9
-"""A judge is sure of an image to whose class it gives at least this probability."""
-FAIR = 0.2
+CONFIDENT = 0.9
+"""A classifier is confident of an image to whose class it gives at least this probability."""
+COVERED = 0.2
 """A class is covered by samples that have it at least this much as often as the data have it."""
 
 
-class Seen(NamedTuple):
-    """What a judge sees in images.
+class ClassShares(NamedTuple):
+    """How a classifier sorts images.
 
     - `classes`: the likeliest of each, `(images,)`.
     - `shares`: of the classes, `(classes,)`, and `entropy`, theirs in nats.
-    - `sure`: the share of images of which it is sure: noise may be spread over all classes too.
+    - `confident`: the share of images of which it is confident: noise may be spread over all classes too.
     """
 
     classes: Int[np.ndarray, " images"]
     shares: Float[np.ndarray, " classes"]
     entropy: float
-    sure: float
+    confident: float
 
 
 class Coverage(NamedTuple):
-    """What is seen in samples and in data, and the ratio of the two entropies."""
+    """The classes of samples and of data, and the ratio of the two entropies."""
 
-    samples: Seen
-    data: Seen
+    samples: ClassShares
+    data: ClassShares
     ratio: float
 
     @property
@@ -57,31 +57,46 @@ class Coverage(NamedTuple):
     @property
     def missing(self) -> list[int]:
         """Those of them that samples do not cover: no sample has them, or fewer than a fifth of their share."""
-        return np.flatnonzero(self.samples.shares < FAIR * self.data.shares).tolist()
+        return np.flatnonzero(self.samples.shares < COVERED * self.data.shares).tolist()
 
 
 def coverage(logits: Logits, samples: Rows, data: Rows) -> Coverage:
-    """What classes a judge sees in samples, and by the same eye in data (test images, binarised as samples are).
+    """The classes of samples, and by the same classifier those of data (test images, binarised as samples are).
 
-    A ratio of 1 is as much variety as the data have; one class alone has entropy 0. The ratio is NaN where the judge
-    sees a single class in the data.
+    A ratio of 1 is as much variety as the data have; one class alone has entropy 0. The ratio is NaN where all data
+    are of one class.
     """
-    ours, theirs = seen(logits, samples), seen(logits, data)
+    ours, theirs = class_shares(logits, samples), class_shares(logits, data)
     return Coverage(ours, theirs, ours.entropy / theirs.entropy if theirs.entropy > 0 else np.nan)
 
 
-def seen(logits: Logits, x: Rows) -> Seen:
-    """Classes of images by the judge."""
-    found = np.asarray(logits(x))
-    classes = found.argmax(-1)
-    shares = np.bincount(classes, minlength=found.shape[-1]) / len(found)
-    return Seen(classes, shares, entropy(shares), float(np.mean(softmax(found, -1).max(-1) >= SURE)))
+def class_shares(logits: Logits, x: Rows) -> ClassShares:
+    """Classes of images by the classifier."""
+    outputs = np.asarray(logits(x))
+    classes = outputs.argmax(-1)
+    shares = np.bincount(classes, minlength=outputs.shape[-1]) / len(outputs)
+    confident = float(np.mean(softmax(outputs, -1).max(-1) >= CONFIDENT))
+    return ClassShares(classes, shares, entropy(shares), confident)
+
+
+def classifier_score(logits: Logits, x: Rows) -> float:
+    """exp of the mean KL(p(class | image) || p(class)), from 1 to the number of classes (Salimans et al. 2016).
+
+    Their Inception score with a classifier of the data themselves. It is high where the classifier is confident of
+    each image and all classes occur.
+    """
+    outputs = np.asarray(logits(x), np.float64)
+    odds = np.exp(outputs - outputs.max(-1, keepdims=True))
+    probabilities = odds / odds.sum(-1, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        terms = probabilities * (np.log(probabilities) - np.log(probabilities.mean(0)))
+    return float(np.exp(np.nansum(terms, -1).mean()))
 
 
 def entropy(shares: Float[np.ndarray, " classes"]) -> float:
     """-sum p log p, in nats; 0 log 0 is 0."""
-    there = shares[shares > 0]
-    return float(-np.sum(there * np.log(there)) + 0.0)
+    positive = shares[shares > 0]
+    return float(-np.sum(positive * np.log(positive)) + 0.0)
 
 
 class Neighbours(NamedTuple):
@@ -162,15 +177,15 @@ def memorisation(samples: Rows, train: Rows, held_out: Rows) -> Memorisation:
     (some hundreds at least) must be binarised alike: a binary copy of a grey image is as far from it as its noise. Of
     200 of MNIST's training images, 92 % of freshly binarised copies are found, 86 % with 5 more pixels turned over.
     """
-    near = nearest(samples, train, NEIGHBOURS)
+    neighbours = nearest(samples, train, NEIGHBOURS)
     fresh = closeness(nearest(held_out, train, NEIGHBOURS))
     threshold = float(np.quantile(fresh[::2], LEVEL))
-    ours = closeness(near)
+    ours = closeness(neighbours)
     copied = ours <= threshold
     rate, held_out_rate = float(np.mean(copied)), float(np.mean(fresh[1::2] <= threshold))
-    return Memorisation(copied, ours, near.distance[:, 0], near.row[:, 0], threshold, rate, held_out_rate)
+    return Memorisation(copied, ours, neighbours.distance[:, 0], neighbours.row[:, 0], threshold, rate, held_out_rate)
 
 
-def closeness(near: Neighbours) -> Float[np.ndarray, " samples"]:
+def closeness(neighbours: Neighbours) -> Float[np.ndarray, " samples"]:
     """Distance to the nearest over the mean distance to all of them: 0 for a copy, at most 1."""
-    return near.distance[:, 0] / np.maximum(near.distance.mean(1), 1e-12)
+    return neighbours.distance[:, 0] / np.maximum(neighbours.distance.mean(1), 1e-12)

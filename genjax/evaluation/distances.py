@@ -1,13 +1,14 @@
 """Distances between sets of images, taken on features: Frechet's and a kernel's (numpy, float64, on the host).
 
-On the features of a judge of one's own these are not the published FID and KID, which are on those of the Inception
-network; read them beside the same distance between two sets of real images.
+On the features of a classifier of one's own, or on principal components, these are not the published FID and KID,
+which are on the features of the Inception network; read them beside the same distance between two sets of real images.
 """
-
-from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Array, Float
+
+from genjax.likelihood.estimate import NORMAL
+from genjax.typing import Estimate
 
 Features = Float[np.ndarray, "_ features"] | Float[Array, "_ features"]
 
@@ -27,25 +28,24 @@ def frechet_distance(x: Features, y: Features) -> float:
     return float(np.sum((x.mean(0) - y.mean(0)) ** 2) + np.trace(c) + np.trace(d) - 2 * cross)
 
 
-class KernelDistance(NamedTuple):
-    """The mean over pairs of blocks, and its standard error (NaN of a single pair)."""
-
-    mean: float
-    standard_error: float
-
-
-def kernel_distance(x: Features, y: Features) -> KernelDistance:
+def kernel_distance(x: Features, y: Features) -> Estimate:
     """The squared maximum mean discrepancy with the kernel (x y / features + 1)^3 (Binkowski et al. 2018, section 4).
 
     Without bias: the mean of equal distributions is 0, and single values may be negative. Taken on blocks of 1000 rows
-    (or, of fewer, of all) drawn at random, each row in one block at most: images may come class after class.
+    (or, of fewer, of all) drawn at random, each row in one block at most: images may come class after class. The
+    standard error is that over blocks, NaN of a single one, whose interval is then unknown.
     """
     rng = np.random.default_rng(0)
     x, y = (np.asarray(z, np.float64)[rng.permutation(len(z))] for z in (x, y))
     size = min(BLOCK, len(x), len(y))
     count = min(len(x), len(y)) // size
-    found = [_discrepancy(x[i : i + size], y[i : i + size]) for i in range(0, count * size, size)]
-    return KernelDistance(float(np.mean(found)), float(np.std(found, ddof=1) / np.sqrt(count)) if count > 1 else np.nan)
+    each = [_discrepancy(x[i : i + size], y[i : i + size]) for i in range(0, count * size, size)]
+    mean, error = float(np.mean(each)), np.nan
+    if count > 1:
+        error = float(np.std(each, ddof=1) / np.sqrt(count))
+    low, high = (mean - NORMAL * error, mean + NORMAL * error) if count > 1 else (-np.inf, np.inf)
+    reason = f"the mean over {count} blocks of {size} rows" if count > 1 else f"one block of {size} rows has no error"
+    return Estimate(mean, low, high, error, np.nan, "estimate", "kernel distance", count > 1, reason)
 
 
 def _discrepancy(x: Features, y: Features) -> float:
@@ -57,3 +57,8 @@ def _discrepancy(x: Features, y: Features) -> float:
         return (k.sum() - np.trace(k)) / (len(a) * (len(a) - 1))
 
     return within(x) + within(y) - 2 * kernel(x, y).mean()
+
+
+def subset(rows: Features, count: int) -> np.ndarray:
+    """That many of them at most, drawn at random from a fixed seed: images may come class after class."""
+    return np.asarray(rows)[np.random.default_rng(0).permutation(len(rows))[:count]]

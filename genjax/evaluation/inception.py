@@ -14,8 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from genjax.errors import UserError
-from genjax.evaluation.distances import frechet_distance, kernel_distance
-from genjax.evaluation.quality import some
+from genjax.evaluation.distances import frechet_distance, kernel_distance, subset
 
 Images = Float[np.ndarray, "images pixels"]
 BLOCK = 50  # images resized to 299 x 299 at once
@@ -47,10 +46,10 @@ def inception_features(
     network: Any, x: Images, shape: tuple[int, int, int], progress: Callable[[float], None] = lambda share: None
 ) -> Float[np.ndarray, "images 2048"]:
     """Pool features of images of this (height, width, channels) with values in [0, 1]; grey ones are shown in all
-    three channels, as is customary. Raises `UserError` for another number of channels."""
+    three channels, as is usual. Raises `UserError` for another number of channels."""
     torch = import_module("torch")
     if shape[2] not in (1, 3):
-        raise UserError(f"The Inception network sees grey or RGB images, not {shape[2]} channels.")
+        raise UserError(f"The Inception network takes grey or RGB images, not {shape[2]} channels.")
     features = []
     for start in range(0, len(x), BLOCK):
         block = np.rint(255 * np.clip(x[start : start + BLOCK], 0, 1)).astype(np.uint8).reshape(-1, *shape)
@@ -70,7 +69,7 @@ def inception_distances(
 ) -> dict[str, Any]:
     """FID (Heusel et al. 2017) and KID (Binkowski et al. 2018) to the test images, of samples and of as many training
     images. FID falls with the number of images: compare it at equal numbers only."""
-    real = some(train, len(samples))
+    real = subset(train, len(samples))
     features = []
     for done, x in enumerate((test, samples, real)):
         features.append(inception_features(network, x, shape, lambda share, done=done: progress((done + share) / 3)))

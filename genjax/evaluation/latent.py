@@ -1,16 +1,23 @@
-"""What is asked of a latent space, and walks through one of standard normal latents (numpy).
+"""What is asked of a latent space, its active units, and walks through one of standard normal latents.
 
 Normal latents of many dimensions lie near a sphere of radius sqrt(latent), and a network knows nothing of what lies
 inside. So paths between two of them follow the sphere, and neighbours keep the distribution.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Key
 from scipy.stats import chi2
 
+from genjax.networks.latent import LatentModel, condition, draw
+from genjax.typing import Batch
+
+ACTIVE = 0.01  # variance over images of a latent's posterior mean, from which it counts as active
 REACH = 3.0  # standard deviations, as far as a walk goes along one direction where there are many
 
 
@@ -42,6 +49,31 @@ class LatentSpace(NamedTuple):
     activity: Float[np.ndarray, " units"]
     below: tuple["LatentSpace", ...] = ()
     directions: Float[np.ndarray, "directions units"] | None = None
+
+
+@partial(jax.jit, static_argnames=("draws",))
+def _means(key: Key[Array, ""], model: LatentModel, batch: Batch, draws: int) -> tuple[Array, ...]:
+    layers = draw(key, model, batch.x, condition(model, batch.target), draws)[1]
+    return tuple(q.mean if q.mean.ndim == 2 else jnp.mean(q.mean, 0) for q in layers)
+
+
+def latent_activity(
+    key: Key[Array, ""], model: LatentModel, batch: Batch, draws: int = 10, block: int = 500
+) -> list[Float[np.ndarray, " units"]]:
+    """Of each latent the variance over images of its posterior mean, a vector a layer (Burda et al. 2016, section 5.2).
+
+    The means of upper layers are taken over draws of those below.
+    """
+    parts = []
+    for number, start in enumerate(range(0, len(batch.x), block)):
+        here = jax.tree.map(lambda leaf, start=start: leaf[start : start + block], batch)
+        parts.append([np.asarray(m) for m in _means(jax.random.fold_in(key, number), model, here, draws)])
+    return [np.concatenate(layer).var(0) for layer in zip(*parts)]
+
+
+def active_units(activity: list[Float[np.ndarray, " units"]]) -> list[int]:
+    """How many latents of each layer are active: their posterior means vary by more than 0.01."""
+    return [int(np.sum(layer > ACTIVE)) for layer in activity]
 
 
 def spherical(a: np.ndarray, b: np.ndarray, share: np.ndarray | float) -> np.ndarray:

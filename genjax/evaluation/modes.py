@@ -34,13 +34,13 @@ class Mixture(NamedTuple):
         chosen = self.centres[rng.integers(0, len(self.centres), count)]
         return (chosen + self.deviation * rng.normal(size=chosen.shape)).astype(np.float32)
 
-    def judge(self, x: Float[np.ndarray, "points 2"]) -> Modes:
+    def tally(self, x: Float[np.ndarray, "points 2"]) -> Modes:
         """A mode is caught by one point or more within three deviations (Lin et al. 2018, section 4.1)."""
         distance = np.linalg.norm(np.asarray(x, np.float64)[:, None] - self.centres, axis=-1)
-        near = distance.min(1) <= WIDTHS * self.deviation
-        counts = np.bincount(distance.argmin(1)[near], minlength=len(self.centres))
+        close = distance.min(1) <= WIDTHS * self.deviation
+        counts = np.bincount(distance.argmin(1)[close], minlength=len(self.centres))
         shares = np.full(len(counts), 1 / len(counts))
-        return Modes(int(np.sum(counts > 0)), float(near.mean()), divergence(counts, shares))
+        return Modes(int(np.sum(counts > 0)), float(close.mean()), divergence(counts, shares))
 
 
 def ring(modes: int = 8, radius: float = 1.0, deviation: float = 0.01) -> Mixture:
@@ -59,9 +59,9 @@ def divergence(counts: Int[np.ndarray, " modes"], shares: Float[np.ndarray, " mo
     """KL of the counted shares from the expected ones, in nats; infinite without samples."""
     if not counts.sum():
         return np.inf
-    found = counts / counts.sum()
-    there = found > 0
-    return float(np.sum(found[there] * np.log(found[there] / shares[there])))
+    ours = counts / counts.sum()
+    caught = ours > 0
+    return float(np.sum(ours[caught] * np.log(ours[caught] / shares[caught])))
 
 
 def stacked(dataset: Dataset, channels: int = 3, seed: int = 0, count: int = STACKED) -> Dataset:
@@ -71,7 +71,7 @@ def stacked(dataset: Dataset, channels: int = 3, seed: int = 0, count: int = STA
     other, test images apart. Raises `UserError` where images are not grey or have no labels.
     """
     if dataset.shape[2] != 1 or dataset.labels.train.min() < 0:
-        raise UserError(f"--dataset {dataset.name} cannot be stacked: it takes grey images with labels.")
+        raise UserError(f"`dataset` {dataset.name} cannot be stacked: it takes grey images with labels.")
     whole = dataset.without_validation()
     classes = whole.classes
     rng = np.random.default_rng(seed)
@@ -93,18 +93,19 @@ def stacked(dataset: Dataset, channels: int = 3, seed: int = 0, count: int = STA
         test=test,
         labels=Labels(labels, labels[:0], test_labels),
         shape=(*dataset.shape[:2], channels),
+        example_shape=(),
         class_names=(),
     )
 
 
 def stacked_modes(logits: Logits, samples: Rows, channels: int) -> Modes:
-    """The modes that a judge of single channels sees in stacked images, all of which count as of good quality.
+    """The modes of stacked images by a classifier of single channels; all images count as of good quality.
 
     The divergence is from equal shares, as published: of 26,000 samples (Metz et al. 2017; Lin et al. 2018).
     """
     x = np.asarray(samples).reshape(len(samples), -1, channels)
     each = [np.asarray(logits(x[:, :, c])) for c in range(channels)]
     classes = each[0].shape[-1]
-    numbers = sum(found.argmax(-1) * classes**power for power, found in enumerate(reversed(each)))
+    numbers = sum(outputs.argmax(-1) * classes**power for power, outputs in enumerate(reversed(each)))
     counts = np.bincount(np.asarray(numbers), minlength=classes**channels)
     return Modes(int(np.sum(counts > 0)), 1.0, divergence(counts, np.full(len(counts), 1 / len(counts))))

@@ -1,9 +1,14 @@
 """Errors of predicted ratings, and the two baselines that a recommender has to beat (numpy, on the host)."""
 
+import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
+
+from genjax.likelihood.estimate import NORMAL
+from genjax.typing import Estimate
 
 PENALTIES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 
@@ -22,8 +27,8 @@ def known(x: Float[np.ndarray, "users items"], values: Float[np.ndarray, " level
     return Rated(users, items, values[x[users, items].astype(int) - 1].astype(float))
 
 
-def asked(x: Float[np.ndarray, "users items"], values: Float[np.ndarray, " levels"]) -> Rated:
-    """The ratings that a matrix of levels wants predicted."""
+def queries(x: Float[np.ndarray, "users items"], values: Float[np.ndarray, " levels"]) -> Rated:
+    """The ratings that a matrix of levels asks to be predicted."""
     users, items = np.nonzero(x <= -1)
     return Rated(users, items, values[-x[users, items].astype(int) - 1].astype(float))
 
@@ -70,26 +75,71 @@ def best_biases(train: Rated, shape: tuple[int, int], seed: int = 0) -> tuple[Bi
     kept, left = (Rated(*(column[rows] for column in train)) for rows in np.split(order, [len(order) * 9 // 10]))
 
     def error(penalty: float) -> float:
-        return rmse(fit_biases(kept, shape, penalty).predict(left.users, left.items) - left.ratings)
+        return root_mean_square(fit_biases(kept, shape, penalty).predict(left.users, left.items) - left.ratings)
 
     best = min(PENALTIES, key=error)
     return fit_biases(train, shape, best), best
 
 
-def rmse(errors: Float[np.ndarray, " ratings"]) -> float:
+def root_mean_square(errors: Float[np.ndarray, " ratings"]) -> float:
     """Root of the mean square."""
     return float(np.sqrt(np.mean(errors**2)))
 
 
-def mae(errors: Float[np.ndarray, " ratings"]) -> float:
-    """Mean magnitude."""
-    return float(np.mean(np.abs(errors)))
+def rmse(errors: Float[np.ndarray, " ratings"], users: Int[np.ndarray, " ratings"]) -> Estimate:
+    """Root mean square error, in units of the ratings, with a 95 % interval over users.
 
-
-def judged(errors: Float[np.ndarray, " ratings"], users: Int[np.ndarray, " ratings"]) -> dict[str, Any]:
-    """RMSE with a 95 % interval over users (the errors of one user are not independent), and MAE."""
+    The errors of one user are not independent. The interval of the mean square is exact to first order; its ends are
+    the roots of those.
+    """
     square = errors**2
-    spread = np.bincount(users, square - square.mean())
-    half = 1.96 * float(np.sqrt(np.sum(spread**2))) / len(errors)
+    half = half_over_users(square, users)
     low, high = (float(np.sqrt(max(square.mean() + side * half, 0.0))) for side in (-1, 1))
-    return {"rmse": rmse(errors), "rmse_low": low, "rmse_high": high, "mae": mae(errors)}
+    mean = root_mean_square(errors)
+    return _over_users(mean, low, high, half / NORMAL / (2 * mean) if mean else 0.0, users)
+
+
+def mae(errors: Float[np.ndarray, " ratings"], users: Int[np.ndarray, " ratings"]) -> Estimate:
+    """Mean absolute error, in units of the ratings, with a 95 % interval over users."""
+    size = np.abs(errors)
+    mean, half = float(np.mean(size)), half_over_users(size, users)
+    return _over_users(mean, mean - half, mean + half, half / NORMAL, users)
+
+
+def half_over_users(values: Float[np.ndarray, " ratings"], users: Int[np.ndarray, " ratings"]) -> float:
+    """Half the 95 % interval of the mean, where values of one user depend on each other and users do not."""
+    spread = np.bincount(users, values - values.mean())
+    return NORMAL * float(np.sqrt(np.sum(spread**2))) / len(values)
+
+
+def _over_users(mean: float, low: float, high: float, error: float, users: np.ndarray) -> Estimate:
+    reason = f"{len(users)} ratings of {len(np.unique(users))} users; the interval is over users"
+    return Estimate(mean, low, high, error, math.nan, "estimate", "held-out ratings", True, reason)
+
+
+def evaluate(
+    predict: Callable[[np.ndarray, np.ndarray], Float[np.ndarray, " ratings"]],
+    values: Float[np.ndarray, " levels"],
+    train: Float[np.ndarray, "users items"],
+    test: Float[np.ndarray, "users items"],
+) -> dict[str, Any]:
+    """RMSE and MAE of a recommender on the ratings that `test` asks for, beside both baselines on the same ratings.
+
+    `predict(users, items)` gives expected ratings. `rmse` and `mae` have Estimates by name: `test`, `biases`,
+    `item_means`.
+    """
+    learned, wanted = known(train, values), queries(test, values)
+    biases, penalty = best_biases(learned, train.shape)
+    predictions = {
+        "test": predict(wanted.users, wanted.items),
+        "biases": np.clip(biases.predict(wanted.users, wanted.items), values[0], values[-1]),
+        "item_means": item_means(learned, train.shape[1])[wanted.items],
+    }
+    errors = {name: guess - wanted.ratings for name, guess in predictions.items()}
+    return {
+        "rmse": {name: rmse(error, wanted.users) for name, error in errors.items()},
+        "mae": {name: mae(error, wanted.users) for name, error in errors.items()},
+        "bias_penalty": penalty,
+        "items": train.shape[1],
+        "ratings": {"train": len(learned.ratings), "test": len(wanted.ratings)},
+    }

@@ -9,27 +9,28 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from genjax.likelihood.estimate import LogLikelihood, LogZ
+from genjax.likelihood.estimate import NORMAL
+from genjax.typing import Estimate
 
 LEAST_BIAS = 0.25
 """Nats by which an estimate may be too low, by its own account, and be trusted."""
 FEWEST = 100
 """Draws from which that account, which knows only the weights that were drawn, says anything."""
 FEWEST_EFFECTIVE = 10
-"""Draws of equal weight that an image's own must be worth: fewer, and those that would carry it may be missing."""
+"""Draws of equal weight that an example's own must be worth: fewer, and those that would carry it may be missing."""
 
 LogWeight = Callable[[Key[Array, ""], Any, Any], Array]
 """`(key, model, x) -> (batch,)`: log p(x, h) / q(h | x) in nats at one draw of h; x may be any pytree of arrays."""
 
 
 class Importance(NamedTuple):
-    """Of some images, `(images,)` nats each, float64.
+    """Of some examples, `(examples,)` nats each, float64.
 
     - `bounds`: mean log weight, a lower bound of the log-likelihood in expectation (ELBO).
     - `estimates`: log of the mean weight (IWAE; Burda, Grosse and Salakhutdinov 2016): below the log-likelihood in
       expectation, and it tends to it.
     - `standard_errors`: of `estimates`, by the delta method; NaN of a single draw.
-    - `draws`: of each image.
+    - `draws`: of each example.
     """
 
     bounds: np.ndarray
@@ -97,16 +98,16 @@ def importance(
 
 
 def effective(found: Importance) -> np.ndarray:
-    """What each image's draws are worth in draws of equal weight, `(images,)` (Kish's effective sample size)."""
+    """What each example's draws are worth in draws of equal weight, `(examples,)` (Kish's effective sample size)."""
     return found.draws / (1 + (found.draws - 1) * found.standard_errors**2)
 
 
-def total(found: Importance) -> LogLikelihood:
-    """The mean estimate over images with the interval of its estimator, to be trusted where little bias is left.
+def total(found: Importance) -> Estimate:
+    """The mean estimate over examples with the interval of its estimator, to be trusted where little bias is left.
 
     The log of a mean is too low by about half the squared standard error of its argument's share (delta method), which
     is the bias that `reason` names. Weights that were never drawn are not in it: it is itself too small where few
-    draws carry all the weight, and so every image's draws must be worth at least 10 of equal weight.
+    draws carry all the weight, and so every example's draws must be worth at least 10 of equal weight.
     """
     count = len(found.estimates)
     error = float(np.sqrt(np.sum(found.standard_errors**2))) / count
@@ -115,20 +116,21 @@ def total(found: Importance) -> LogLikelihood:
     mean, enough = float(found.estimates.mean()), bias < LEAST_BIAS and found.draws >= FEWEST
     reason = f"too low by {bias:.3f} nats or more" + ("" if enough and not poor else ": more draws are needed")
     if poor and enough:
-        reason += f", since those of {poor} of {count} images are worth fewer than {FEWEST_EFFECTIVE}"
-    return LogLikelihood(
+        reason += f", since those of {poor} of {count} examples are worth fewer than {FEWEST_EFFECTIVE}"
+    return Estimate(
         mean=mean,
-        low=mean - 1.96 * error,
-        high=mean + 1.96 * error,
-        image_se=float(found.estimates.std(ddof=1) / np.sqrt(count)) if count > 1 else float("nan"),
+        low=mean - NORMAL * error,
+        high=mean + NORMAL * error,
+        standard_error=error,
+        examples_se=float(found.estimates.std(ddof=1) / np.sqrt(count)) if count > 1 else float("nan"),
         kind="lower_bound",
-        estimator="importance sampling",
+        estimator=f"importance sampling, {found.draws} draws",
         trusted=enough and not poor,
         reason=reason,
     )
 
 
-def normalised(answer: LogLikelihood, log_z: LogZ) -> LogLikelihood:
+def normalised(answer: Estimate, log_z: Estimate) -> Estimate:
     """The estimate of an unnormalised model less its log Z: errors of both in one interval, trusted where both are.
 
     The two estimators are independent, so the distances to the ends of their intervals add up as squares.
@@ -138,21 +140,26 @@ def normalised(answer: LogLikelihood, log_z: LogZ) -> LogLikelihood:
         mean=mean,
         low=mean - float(np.hypot(answer.mean - answer.low, log_z.high - log_z.mean)),
         high=mean + float(np.hypot(answer.high - answer.mean, log_z.mean - log_z.low)),
+        standard_error=float(np.hypot(answer.standard_error, log_z.standard_error)),
         estimator=f"{answer.estimator}, and {log_z.estimator}",
         trusted=answer.trusted and log_z.trusted,
         reason=f"{answer.reason}; of log Z, {log_z.reason}",
     )
 
 
-def refuted(answer: LogLikelihood, found: Importance, log_weights: np.ndarray) -> LogLikelihood:
-    """The same estimate, no longer trusted where the model's own samples show what its recognition model misses.
+def missed(found: Importance, log_weights: np.ndarray) -> float:
+    """How much too low the estimates are, on average, for what the recognition model misses; nats.
 
     `found` is of x drawn from the model together with h, and `log_weights` are those of these h, exact draws from the
     posterior. With one of them among the draws the log-mean is too high in expectation, without them too low (Grosse,
     Ghahramani and Adams 2015), and weights that are all alike say nothing of states that q never draws.
     """
     high = np.logaddexp(np.log(found.draws) + found.estimates, log_weights) - np.log(found.draws + 1)
-    gap = float(np.mean(high - found.estimates))
+    return float(np.mean(high - found.estimates))
+
+
+def refuted(answer: Estimate, gap: float) -> Estimate:
+    """The same estimate, marked as untrusted where the model's own samples show that q misses states (`missed`)."""
     if gap < LEAST_BIAS:
         return answer
     why = f"of samples of the model itself it is too low by up to {gap:.2f} nats: the recognition model misses states"

@@ -130,6 +130,12 @@ def condition(model: LatentModel, label: Int[Array, " batch"]) -> Float[Array, "
     return jax.nn.one_hot(label, model.of.classes, dtype=jnp.float32)
 
 
+def condition_of(model: LatentModel, batch: Batch) -> Float[Array, "batch classes"]:
+    """The labels of a batch as the networks see them; a model that is not conditional takes any target."""
+    label = batch.target if model.of.classes else jnp.zeros(batch.x.shape[0], jnp.int32)
+    return condition(model, label)
+
+
 def posterior(model: LatentModel, number: int, below: Array, given: Array) -> Gaussian:
     """q of one stochastic layer."""
     answer: Any = Recognition(model.of).apply(model.recognition, number, below, given, method="layer")
@@ -197,7 +203,7 @@ def log_weight(key: Key[Array, ""], model: LatentModel, batch: Batch) -> Float[A
     Its mean over draws is the ELBO, the log of the mean of its exponentials over k draws the bound of IWAE, which
     tends to log p(x) (see `likelihood.importance`).
     """
-    given = condition(model, batch.label)
+    given = condition_of(model, batch)
     z, layers = draw(key, model, batch.x, given, 1)
     parts = terms(model, batch.x, z, layers, given)
     return (parts.image + parts.prior - parts.posterior)[0]

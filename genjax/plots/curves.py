@@ -1,60 +1,136 @@
-"""Learning curves of a run, read from its metrics."""
+"""Learning curves of a run: its history as arrays of one length by name."""
 
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
+import numpy as np
+from jaxtyping import Num
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
+from genjax.plots.figure import Figure
 from genjax.plots.text import plain
 
 
 class Panel(NamedTuple):
-    """One pair of axes: metrics by name with their legends, and what is measured in which unit."""
+    """One pair of axes: what is measured, in which unit, and the metrics by name with their legends."""
 
     label: str
+    unit: str
     metrics: dict[str, str]
 
 
+def _both(name: str) -> dict[str, str]:
+    """A metric of the training and of the validation examples."""
+    return {name: "training", f"held_out_{name}": "validation"}
+
+
+LEARNING_RATE = Panel("learning rate", "rate", {"learning_rate": "rate"})
+GRADIENT = Panel("norm of the gradient", "Euclidean norm", {"gradient_norm": "training"})
+ERROR = Panel("classification error", "share of examples", _both("error"))
+RECONSTRUCTION = Panel("reconstruction error", "squared, per value", _both("reconstruction_error"))
+WEIGHTS = Panel("norm of the weights", "Euclidean norm", {"weight_norm": "weights"})
+ACTIVITY = Panel("mean hidden activity", "probability", {"hidden_activity": "training"})
+
 BOLTZMANN = (
+    Panel("log-likelihood (deep: its lower bound), from the trajectory", "nats per example", _both("log_likelihood")),
+    ERROR,
+    Panel("pseudo-log-likelihood, one-value estimate", "nats per example", _both("pseudo_likelihood")),
+    RECONSTRUCTION,
+    Panel("free-energy gap, validation - training", "nats", {"free_energy_gap": "gap"}),
+    WEIGHTS,
+    ACTIVITY,
+    LEARNING_RATE,
+)
+VAE = (
+    Panel("ELBO (a lower bound of the log-likelihood)", "nats per example", _both("elbo")),
+    Panel("objective: the bound of the batch", "nats per example", {"bound": "training"}),
+    Panel("reconstruction term, E log p(x | z)", "nats per example", _both("reconstruction")),
+    Panel("KL divergence from the prior", "nats per example", _both("divergence")),
+    Panel("ELBO gap, training - validation", "nats per example", {"free_energy_gap": "gap"}),
+    GRADIENT,
+    Panel("weight of the KL divergence", "factor", {"beta": "beta"}),
+    LEARNING_RATE,
+)
+AUTOENCODER = (
+    ERROR,
+    RECONSTRUCTION,
+    Panel("cross-entropy", "nats per example", _both("cross_entropy")),
+    GRADIENT,
+    LEARNING_RATE,
+)
+GAN = (
+    Panel("loss", "mean of the batch", {"discriminator_loss": "discriminator", "generator_loss": "generator"}),
     Panel(
-        "log-likelihood from the trajectory (nats)",
-        {"log_likelihood": "training", "held_out_log_likelihood": "validation"},
+        "accuracy of the discriminator",
+        "share of examples",
+        {"real_accuracy": "real examples", "fake_accuracy": "generated examples"},
     ),
-    Panel("labels told wrong (share)", {"error": "training", "held_out_error": "validation"}),
+    Panel("generator success rate", "share of samples taken for real", {"fooled": "generator"}),
+    Panel("score difference, real - generated", "score (Wasserstein: distance)", {"score_difference": "training"}),
     Panel(
-        "pseudo-log-likelihood, one-pixel estimate (nats)",
-        {"pseudo_likelihood": "training", "held_out_pseudo_likelihood": "validation"},
+        "mean score",
+        "score",
+        {"score_training": "training", "score_held_out": "validation", "score_samples": "samples"},
     ),
     Panel(
-        "reconstruction error (squared, a pixel)",
-        {"reconstruction_error": "training", "held_out_reconstruction_error": "validation"},
+        "norm of the gradient",
+        "Euclidean norm",
+        {"discriminator_gradient": "discriminator", "generator_gradient": "generator"},
     ),
-    Panel("free-energy gap, validation - training (nats)", {"free_energy_gap": "gap"}),
-    Panel("norm of the weights", {"weight_norm": "weights"}),
-    Panel("mean hidden activity (probability)", {"hidden_activity": "training"}),
-    Panel("learning rate", {"learning_rate": "rate"}),
+    Panel(
+        "change of the parameters in a step",
+        "Euclidean norm",
+        {"discriminator_moved": "discriminator", "generator_moved": "generator"},
+    ),
+    Panel("class entropy of samples", "nats", {"class_entropy": "samples"}),
+    Panel("mean squared distance of two samples", "squared, per value", {"spread": "samples"}),
+    Panel(
+        "collapse alarms",
+        "1: raised",
+        {
+            "alarm_classes_missing": "classes missing",
+            "alarm_samples_alike": "samples alike",
+            "alarm_discriminator_saturated": "discriminator saturated",
+        },
+    ),
+)
+RECOMMENDER = (
+    Panel(
+        "root mean squared error",
+        "units of the ratings",
+        {"rmse": "training, each from the user's others", "held_out_rmse": "validation"},
+    ),
+    Panel("mean absolute error", "units of the ratings", _both("mae")),
+    Panel("Gibbs sweeps of the negative phase", "sweeps", {"sweeps": "k"}),
+    WEIGHTS,
+    ACTIVITY,
+    LEARNING_RATE,
 )
 
+WHOLE = "all layers"  # what the last stage is called
+LAST = ("", "train")  # its name in a history
+NO_METRICS = ("step", "epoch", "stage", "seconds")
 
-WHOLE = "all layers"  # the last stage, which leaves its name out of the metrics
-Entries = list[dict[str, Any]]
+History = Mapping[str, np.ndarray]
+"""Arrays of one length by name: `step`, `epoch`, `stage` (names), and metrics, NaN where not measured; without `epoch`
+curves are drawn against steps, without `stage` there is one."""
 
 
-def learning_curves(entries: Entries, panels: tuple[Panel, ...], title: str, summary: str) -> Figure:
+def learning_curves(history: History, panels: Sequence[Panel], title: str, summary: str = "") -> Figure:
     """A panel for each group of metrics against epochs, with the evaluation's summary below; panels without data go.
 
-    Of a run in stages each has lines of its own, because each measures other layers: pixels are the first's data, and
-    units of the layer below those of the next.
+    Without `panels` every metric has its own. Of a run in stages each has lines of its own, because each measures other
+    layers: pixels are the first's data, and units of the layer below those of the next.
     """
-    panels = tuple(p for p in panels if any(name in entry for entry in entries for name in p.metrics))
-    parts = _stages(entries)
+    panels = [panel for panel in panels or panels_of(history) if any(measured(history, n) for n in panel.metrics)]
+    parts = stages(history)
     columns = 3
     rows = max(1, -(-len(panels) // columns))
     figure = Figure(figsize=(4.2 * columns, 3.2 * rows), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, panel in zip(grid, panels):
-        _draw(axes, parts, panel)
-        axes.set(xlabel="epoch", title=plain(panel.label))
+        _draw(axes, history, parts, panel)
+        axes.set(xlabel="epoch" if "epoch" in history else "step", ylabel=plain(panel.unit), title=plain(panel.label))
         axes.title.set_fontsize(9)
         axes.grid(alpha=0.3)
         if len(panel.metrics) > 1 or len(parts) > 1:
@@ -66,26 +142,45 @@ def learning_curves(entries: Entries, panels: tuple[Panel, ...], title: str, sum
     return figure
 
 
-def _stages(entries: Entries) -> dict[str, Entries]:
-    """The metrics of each stage, in their order; one stage where none is named."""
-    parts: dict[str, Entries] = {}
-    for entry in entries:
-        parts.setdefault(entry.get("stage", WHOLE).replace("-", " "), []).append(entry)
-    return parts
+def panels_of(history: History) -> list[Panel]:
+    """A panel for each metric, the validation examples' beside the training examples'."""
+    names = [name for name in history if name not in NO_METRICS]
+    alone = [name for name in names if name.removeprefix("held_out_") not in names or not name.startswith("held_out_")]
+    return [
+        Panel(name.replace("_", " "), "", _both(name) if f"held_out_{name}" in names else {name: "training"})
+        for name in alone
+    ]
 
 
-def _draw(axes: Axes, parts: dict[str, Entries], panel: Panel) -> None:
+def measured(history: History, name: str) -> bool:
+    """Whether there is any value of a metric."""
+    return name in history and bool(np.isfinite(history[name].astype(np.float64)).any())
+
+
+def stages(history: History) -> dict[str, Num[np.ndarray, " entries"]]:
+    """The entries of each stage, in their order; one stage where none is named."""
+    if "stage" not in history:
+        return {WHOLE: np.arange(len(history["step"]))}
+    names = [WHOLE if name in LAST else str(name).replace("-", " ") for name in history["stage"]]
+    return {stage: np.flatnonzero([name == stage for name in names]) for stage in dict.fromkeys(names)}
+
+
+def _draw(axes: Axes, history: History, parts: dict[str, np.ndarray], panel: Panel) -> None:
     """One panel: a colour for each metric, or for each stage where there are several, which a line divides."""
+    times = np.asarray(history["epoch" if "epoch" in history else "step"], np.float64)
     several = len(parts) > 1
     for number, (stage, entries) in enumerate(parts.items()):
         for kind, (name, legend) in enumerate(panel.metrics.items()):
-            points = [(entry["epoch"], entry[name]) for entry in entries if name in entry]
-            if not points:
+            if name not in history:
+                continue
+            values = history[name][entries].astype(np.float64)
+            known = np.isfinite(values)
+            if not known.any():
                 continue
             label = legend if not several else stage if len(panel.metrics) == 1 else f"{stage}, {legend}"
-            marker = "." if len(points) < 3 else None  # of one point there is no line
-            (line,) = axes.plot(*zip(*points), marker=marker, label=plain(label), linewidth=1)
+            marker = "." if known.sum() < 3 else None  # of one point there is no line
+            (line,) = axes.plot(times[entries][known], values[known], marker=marker, label=plain(label), linewidth=1)
             if several:
                 line.set(color=f"C{number}", linestyle=("-", "--", ":", "-.")[kind % 4])
     for entries in [*parts.values()][:-1]:
-        axes.axvline(entries[-1]["epoch"], color="grey", linewidth=0.8, linestyle=":")
+        axes.axvline(float(times[entries[-1]]), color="grey", linewidth=0.8, linestyle=":")

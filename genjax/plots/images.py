@@ -1,23 +1,34 @@
-"""Pictures of images: samples along a chain, filters, reconstructions."""
+"""Images on axes: sheets of tiles, rows with names, columns with headings.
 
-import warnings
-from collections.abc import Sequence
+Examples that are no images (`heat_maps.no_images`) become heat maps instead: the same rows, below each other.
+"""
+
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
-from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
+from jaxtyping import Float
+from matplotlib import colormaps
+from matplotlib import figure as matplotlib_figure
+from matplotlib.axes import Axes
 
+from genjax.plots.figure import Figure, write
+from genjax.plots.heat_maps import RED, Shape, heat_map, no_images
 from genjax.plots.text import plain
 
-Shape = tuple[int, int, int]  # height, width, channels
-GREY: dict[str, Any] = {"cmap": "gray", "vmin": 0, "vmax": 1}
-RED = (0.8, 0.2, 0.2)  # of removed pixels
+SIZE, LEAST = 0.7, 0.2  # inches of an image's longer side in a row, and at least of its shorter
+Images = Float[np.ndarray, "images pixels"]
 
 
-def tile(images: Float[np.ndarray, "n pixels"], shape: Shape, columns: int, border: float = 0.5) -> np.ndarray:
+def save(figure: matplotlib_figure.Figure, path: Path) -> Path:
+    """Write a PNG, making its folder; letters that the font lacks become boxes without a warning."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write(figure, path, dpi=150)
+    return path
+
+
+def tile(images: Images, shape: Shape, columns: int, border: float = 0.5) -> np.ndarray:
     """One picture of all images side by side, `(height, width)` or `(height, width, 3)`, a pixel of border between."""
     height, width, channels = shape
     rows = -(-len(images) // columns)
@@ -28,125 +39,87 @@ def tile(images: Float[np.ndarray, "n pixels"], shape: Shape, columns: int, bord
     return sheet[..., 0] if channels == 1 else sheet
 
 
-def save(figure: Figure, path: Path) -> Path:
-    """Write a PNG, making its folder; letters that the font lacks become boxes without a warning."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=r"Glyph .* missing from")
-        figure.savefig(path, dpi=150, bbox_inches="tight")
-    return path
-
-
-def chain(samples: Float[np.ndarray, "chains times pixels"], sweeps: Sequence[int], shape: Shape, title: str) -> Figure:
-    """Chains as rows, time as columns: p(v | h) after these numbers of sweeps."""
-    chains, times, pixels = samples.shape
-    figure = Figure(figsize=(0.7 * times + 1, 0.7 * chains + 1))
-    axes = figure.subplots()
-    axes.imshow(tile(samples.reshape(-1, pixels), shape, times), **GREY)
-    axes.set_xticks((np.arange(times) + 0.5) * (shape[1] + 1), [str(s) for s in sweeps])
-    axes.set_yticks((np.arange(chains) + 0.5) * (shape[0] + 1), [str(c + 1) for c in range(chains)])
-    axes.set(xlabel="sweeps", ylabel="chain", title=plain(title))
-    return figure
-
-
-def strongest(weights: Float[np.ndarray, "visible hidden"], count: int) -> Int[np.ndarray, " units"]:
-    """The hidden units whose weights have the largest norm, largest first."""
-    return np.argsort(-np.linalg.norm(weights, axis=0))[:count]
-
-
-def own_scale(weights: Float[np.ndarray, "visible units"]) -> Float[np.ndarray, "units visible"]:
-    """Each unit's weights over their largest magnitude, a row a unit."""
-    return (weights / np.maximum(np.abs(weights).max(0), 1e-12)).T
-
-
-def filters(weights: Float[np.ndarray, "visible hidden"], shape: Shape, title: str, count: int = 64) -> Figure:
-    """Weights of the hidden units with the largest norm, each on its own scale around zero."""
-    chosen, units = own_scale(weights[:, strongest(weights, count)]), weights.shape[1]
-    figure = Figure(figsize=(7, 7))
-    axes = figure.subplots()
-    picture = axes.imshow(**_signed(tile(chosen, shape, square(len(chosen)), border=0.0)))
-    caption = f"the {len(chosen)} strongest of {units} hidden units" if len(chosen) < units else f"all {units} units"
-    axes.set(xticks=[], yticks=[], title=plain(title), xlabel=caption)
-    if shape[2] == 1:
-        figure.colorbar(picture, ax=axes, shrink=0.8, label="weight / largest weight of the unit")
-    return figure
-
-
-def label_weights(
-    weights: Float[np.ndarray, "visible classes"], names: Sequence[str], shape: Shape, title: str
-) -> Figure:
-    """The weights of every label in the order of the classes, each on its own scale around zero, below its name."""
-    figure, drawn = _named([_signed(image.reshape(_flat(shape))) for image in own_scale(weights)], names, title)
-    if shape[2] == 1:
-        axes = [picture.axes for picture in drawn]
-        figure.colorbar(drawn[0], ax=axes, shrink=0.8, label="weight / largest weight of the label")
-    return figure
-
-
-def named(
-    images: Float[np.ndarray, "n pixels"], names: Sequence[str], shape: Shape, title: str, caption: str
-) -> Figure:
-    """Images in [0, 1] in their order, each below its name."""
-    figure, _ = _named([{"X": image.reshape(_flat(shape)), **GREY} for image in images], names, title)
-    figure.supxlabel(plain(caption), fontsize=9)
-    return figure
-
-
-def _flat(shape: Shape) -> tuple[int, ...]:
-    """An image's shape as it is drawn: grey ones have no axis of channels."""
-    return shape[:2] if shape[2] == 1 else shape
-
-
-def _signed(picture: np.ndarray) -> dict[str, Any]:
-    """How a picture of weights in [-1, 1] is drawn: white at zero; of colours, grey."""
-    return {"X": (picture + 1) / 2 if picture.ndim == 3 else picture, "cmap": "RdBu_r", "vmin": -1, "vmax": 1}
-
-
-def _named(pictures: Sequence[dict[str, Any]], names: Sequence[str], title: str) -> tuple[Figure, list[AxesImage]]:
-    """A pair of axes for each picture, its name above it."""
-    columns = min(5, len(pictures))
-    rows = -(-len(pictures) // columns)
-    figure = Figure(figsize=(1.5 * columns + 1, 1.75 * rows + 0.8), layout="constrained")
-    grid = figure.subplots(rows, columns, squeeze=False).ravel()
-    drawn = [axes.imshow(**picture) for axes, picture in zip(grid, pictures)]
-    for axes, name in zip(grid, names, strict=False):
-        axes.set(xticks=[], yticks=[], title=plain(name))
-    for axes in grid[len(pictures) :]:
-        axes.set_axis_off()
-    figure.suptitle(plain(title))
-    return figure, drawn
-
-
 def square(count: int) -> int:
     """Columns of a sheet of so many images that is about as wide as high."""
     return int(np.ceil(np.sqrt(count)))
 
 
-def sheet(images: Float[np.ndarray, "n pixels"], shape: Shape, title: str, caption: str) -> Figure:
-    """Images in [0, 1] in a square."""
+def cell(shape: Shape, size: float = SIZE) -> tuple[float, float]:
+    """Width and height in inches of one image in a row; long, narrow ones are stretched to be seen."""
+    scale = size / max(shape[:2])
+    return max(LEAST, scale * shape[1]), max(LEAST, scale * shape[0])
+
+
+def stretched(shape: Shape) -> bool:
+    """Whether `cell` widens an image's shorter side."""
+    return LEAST * max(shape[:2]) > SIZE * min(shape[:2])
+
+
+def reddened(images: Images, shape: Shape) -> Float[np.ndarray, "images colours"]:
+    """Colour images with removed pixels (NaN in any channel) in red."""
+    pixels = images.reshape(len(images), -1, shape[2])
+    removed = np.isnan(pixels).any(2, keepdims=True)
+    return np.where(removed, np.array(RED, images.dtype), pixels).reshape(len(images), -1)
+
+
+def draw(axes: Axes, images: Images, shape: Shape, columns: int) -> None:
+    """A sheet of images in [0, 1] on these axes; removed pixels (NaN) are red."""
+    kind: dict[str, Any] = {"aspect": "auto" if stretched(shape) else "equal"}
+    if shape[2] == 1:
+        shades = colormaps["gray"].with_extremes(bad=RED)
+        axes.imshow(np.ma.masked_invalid(tile(images, shape, columns)), cmap=shades, vmin=0, vmax=1, **kind)
+    else:
+        axes.imshow(np.clip(tile(reddened(images, shape), shape, columns), 0, 1), **kind)
+
+
+def sheet(images: Images, shape: Shape, title: str, caption: str = "") -> Figure:
+    """Images in [0, 1] in a square, or rows of a heat map."""
+    if no_images(shape):
+        return heat_map({"": images}, title, "example", caption)
     figure = Figure(figsize=(7, 7))
     axes = figure.subplots()
-    axes.imshow(tile(images, shape, square(len(images))), **GREY)
+    draw(axes, images, shape, square(len(images)))
     axes.set(xticks=[], yticks=[], title=plain(title), xlabel=plain(caption))
     return figure
 
 
-def reddened(images: Float[np.ndarray, "n pixels"], shape: Shape) -> Float[np.ndarray, "n colours"]:
-    """The same in three channels, removed pixels (NaN in any channel) in red."""
-    grey = np.nan_to_num(images, nan=0.5).reshape(len(images), -1, shape[2])
-    rgb = np.repeat(grey, 3 // shape[2], axis=2)
-    rgb[np.isnan(images).reshape(grey.shape).any(2)] = RED
-    return rgb.reshape(len(images), -1)
+def rows_of_images(
+    rows: Mapping[str, Images],
+    shape: Shape,
+    title: str,
+    columns: Sequence[str] = (),
+    labels: tuple[str, str] = ("", ""),
+    caption: str = "",
+) -> Figure:
+    """A row of images for each name; removed pixels (NaN) are red, and where a row is shorter nothing is drawn.
+
+    `columns` are the columns' names, `labels` what columns and rows stand for.
+    """
+    if no_images(shape):
+        within = f"in each block {labels[0]} {', '.join(columns)} from top to bottom" if columns else ""
+        return heat_map(rows, title, labels[1], "; ".join(part for part in (within, caption) if part))
+    count = max(len(images) for images in rows.values())
+    blank = np.full((count, int(np.prod(shape))), 0.5, np.float32)
+    width, height = cell(shape)
+    figure = Figure(figsize=(width * count + 3, height * len(rows) + 1))
+    axes = figure.subplots()
+    draw(axes, np.concatenate([np.concatenate([row, blank[len(row) :]]) for row in rows.values()]), shape, count)
+    axes.set_yticks((np.arange(len(rows)) + 0.5) * (shape[0] + 1), [plain(name) for name in rows], fontsize=7)
+    axes.set_xticks((np.arange(len(columns)) + 0.5) * (shape[1] + 1), [plain(name) for name in columns], fontsize=7)
+    axes.set(xlabel=plain("\n".join(part for part in (labels[0], caption) if part)), ylabel=plain(labels[1]))
+    axes.set_title(plain(title), fontsize=9)
+    return figure
 
 
-def side_by_side(columns: dict[str, Float[np.ndarray, "images pixels"]], shape: Shape, title: str) -> Figure:
-    """The same images under each heading, e.g. original | damaged | reconstruction. NaN pixels are shown in red."""
-    coloured = (*shape[:2], 3)
-    sheets = [tile(reddened(images, shape), coloured, 4) for images in columns.values()]
-    rows = -(-len(next(iter(columns.values()))) // 4)
-    figure = Figure(figsize=(2.6 * len(sheets), 0.65 * rows + 0.8), layout="constrained")
-    for axes, sheet, heading in zip(np.atleast_1d(figure.subplots(1, len(sheets))), sheets, columns):
-        axes.imshow(np.clip(sheet, 0, 1))
+def side_by_side(columns: Mapping[str, Images], shape: Shape, title: str, across: int = 4) -> Figure:
+    """The same images under each heading, e.g. original | damaged | reconstruction. Removed pixels (NaN) are red."""
+    if no_images(shape):
+        return heat_map(columns, title)
+    rows = -(-len(next(iter(columns.values()))) // across)
+    width, height = cell(shape, 0.65)
+    figure = Figure(figsize=((width * across) * len(columns), height * rows + 0.8), layout="constrained")
+    for axes, (heading, images) in zip(figure.subplots(1, len(columns), squeeze=False)[0], columns.items()):
+        draw(axes, images, shape, across)
         axes.set(xticks=[], yticks=[], title=plain(heading))
     figure.suptitle(plain(title))
     return figure

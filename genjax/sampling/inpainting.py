@@ -8,7 +8,7 @@ from jaxtyping import Array, Bool, Float, Key
 
 from genjax.boltzmann.machine import Machine, mean
 from genjax.random import subkey
-from genjax.sampling.gibbs import GIBBS, initial_states
+from genjax.sampling.gibbs import GIBBS, initial_states, sample
 from genjax.typing import Kernel
 
 
@@ -39,3 +39,21 @@ def inpaint(
     state = kernel.init(subkey(key, "init"), machine, tuple(start))
     (_, total), _ = jax.lax.scan(one, (state, jnp.zeros_like(visible)), jnp.arange(burn_in + sweeps))
     return jnp.where(missing, total / sweeps, visible)
+
+
+@partial(jax.jit, static_argnames=("count", "sweeps", "kernel"))
+def completed(
+    key: Key[Array, ""],
+    machine: Machine,
+    visible: Float[Array, " visible"],
+    missing: Bool[Array, " visible"],
+    count: int,
+    sweeps: int = 1000,
+    kernel: Kernel = GIBBS,
+) -> Float[Array, "count visible"]:
+    """`count` draws of the missing visible units of one example given the others, each by a chain of its own."""
+    start = list(initial_states(jax.random.fold_in(key, 0), machine, count))
+    start[0] = jnp.where(missing, start[0], visible)
+    clamp = (jnp.broadcast_to(~missing, (count, visible.shape[0])), *[None] * (machine.depth - 1))
+    states = sample(subkey(key, "sweeps"), machine, tuple(start), sweeps, clamp=clamp, kernel=kernel).states
+    return jnp.where(missing, states[0], visible)

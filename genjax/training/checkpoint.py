@@ -96,3 +96,21 @@ class Checkpoints:
     def close(self) -> None:
         """Wait for what is being written."""
         self.manager.close()
+
+
+def any_saved(folder: Path, stage: str) -> bool:
+    """Whether a stage of the run in this folder has a checkpoint: its own folder alone may be what a killed process
+    left."""
+    return any(path.name.isdigit() for path in (folder / "checkpoints" / stage).glob("*"))
+
+
+def restore_newest(folder: Path, like: Any, stage: str) -> tuple[Any, int]:
+    """The newest checkpoint's state and its step. Raises `UserError` where the stage has none."""
+    exists = (folder / "checkpoints" / stage).is_dir()
+    checkpoints = Checkpoints(folder / "checkpoints", stage) if exists else None
+    step = checkpoints.latest() if checkpoints else None
+    if checkpoints is None or step is None:
+        raise UserError(f"{folder} has no checkpoint of {stage}; go on with `resume`, or train it again.")
+    state = checkpoints.restore(step, like)
+    checkpoints.close()
+    return state, step

@@ -1,11 +1,25 @@
-"""Configs are flat frozen dataclasses; fields marked `rate` are traced numbers, the others shape the program."""
+"""Configs are frozen dataclasses: fields marked `rate` are traced numbers, those marked `choice` hold a value.
 
+A choice is a frozen dataclass with a class attribute `kind`, its name; its fields are its own options, some of them
+rates. Options have flat names: `RBMConfig(negative=Trajectory(rungs=20))` is `--negative trajectory --rungs 20`.
+"""
+
+import copy
 import dataclasses
 import inspect
 import math
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from functools import lru_cache, wraps
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, runtime_checkable
+from typing import (
+    Any,
+    Concatenate,
+    NamedTuple,
+    ParamSpec,
+    Protocol,
+    TypeVar,
+    runtime_checkable,
+)
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +28,7 @@ from jax.core import Tracer
 from genjax.errors import UserError
 from genjax.typing import Algorithm, Example, Hyper
 
-READ_IF_GIVEN = ("second_moment", "upper_rate", "averaged_from")
+READ_IF_GIVEN = ("upper_rate", "averaged_from")
 """Rates that an algorithm may be given though its config has no field for them."""
 
 
@@ -32,12 +46,61 @@ Known = TypeVar("Known", bound=Checked)
 Rest = ParamSpec("Rest")
 
 
-def rate(default: float, doc: str = "", of_run: bool = False) -> Any:
+class Choice(NamedTuple):
+    """What a field may hold: a value of one of these kinds, or an object from outside that `takes` accepts.
+
+    The options of its values have `prefix` before their names.
+    """
+
+    kinds: tuple[type, ...]
+    prefix: str
+    takes: Callable[[Any], bool] | None
+
+    def named(self, name: Any) -> type | None:
+        """The kind of this name."""
+        return next((kind for kind in self.kinds if kind_of(kind) == name), None)
+
+    @property
+    def names(self) -> str:
+        """Of all kinds, for a sentence."""
+        return either(map(kind_of, self.kinds))
+
+
+def rate(default: float, doc: str = "", of_run: bool = False, constant: bool = False) -> Any:
     """A field whose value travels in `state.hyper`: a grid may vary it, and no value of it compiles again.
 
-    `of_run`: it is a share of the run, so that the run has to have an end where it is not 0.
+    - `of_run`: it is a share of the run, so that the run has to have an end where it is not 0.
+    - `constant`: at its default it is not in `hyper`, unless given there, but a constant of the program.
     """
-    return dataclasses.field(default=default, metadata={"rate": True, "doc": doc, "of_run": of_run})
+    metadata = {"rate": True, "doc": doc, "of_run": of_run, "constant": constant}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def choice(default: Any, *kinds: type, prefix: str = "", takes: Callable[[Any], bool] | None = None) -> Any:
+    """A field that holds a value of one of these kinds, or what `takes` accepts: an object from outside.
+
+    `prefix` tells the options of its values from those of another field with the same kinds.
+    """
+    return dataclasses.field(default=default, metadata={"choice": Choice(kinds, prefix, takes)})
+
+
+def choices(config: Any) -> Iterator[tuple[Any, Choice]]:
+    """The fields of a config, or of its class, that hold a choice."""
+    return ((f, f.metadata["choice"]) for f in dataclasses.fields(config) if "choice" in f.metadata)
+
+
+def kind_of(value: Any) -> str:
+    """The name of a choice's kind, or of what is from outside its repr."""
+    return getattr(value, "kind", None) or repr(value)
+
+
+def traced(value: Any, hyper: Hyper, prefix: str = "") -> Any:
+    """A choice's value with the rates that `hyper` has for it; an object from outside without rates as it is."""
+    own = {f.name: hyper[prefix + f.name] for f in _marked(value) if prefix + f.name in hyper}
+    answer = copy.copy(value) if own else value
+    for name, number in own.items():  # its limits were checked when it was made of plain numbers
+        object.__setattr__(answer, name, number)
+    return answer
 
 
 def split(config: Config, total_steps: int) -> tuple[Config, Hyper]:
@@ -46,8 +109,13 @@ def split(config: Config, total_steps: int) -> tuple[Config, Hyper]:
 
 
 def static_part(config: Config) -> Config:
-    """The config with its rates at their defaults: what shapes the program."""
-    return dataclasses.replace(config, **{f.name: f.default for f in _rates(config)})  # type: ignore[type-var]
+    """The config with its rates at their defaults, those of its choices too: what shapes the program."""
+    changes: dict[str, Any] = {f.name: f.default for f in _marked(config)}
+    for f, _ in choices(config):
+        value = getattr(config, f.name)
+        if dataclasses.is_dataclass(value) and (own := {g.name: g.default for g in _marked(value)}):
+            changes[f.name] = dataclasses.replace(value, **own)  # type: ignore[type-var]
+    return dataclasses.replace(config, **changes)  # type: ignore[type-var]
 
 
 def completed(config: Any, hyper: Any) -> Hyper:
@@ -56,18 +124,32 @@ def completed(config: Any, hyper: Any) -> Hyper:
     Without `total_steps` a run has no end: its learning rate stays where it begins, and no average begins. Raises
     `UserError` for a name that is no rate of this config.
     """
-    own = {f.name: getattr(config, f.name) for f in _rates(config)} | {"total_steps": math.inf}
-    for f in _rates(config):
-        if "total_steps" not in hyper and f.metadata["of_run"] and own[f.name]:
-            raise UserError(f"`{f.name}` {own[f.name]} is a share of the run; give `total_steps`, too.")
+    known = {name: (f, value) for name, f, value in _rates(config)}
+    for name, (f, value) in known.items():
+        if "total_steps" not in hyper and f.metadata["of_run"] and value:
+            raise UserError(f"`{name}` {value} is a share of the run; give `total_steps`, too.")
     for name in hyper:
-        if name not in own and name not in READ_IF_GIVEN:
-            raise UserError(f"`{name}` is no rate of {type(config).__name__}; it has {', '.join(own)}.")
-    return {name: jnp.asarray(value, jnp.float32) for name, value in (own | dict(hyper)).items()}
+        if name not in (*known, "total_steps", *READ_IF_GIVEN):
+            raise UserError(
+                f"`{name}` is no rate of {type(config).__name__}; it has {', '.join((*known, 'total_steps'))}."
+            )
+    own = {n: v for n, (f, v) in known.items() if not (f.metadata["constant"] and v == f.default)}
+    return {n: jnp.asarray(v, jnp.float32) for n, v in (own | {"total_steps": math.inf} | dict(hyper)).items()}
 
 
-def _rates(config: Any) -> list[Any]:
+def _marked(config: Any) -> list[Any]:
+    """The fields that are rates."""
+    if not dataclasses.is_dataclass(config):
+        return []
     return [f for f in dataclasses.fields(config) if f.metadata.get("rate")]
+
+
+def _rates(config: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Flat name, field and value of every rate, those of its choices too."""
+    yield from ((f.name, f, getattr(config, f.name)) for f in _marked(config))
+    for f, chosen in choices(config):
+        value = getattr(config, f.name)
+        yield from ((chosen.prefix + g.name, g, getattr(value, g.name)) for g in _marked(value))
 
 
 def part(config: Any, kind: type[Config]) -> Config:
@@ -99,11 +181,46 @@ def factory(make: Callable[Concatenate[Known, Rest], Algorithm]) -> Callable[Con
 
     @wraps(make)
     def called(config: Known, *args: Rest.args, **kwargs: Rest.kwargs) -> Algorithm:
+        check_choices(config)
         given = signature.bind(config, *args, **kwargs)
         given.apply_defaults()
         return made(*given.args)
 
     return called
+
+
+def check_choices(config: Any) -> None:
+    """Raise `UserError` where a field holds no choice of its, or a value that is out of its own range."""
+    for f, chosen in choices(config):
+        value = getattr(config, f.name)
+        if not isinstance(value, chosen.kinds) and not (chosen.takes and chosen.takes(value)):
+            raise UserError(
+                f"`{f.name}` {value!r} is none of its values; give {either(k.__name__ for k in chosen.kinds)}"
+                f"{', or an object of your own' if chosen.takes else ''}."
+            )
+        try:
+            hash(value)
+        except TypeError as error:
+            raise UserError(
+                f"`{f.name}` {value!r} cannot be hashed, and programs are kept by it; make it a frozen dataclass of "
+                "numbers, names and tuples."
+            ) from error
+        try:
+            if isinstance(value, Checked):
+                value.check()
+        except UserError as error:
+            raise UserError(_prefixed(str(error), value, chosen.prefix)) from error
+
+
+def _prefixed(text: str, value: Any, prefix: str) -> str:
+    names = "|".join(f.name for f in dataclasses.fields(value)) if dataclasses.is_dataclass(value) else ""
+    return re.sub(f"`({names})`", rf"`{prefix}\1`", text) if prefix and names else text
+
+
+def either(names: Any) -> str:
+    """Names as a sentence has them: a, b or c."""
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def positive(config: Any, *names: str) -> None:

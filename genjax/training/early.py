@@ -13,9 +13,9 @@ from jaxtyping import Array, Float, Int
 from genjax.errors import UserError
 from genjax.training import loop
 from genjax.training.loop import Chunk
-from genjax.training.optimiser import Schedule, learning_rate_at
-from genjax.training.stages import Stage
-from genjax.typing import Batch, Hyper
+from genjax.training.optimisers import Schedule
+from genjax.training.update import learning_rate_at
+from genjax.typing import Hyper, Stage
 
 
 class Stopped(Exception):
@@ -36,7 +36,7 @@ def too_wide(chunk: Chunk, limit: float) -> bool:
 
 def refuse_without_gap(stage: Stage, data: loop.TrainingSet, plan: loop.Plan) -> None:
     """Raise `UserError` where a run's last stage never measures the gap, and so would never be stopped by it."""
-    key, train = jax.random.key(0), Batch(data.images[:1000], data.labels[:1000])
+    key, train = jax.random.key(0), loop.rows(data, slice(1000))
     state = jax.eval_shape(stage.algorithm.init, key, loop.example(data, plan), stage.hyper)
     measured = jax.eval_shape(stage.algorithm.observe, key, state, train, data.held_out)
     if "free_energy_gap" not in measured:

@@ -14,7 +14,8 @@ from genjax.data import record as records
 from genjax.data.record import Record
 from genjax.errors import UserError
 
-FORMAT = 1
+FORMAT = 2
+READ = (1, 2)  # before 2, the options of model and run stood flat beside each other
 NAMES = "names.json"  # of users and items, where ratings have them
 
 
@@ -55,11 +56,13 @@ def create(
             content["data"] = records.to_json(data)
         if data is not None and data.names:
             (folder / NAMES).write_text(json.dumps(data.names) + "\n")
+        if data is not None:
+            records.write_mean(folder, data)
         write_json(folder / "config.json", content)
     except FileExistsError:
-        raise UserError(f"--out {folder} exists; name another folder, or continue it with --resume {folder}.") from None
+        raise UserError(f"`out` {folder} exists; name another folder, or continue it with `resume` {folder}.") from None
     except OSError as error:
-        raise UserError(f"--out {folder} cannot be written ({error.strerror}); name a folder that can.") from None
+        raise UserError(f"`out` {folder} cannot be written ({error.strerror}); name a folder that can.") from None
     return folder
 
 
@@ -76,9 +79,9 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise UserError(f"{path} cannot be read ({error.strerror}).") from None
     except ValueError as error:
         raise UserError(f"{path} is damaged ({error}); restore it from a copy.") from None
-    if content.get("format") != FORMAT:
-        found = content.get("format")
-        raise UserError(f"{path} has format {found}; this version of genjax reads format {FORMAT}.")
+    if content.get("format") not in READ:
+        readable = " and ".join(map(str, READ))
+        raise UserError(f"{path} has format {content.get('format')}; this version of genjax reads formats {readable}.")
     return content
 
 
@@ -90,7 +93,7 @@ def read_record(folder: Path) -> Record | None:
     try:
         if (folder / NAMES).exists():
             names = json.loads((folder / NAMES).read_text())
-        return records.from_json(saved, names)
+        return records.read_mean(folder, records.from_json(saved, names))
     except (OSError, ValueError) as error:
         files = f"{folder / 'config.json'} or {NAMES} beside it"
         raise UserError(f"{files} is damaged (data: {error}); restore it from a copy.") from None

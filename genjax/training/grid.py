@@ -37,8 +37,9 @@ def _chunks(
     count: Int[Array, ""],
     step: loop.Step,
     plan: loop.Plan,
+    batches: Key[Array, ""] | None,
 ) -> tuple[Any, dict[str, Array]]:
-    return jax.vmap(lambda key, state: loop.chunk(key, state, data, first, count, step, plan))(keys, states)
+    return jax.vmap(lambda key, state: loop.chunk(key, state, data, first, count, step, plan, batches))(keys, states)
 
 
 @partial(jax.jit, static_argnames=("observe", "plan"))
@@ -76,18 +77,19 @@ def train(
     total_steps: int,
     on_chunk: Sequence[Callable[[GridChunk], None]] = (),
     ends: Sequence[int] = (),
+    batches: Key[Array, ""] | None = None,
 ) -> Any:
     """All runs for `total_steps`; returns their last states, and leaves `states` as they are.
 
     Chunks end at `ends` too, where a caller wants to keep what shorter runs have become. A run that diverges goes on
-    as NaN and leaves the others alone (`diverged` tells).
+    as NaN and leaves the others alone (`diverged` tells). With `batches`, a key, all share order and binarisation.
     """
     states = jax.tree.map(jnp.copy, states)  # each chunk is given the buffers of the one before it
     stops = sorted({end for end in ends if 0 < end < total_steps} | {total_steps})
     for begin, end in zip([0, *stops], stops):
         for first, count in loop.chunks(begin, end, plan):
             numbers = jnp.asarray(first), jnp.asarray(count)
-            states, steps = _chunks(keys, states, data, *numbers, algorithm.step, plan)
+            states, steps = _chunks(keys, states, data, *numbers, algorithm.step, plan, batches)
             done = first + count
             observe_keys = jax.vmap(lambda key: subkey(key, "observe"))(keys)
             after = _observations(observe_keys, states, data, jnp.asarray(done), algorithm.observe, plan)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Float, Int, Key, PyTree
 
 from genjax.data.binarisation import Binarisation, binarise
 from genjax.errors import Diverged, UserError
@@ -31,15 +31,19 @@ class Plan(NamedTuple):
 
 
 class TrainingSet(NamedTuple):
-    """What the loop reads, on the device: intensities, labels, and images held out (binarised once) or None."""
+    """What the loop reads, on the device: intensities or other values, targets, and examples held out, or None.
 
-    images: Float[Array, "images pixels"]
-    labels: Int[Array, " images"]
-    held_out: Batch | None
+    A target is any pytree of arrays with the examples along their leading axes, or None. The examples held out are
+    binarised once.
+    """
+
+    x: Float[Array, "examples values"]
+    target: PyTree = None
+    held_out: Batch | None = None
 
 
 class Chunk(NamedTuple):
-    """What callables in `on_chunk` are told after each chunk."""
+    """What callables in `on_chunk` get after each chunk."""
 
     step: int  # steps done
     epoch: float
@@ -47,6 +51,11 @@ class Chunk(NamedTuple):
     metrics: dict[str, float]
     state: Any  # its buffers are given to the next chunk: copy what is to be kept
     steps: dict[str, np.ndarray]  # the metrics of each step, of which `metrics` holds the means
+
+
+def rows(data: TrainingSet, index: Any) -> Batch:
+    """These training examples with their targets, as they are."""
+    return jax.tree.map(lambda array: array[index], Batch(data.x, data.target))
 
 
 def plan(images: int, batch_size: int, binarisation: Binarisation, longest_chunk: int = 250) -> Plan:
@@ -71,12 +80,14 @@ def chunk(
     count: Int[Array, ""],
     step: Step,
     plan: Plan,
+    batches: Key[Array, ""] | None = None,
 ) -> tuple[Any, dict[str, Array]]:
     """The `count` steps of a run from step `first` on, at most `plan.chunk` of them; pure, for `jit` and `vmap`.
 
     Metrics are stacked, one entry a step, `(plan.chunk, ...)`: those from `count` on are zeros. Both numbers are
     traced, so that one program serves every length. Step s of the run always sees the same images, noise and subkeys,
     whatever came before in this process.
+    With `batches`, a key, order and binarisation are those of another run, whose key it is.
     """
 
     def one(order: Array, number: Array, carry: tuple[Any, Any]) -> tuple[Any, Any]:
@@ -84,19 +95,20 @@ def chunk(
         here = jax.random.fold_in(key, number)
         start = (number % plan.steps_per_epoch) * plan.batch_size
         index = jax.lax.dynamic_slice(order, (start,), (plan.batch_size,))
-        x = binarise(subkey(here, "binarise"), data.images[index], plan.binarisation)
-        state, found = traced(subkey(here, "step"), state, Batch(x, data.labels[index]))
-        return state, jax.tree.map(lambda all, new: all.at[number - first].set(new), metrics, found)
+        batch = rows(data, index)
+        drawn = here if batches is None else jax.random.fold_in(batches, number)
+        x = binarise(subkey(drawn, "binarise"), batch.x, plan.binarisation)
+        state, of_step = traced(subkey(here, "step"), state, batch._replace(x=x))
+        return state, jax.tree.map(lambda all, new: all.at[number - first].set(new), metrics, of_step)
 
     def epoch(number: Array, carry: tuple[Any, Any]) -> tuple[Any, Any]:
-        order = jax.random.permutation(jax.random.fold_in(subkey(key, "order"), number), data.images.shape[0])
+        order = jax.random.permutation(jax.random.fold_in(subkey(key if batches is None else batches, "order"), number), data.x.shape[0])
         begin, end = number * plan.steps_per_epoch, (number + 1) * plan.steps_per_epoch
         return jax.lax.fori_loop(jnp.maximum(first, begin), jnp.minimum(last, end), partial(one, order), carry)
 
     last = first + count
     traced = jax.jit(step, inline=True)  # once, for its shapes and for the loop
-    batch = Batch(data.images[: plan.batch_size], data.labels[: plan.batch_size])
-    shapes = jax.eval_shape(traced, key, state, batch)[1]
+    shapes = jax.eval_shape(traced, key, state, rows(data, slice(plan.batch_size)))[1]
     metrics = jax.tree.map(lambda x: jnp.zeros((plan.chunk, *x.shape), x.dtype), shapes)
     epochs = first // plan.steps_per_epoch, -(-last // plan.steps_per_epoch)
     return jax.lax.fori_loop(*epochs, epoch, (state, metrics))
@@ -106,16 +118,17 @@ run_chunk = jax.jit(chunk, static_argnames=("step", "plan"), donate_argnames=("s
 
 
 def example(data: TrainingSet, plan: Plan) -> Example:
-    """What `init` looks at: the first batch, binarised by threshold so that it needs no key, and the moments."""
+    """What `init` takes: the first batch, binarised by threshold so that it needs no key, and the moments."""
     how = "none" if plan.binarisation == "none" else "threshold"
-    x = binarise(jax.random.key(0), data.images[: plan.batch_size], how)
-    return Example(Batch(x, data.labels[: plan.batch_size]), data.images.mean(0), data.images.var(0))
+    batch = rows(data, slice(plan.batch_size))
+    x = binarise(jax.random.key(0), batch.x, how)
+    return Example(batch._replace(x=x), data.x.mean(0), data.x.var(0))
 
 
 def check(algorithm: Algorithm, data: TrainingSet, plan: Plan) -> None:
     """Raise the algorithm's `UserError` where it cannot learn from these data (binarised by threshold, if at all)."""
     how = "none" if plan.binarisation == "none" else "threshold"
-    algorithm.check(Batch(binarise(jax.random.key(0), data.images, how), data.labels))
+    algorithm.check(Batch(binarise(jax.random.key(0), data.x, how), data.target))
     if data.held_out is not None:
         algorithm.check(data.held_out)
 
@@ -134,10 +147,11 @@ def observation(
     observe: Observe,
     plan: Plan,
 ) -> dict[str, Array]:
-    """What the algorithm says after step `number` of the first 1000 training images and of the ones held out; pure."""
+    """What the algorithm observes after step `number` on the first 1000 training images and those held out; pure."""
     key = jax.random.fold_in(key, number)
-    x = binarise(subkey(key, "binarise"), data.images[:1000], plan.binarisation)
-    return observe(subkey(key, "observe"), state, Batch(x, data.labels[:1000]), data.held_out)
+    batch = rows(data, slice(1000))
+    x = binarise(subkey(key, "binarise"), batch.x, plan.binarisation)
+    return observe(subkey(key, "observe"), state, batch._replace(x=x), data.held_out)
 
 
 run_observation = jax.jit(observation, static_argnames=("observe", "plan"))
@@ -161,7 +175,7 @@ def train(
     """
     if first_step > total_steps:
         raise UserError(f"`total_steps` {total_steps} is less than the {first_step} steps done; give more of them.")
-    began = time.perf_counter()
+    started = time.perf_counter()
     state = jax.tree.map(jnp.copy, state)  # each chunk is given the buffers of the one before it
     for first, count in chunks(first_step, total_steps, plan):
         begin, length = jnp.asarray(first), jnp.asarray(count)
@@ -172,7 +186,7 @@ def train(
         metrics = each | {name: np.asarray(value) for name, value in after.items()}
         refuse_divergence(metrics, first)
         means = {name: float(values.mean()) for name, values in metrics.items()}
-        report = Chunk(done, done / plan.steps_per_epoch, time.perf_counter() - began, means, state, each)
+        report = Chunk(done, done / plan.steps_per_epoch, time.perf_counter() - started, means, state, each)
         for call in on_chunk:
             call(report)
     return state

@@ -1,32 +1,16 @@
 """Training in stages: one algorithm after another, each beginning with what the one before it has learned."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 from jaxtyping import Array, Key
 
 from genjax.random import subkey
 from genjax.training import loop
-from genjax.typing import Algorithm, Example, Hyper
+from genjax.typing import Stage
 
 LAST = "train"  # the name of the stage whose state is the run's result
-
-
-class Stage(NamedTuple):
-    """One part of a run.
-
-    - `name`: of its checkpoints; that of the last one is `LAST`.
-    - `steps`: how many.
-    - `handover(key, state, example, hyper)`: the stage's first state from the last state of the one before; None for
-      the first stage, which begins with `algorithm.init`.
-    """
-
-    name: str
-    algorithm: Algorithm
-    hyper: Hyper
-    steps: int
-    handover: Callable[[Key[Array, ""], Any, Example, Hyper], Any] | None = None
 
 
 def key_of(key: Key[Array, ""], stage: Stage) -> Key[Array, ""]:

@@ -35,7 +35,7 @@ def test_a_linear_autoencoder_finds_the_principal_components():
     algorithm, seen = autoencoder(static), []
     state = loop.initial(jax.random.key(0), algorithm, training, plan, hyper)
     state = loop.train(jax.random.key(0), algorithm, training, plan, state, 1500, 0, [seen.append])
-    error = view(trained_model(state), Batch(training.images, training.labels))["reconstruction_error"]
+    error = view(trained_model(state), Batch(training.x, training.labels))["reconstruction_error"]
     assert float(error) == pytest.approx(least, rel=0.01)
     assert float(error) > least * (1 - 1e-4)
 

@@ -78,7 +78,7 @@ def test_it_learns_labels_and_leaves_the_machine_alone():
     machine = jax.tree.map(np.asarray, state.machine)
     state = loop.train(jax.random.key(0), algorithm, training, plan, state, total)
     told = jnp.argmax(logits(state, held_out.x, static), -1)
-    assert float(jnp.mean(told != held_out.label)) < 0.1
+    assert float(jnp.mean(told != held_out.target)) < 0.1
     assert jax.tree.all(jax.tree.map(np.array_equal, machine, state.machine))
     assert trained_parameters(state) is state.average
 

@@ -171,10 +171,10 @@ def test_two_updates_of_each_player_are_adam_on_its_objective(penalty):
     _, game, batch, state = start(config, **(RATES | weight), smoothing=0.2)
     z, mix = (jnp.asarray(np.random.default_rng(2).random(size), jnp.float32) for size in ((24, 2), (24, 1)))
     discriminator, generator = state.discriminator.network, state.generator.network
-    fakes = game.make(generator, z, batch.label)[0]
+    fakes = game.make(generator, z, batch.target)[0]
 
     def score(parameters, x):
-        return game.score(discriminator._replace(parameters=parameters), x, batch.label[: len(x)])[0]
+        return game.score(discriminator._replace(parameters=parameters), x, batch.target[: len(x)])[0]
 
     def of_discriminator(p):
         real, fake = jax.nn.sigmoid(score(p, batch.x)), jax.nn.sigmoid(score(p, fakes))
@@ -185,7 +185,7 @@ def test_two_updates_of_each_player_are_adam_on_its_objective(penalty):
         return loss + 0.7 * penalties[penalty]
 
     def of_generator(p):
-        fakes = game.make(generator._replace(parameters=p), z, batch.label)[0]
+        fakes = game.make(generator._replace(parameters=p), z, batch.target)[0]
         return -jnp.mean(jnp.log(jax.nn.sigmoid(score(discriminator.parameters, fakes))))
 
     update = quick(improved_discriminator)
@@ -199,8 +199,8 @@ def test_two_updates_of_each_player_are_adam_on_its_objective(penalty):
     np.testing.assert_allclose(found["score_difference"], np.mean(real) - np.mean(fake), atol=1e-5)
 
     update, boundary = quick(improved_generator), jnp.quantile(fake, 0.3)
-    player, found = update(state, batch.label, z, boundary)
-    player = update(state._replace(generator=player), batch.label, z, boundary)[0]
+    player, found = update(state, batch.target, z, boundary)
+    player = update(state._replace(generator=player), batch.target, z, boundary)[0]
     wanted = adam(quick(jax.grad(of_generator)), generator.parameters, 0.01, 0.3, 0.95)
     jax.tree.map(partial(np.testing.assert_allclose, atol=1e-4), player.network.parameters, wanted)
     np.testing.assert_allclose(found["fooled"], np.mean(fake > boundary), atol=1e-6)
@@ -268,7 +268,7 @@ def test_two_devices_with_half_a_batch_each_take_the_step_of_the_whole(options):
 
     def step(state, batch, z, mix):
         discriminator, found = improved_discriminator(state, batch, z, mix)
-        generator, more = improved_generator(state, batch.label, z, jnp.zeros(()))
+        generator, more = improved_generator(state, batch.target, z, jnp.zeros(()))
         return discriminator.network, generator.network, found, more
 
     whole = quick(step)(state, batch, z, mix)
@@ -376,8 +376,8 @@ def test_a_discriminator_learns_and_a_generator_fools_it(name):
     batch = batch._replace(x=jnp.where(batch.x > 0.5, 0.9, 0.8))
 
     def scores(state):
-        fakes = generate(jax.random.key(5), state._replace(average=state.generator.network), batch.label)
-        return tuple(game.score(state.discriminator.network, x, batch.label)[0] for x in (batch.x, fakes))
+        fakes = generate(jax.random.key(5), state._replace(average=state.generator.network), batch.target)
+        return tuple(game.score(state.discriminator.network, x, batch.target)[0] for x in (batch.x, fakes))
 
     def loss(state):
         return float(losses.LOSSES[name].discriminator(*scores(state), jnp.zeros(())))
@@ -408,7 +408,7 @@ def test_spectral_normalisation_bounds_the_slope():
     network = state.discriminator.network
 
     def score(x):
-        return game.score(network, x[None], batch.label[:1])[0][0]
+        return game.score(network, x[None], batch.target[:1])[0][0]
 
     slopes = quick(jax.vmap(jax.grad(score)))(batch.x)
     assert np.linalg.norm(slopes, axis=1).max() < 2 * 1.2  # images enter as 2 x - 1; the power iteration lags behind
@@ -417,10 +417,10 @@ def test_spectral_normalisation_bounds_the_slope():
 def test_packs_are_judged_together():
     config = GANConfig(packing=2, backbone="conv", channels=(3,))
     _, game, batch, state = start(config)
-    scores = game.score(state.discriminator.network, batch.x, batch.label)[0]
+    scores = game.score(state.discriminator.network, batch.x, batch.target)[0]
     assert scores.shape == (12,)
     swapped = batch.x.at[0].set(batch.x[5])
-    changed = np.asarray(game.score(state.discriminator.network, swapped, batch.label)[0]) != np.asarray(scores)
+    changed = np.asarray(game.score(state.discriminator.network, swapped, batch.target)[0]) != np.asarray(scores)
     assert changed.tolist() == [True] + 11 * [False]
 
 

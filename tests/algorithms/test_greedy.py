@@ -25,7 +25,7 @@ def digits_fixture() -> loop.TrainingSet:
 @pytest.fixture(scope="module", name="ended")
 def ended_fixture(digits):
     """All stages of a small machine: the last state of each."""
-    plan = loop.plan(len(digits.images), 100, "none")
+    plan = loop.plan(len(digits.x), 100, "none")
     parts = stages(DeepConfig(layers=(8, 6)), 100 * plan.steps_per_epoch, 40 * plan.steps_per_epoch)
     key, states = jax.random.key(0), []
     state = None
@@ -65,9 +65,9 @@ def test_the_next_rbm_sees_twice_the_message(ended, digits):
     _, states = ended
     bottom = trained_machine(states[1])
     one = merged(bottom, (2, 1))
-    x = jnp.tile(digits.images[:1], (20_000, 1))
+    x = jnp.tile(digits.x[:1], (20_000, 1))
     found = through(jax.random.key(1), states[2].below, x).mean(0)
-    probability = jax.nn.sigmoid(one.biases[1] + 2 * digits.images[0] @ one.weights[0])
+    probability = jax.nn.sigmoid(one.biases[1] + 2 * digits.x[0] @ one.weights[0])
     np.testing.assert_allclose(found, probability, atol=0.02)
 
 
@@ -77,10 +77,10 @@ def test_pretraining_and_joint_training_learn(ended, digits):
     _, states = ended
     scores = []
     for machine in (states[4].machine, trained_machine(states[5])):
-        density = log_density(machine, (digits.images, None, None))
+        density = log_density(machine, (digits.x, None, None))
         scores.append(float(density.mean()) - exact.log_z(machine))
-    mean = jnp.clip(digits.images.mean(0), 1e-3, 1 - 1e-3)
-    rates = float((digits.images @ jnp.log(mean) + (1 - digits.images) @ jnp.log(1 - mean)).mean())
+    mean = jnp.clip(digits.x.mean(0), 1e-3, 1 - 1e-3)
+    rates = float((digits.x @ jnp.log(mean) + (1 - digits.x) @ jnp.log(1 - mean)).mean())
     assert rates < scores[0] < scores[1] - 0.5
 
 
@@ -94,7 +94,7 @@ def test_without_pretraining_there_is_one_stage():
 def test_train_runs_all_stages(ended, digits):
     parts, states = ended
     steps: list[int] = []
-    plan = loop.plan(len(digits.images), 100, "none")
+    plan = loop.plan(len(digits.x), 100, "none")
     state = train(jax.random.key(0), parts, digits, plan, [lambda chunk: steps.append(chunk.step)])
     jax.tree.map(np.testing.assert_array_equal, state, states[-1])
     assert [step for step, later in zip(steps, [*steps[1:], 0]) if later < step] == [stage.steps for stage in parts]

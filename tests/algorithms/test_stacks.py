@@ -79,7 +79,7 @@ def test_a_label_stands_on_top_and_is_one_variable():
 def test_a_one_variable_layer_is_hidden_though_there_are_labels():
     config = DeepConfig(layers=(4, 1), hidden_type="categorical", levels=3, chains=5)
     algorithm = contrastive(config)
-    algorithm.check(BATCH._replace(label=jnp.full(300, 7)))  # nobody asks for them
+    algorithm.check(BATCH._replace(target=jnp.full(300, 7)))  # nobody asks for them
     state = jax.eval_shape(algorithm.init, jax.random.key(0), EXAMPLE)
     assert lifted_layers(state) == [0]
 

@@ -105,9 +105,9 @@ def test_fine_tuning_raises_the_likelihood():
     for stage in parts:
         state = begin(key, stage, training, plan, state)
         if stage.name == "train":
-            scores.append(score(state, training.images))
+            scores.append(score(state, training.x))
         state = loop.train(key_of(key, stage), stage.algorithm, training, plan, state, stage.steps)
-    scores.append(score(state, training.images))
+    scores.append(score(state, training.x))
     assert scores[1] > scores[0] + 0.5
     assert not np.allclose(state.network.generation[0].weights[0], state.network.recognition[0].weights[0], atol=1e-3)
 

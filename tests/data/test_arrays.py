@@ -117,7 +117,7 @@ def test_what_cannot_be_used_is_one_sentence(tmp_path, arrays, words):
     path = save(tmp_path, **arrays)
     with pytest.raises(UserError, match=words) as told:
         load(path)
-    assert str(told.value).startswith("--dataset ")
+    assert str(told.value).startswith("`dataset` ")
     assert "mine" in str(told.value)
     assert "\n" not in str(told.value)
 

@@ -54,5 +54,5 @@ def test_fixed_without_draws_and_without_rows():
 
 def test_another_word_is_refused():
     unchecked = getattr(binarise, "__wrapped__", binarise)  # under pytest, the type checker speaks first
-    with pytest.raises(UserError, match="--binarisation median: not one of sampled, threshold, none"):
+    with pytest.raises(UserError, match="`binarisation` median: not one of sampled, threshold, none"):
         unchecked(jax.random.key(0), jnp.zeros(3), "median")

@@ -61,7 +61,7 @@ def test_no_label_at_all(tmp_path):
 
 @pytest.mark.parametrize("y", [np.tile([-1, 1], 30), np.tile([-1, 0, 1], 20), np.tile([-1, 5, 5, 5], 15)])
 def test_minus_one_beside_others_is_explained(tmp_path, y):
-    with pytest.raises(UserError, match=r"--dataset mine: labels run from -1 to \d, and -1 means .* no label; number"):
+    with pytest.raises(UserError, match=r"`dataset` mine: labels run from -1 to \d, and -1 means .* no label; number"):
         read(tmp_path, y, y[:30])
 
 

@@ -6,7 +6,8 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 from genjax.data import load
-from genjax.data.dataset import Images, assemble
+from genjax.data.dataset import assemble
+from genjax.data.images import Images
 from genjax.data.splits import for_validation, held_out
 from genjax.errors import UserError
 
@@ -73,14 +74,14 @@ def test_a_validation_split_of_the_source_is_kept():
 
 def test_too_few_images():
     x, y = np.zeros((2, 2, 2, 1), np.uint8), np.zeros(2, np.int32)
-    with pytest.raises(UserError, match=r"--dataset made: 2 image.*at least three"):
+    with pytest.raises(UserError, match=r"`dataset` made: 2 image.*at least three"):
         assemble("made", Images(x, y, None, None, "here"), "none")
 
 
 def test_an_unknown_name_lists_the_known_ones(tmp_path):
-    with pytest.raises(UserError, match=r"--dataset mnits: not one of digits, mnist, .*\.npz.*folder of images"):
+    with pytest.raises(UserError, match=r"`dataset` mnits: not one of digits, mnist, .*\.npz.*folder of images"):
         load("mnits")
-    with pytest.raises(UserError, match=r"--data-dir .* holds nothing of that name"):
+    with pytest.raises(UserError, match=r"`data_dir` .* holds nothing of that name"):
         load("mnits", tmp_path)
     with pytest.raises(UserError, match="no such file or folder"):
         load(str(tmp_path / "none.npz"))
@@ -90,7 +91,7 @@ def test_an_unknown_name_lists_the_known_ones(tmp_path):
 
 
 def test_options_that_would_do_nothing_are_refused(tmp_path):
-    with pytest.raises(UserError, match=r"--data-dir .*scikit-learn"):
+    with pytest.raises(UserError, match=r"`data_dir` .*scikit-learn"):
         load("digits", tmp_path)
-    with pytest.raises(UserError, match=r"--size 16.*folder of images"):
+    with pytest.raises(UserError, match=r"`size` 16.*folder of images"):
         load("digits", size=16)

@@ -104,7 +104,7 @@ def test_a_wrong_file_leaves_nothing_behind(tmp_path, serve, source, change, wor
     with pytest.raises(UserError, match=words) as told:
         fetch.fetch(MNIST, files, tmp_path / "place", base=address)
     assert source[2].name in str(told.value)
-    assert "--data-dir" in str(told.value)
+    assert "`data_dir`" in str(told.value)
     assert sorted(p.name for p in (tmp_path / "place").iterdir()) == sorted(p.name for p in source[:2])
 
 
@@ -117,10 +117,10 @@ def closed_port():
 def test_no_network_is_told_at_once_with_the_remedy(tmp_path, source, monkeypatch):
     def fail(base):
         start = time.monotonic()
-        with pytest.raises(UserError, match=r"--dataset mnist: .*cannot be fetched") as told:
+        with pytest.raises(UserError, match=r"`dataset` mnist: .*cannot be fetched") as told:
             fetch.fetch(MNIST, described(source), tmp_path / "place", base=base, timeout=0.3)
         assert all(path.name in str(told.value) for path in source)
-        assert "--data-dir" in str(told.value)
+        assert "`data_dir`" in str(told.value)
         assert time.monotonic() - start < 60  # against TFDS's minutes; a bound on hanging, not on speed
         assert not list((tmp_path / "place").iterdir())
 
@@ -146,7 +146,7 @@ def test_a_cache_that_cannot_be_written_names_the_remedy(tmp_path, source, monke
 
 def test_other_sets_need_tensorflow_to_be_prepared(cache, monkeypatch):
     if importlib.util.find_spec("tensorflow") is None:
-        with pytest.raises(UserError, match=r"--dataset cifar10: .*pip install tensorflow, or .*--data-dir"):
+        with pytest.raises(UserError, match=r"`dataset` cifar10: .*pip install tensorflow, or .*`data_dir`"):
             load("cifar10")
     found = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name == "tensorflow" or found(name))
@@ -155,7 +155,7 @@ def test_other_sets_need_tensorflow_to_be_prepared(cache, monkeypatch):
         raise OSError("no network in this test")
 
     monkeypatch.setattr(fetch.urllib.request, "urlopen", unreachable)
-    with pytest.raises(UserError, match=r"--dataset cifar10: .*no network in this test.*--data-dir"):
+    with pytest.raises(UserError, match=r"`dataset` cifar10: .*no network in this test.*`data_dir`"):
         load("cifar10")
 
 

@@ -51,7 +51,7 @@ def test_sizes_that_differ_become_28_unless_told(tmp_path):
         draw(tmp_path / f"{i}.png", (10 + i, 12))
     assert load(str(tmp_path)).shape == (28, 28, 1)
     assert load(str(tmp_path), size=16).shape == (16, 16, 1)
-    with pytest.raises(UserError, match="--size 0"):
+    with pytest.raises(UserError, match="`size` 0"):
         load(str(tmp_path), size=0)
 
 
@@ -96,7 +96,7 @@ def test_modes(tmp_path, image, expected):
 
 
 def test_what_cannot_be_used_is_one_sentence(tmp_path):
-    with pytest.raises(UserError, match=r"--dataset .*holds no images .*\.png"):
+    with pytest.raises(UserError, match=r"`dataset` .*holds no images .*\.png"):
         load(str(tmp_path))
     for i in range(4):
         draw(tmp_path / f"{i}.png", (30, 30))

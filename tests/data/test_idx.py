@@ -80,7 +80,7 @@ def test_a_damaged_file_is_one_sentence(tmp_path, write_idx, harm, words):
     with pytest.raises(UserError) as told:
         load("mnist", tmp_path)
     sentence = str(told.value)
-    assert sentence.startswith("--data-dir")
+    assert sentence.startswith("`data_dir`")
     assert all(word in sentence for word in ["train-images-idx3-ubyte.gz", *words]), sentence
     assert "\n" not in sentence
 
@@ -90,7 +90,7 @@ def test_the_error_lists_what_was_looked_for(tmp_path):
         UserError, match=r"train-images-idx3-ubyte.gz.*mnist/.*mnist/<version>/dataset_info.json.*tfds/"
     ):
         load("mnist", tmp_path)
-    with pytest.raises(UserError, match=r"--data-dir .*no such folder"):
+    with pytest.raises(UserError, match=r"`data_dir` .*no such folder"):
         load("mnist", tmp_path / "elsewhere")
 
 

@@ -218,7 +218,7 @@ def test_a_damaged_set_is_one_sentence(tmp_path, small_set, form, harm, words):
     harm(write_small(tmp_path, small_set, form=form))
     with pytest.raises(UserError, match=words) as told:
         load("mnist", tmp_path)
-    assert str(told.value).startswith("--data")
+    assert str(told.value).startswith("`data")
     assert "\n" not in str(told.value)
 
 

@@ -78,7 +78,7 @@ def test_a_bad_file_names_its_line(tmp_path, text, said):
     path = write(tmp_path, text)
     with pytest.raises(UserError, match=re.escape(said)) as caught:
         ratings.read(path)
-    assert str(caught.value).startswith(f"--dataset {path}")
+    assert str(caught.value).startswith(f"`dataset` {path}")
     assert str(caught.value).endswith(".")
 
 

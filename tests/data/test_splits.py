@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from genjax.data import catalog, load
-from genjax.data.dataset import Images, assemble
+from genjax.data.dataset import assemble
+from genjax.data.images import Images
 from genjax.data.splits import for_validation, held_out
 
 SORTED = np.repeat(np.arange(10), 30)

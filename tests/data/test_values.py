@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from genjax.data import load
-from genjax.data.dataset import Images, assemble
+from genjax.data.dataset import assemble
+from genjax.data.images import Images
 from genjax.data.values import doubts
 
 RNG = np.random.default_rng(0)
@@ -54,4 +55,4 @@ def test_uint8_above_one_anywhere_is_bytes_everywhere(top, white, where):
 def test_test_images_are_looked_at_too():
     x = RNG.random((20, 4, 4, 1), np.float32)
     data = assemble("made", Images(x, np.full(20, -1), x / 255, np.full(20, -1), "npz"), "none")
-    assert [note.split(",")[0] for note in data.notes] == ["--dataset made: the test images are nearly black"]
+    assert [note.split(",")[0] for note in data.notes] == ["`dataset` made: the test images are nearly black"]

@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from genjax.evaluation.quality import classifier_score, judged
 
 from genjax import data
 from genjax.data import binarise_fixed
@@ -11,7 +12,6 @@ from genjax.errors import UserError
 from genjax.evaluation.classifier import judge
 from genjax.evaluation.collapse import ALARMS, SAMPLES, Ear, alarms, learn_levels, look, missing
 from genjax.evaluation.modes import divergence, grid, ring, stacked, stacked_modes
-from genjax.evaluation.quality import classifier_score, judged
 
 
 @pytest.fixture(scope="module", name="digits")

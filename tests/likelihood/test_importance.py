@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from genjax.likelihood.importance import Importance, effective, importance, refuted, total
+from genjax.likelihood.importance import Importance, effective, importance, missed, refuted, total
 
 
 @pytest.mark.parametrize("at_once", [1, 8])
@@ -24,19 +24,20 @@ def test_draws_are_worth_what_kish_says(at_once):
 
 
 @pytest.mark.parametrize(
-    ("variance", "draws", "trusted", "said"),
+    ("variance", "draws", "trusted", "reason"),
     [
         (0.01, 100, True, "too low by 0.005 nats or more"),
-        (0.3, 100, False, "those of 1 of 1 images are worth fewer than 10"),  # they are worth 3
+        (0.3, 100, False, "those of 1 of 1 examples are worth fewer than 10"),  # they are worth 3
         (0.6, 10_000, False, "more draws are needed"),
         (0.01, 99, False, "more draws are needed"),
         (np.nan, 1, False, "more draws are needed"),
     ],
 )
-def test_few_draws_are_not_trusted(variance, draws, trusted, said):
+def test_few_draws_are_not_trusted(variance, draws, trusted, reason):
     answer = total(Importance(np.full(1, -3.0), np.full(1, -2.0), np.sqrt([variance]), draws))
     assert answer.trusted == trusted
-    assert said in answer.reason
+    assert reason in answer.reason
+    assert answer.estimator == f"importance sampling, {draws} draws"
 
 
 def test_states_that_are_never_drawn_are_found_in_samples_of_the_model():
@@ -44,8 +45,8 @@ def test_states_that_are_never_drawn_are_found_in_samples_of_the_model():
     found = Importance(np.full(2, -10.0), np.full(2, -10.0), np.zeros(2), 100)
     answer = total(found)
     assert answer.trusted
-    assert refuted(answer, found, np.full(2, -10.0)) == answer
-    doubted = refuted(answer, found, np.array([-10.0, -2.0]))
+    assert refuted(answer, missed(found, np.full(2, -10.0))) == answer
+    doubted = refuted(answer, missed(found, np.array([-10.0, -2.0])))
     assert not doubted.trusted
     assert "too low by up to 1.71 nats" in doubted.reason
     assert (doubted.mean, doubted.low, doubted.high) == (answer.mean, answer.low, answer.high)

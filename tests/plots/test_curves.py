@@ -1,19 +1,24 @@
 """Learning curves: what was measured, a line for each quantity, and no line from one quantity to another."""
 
 import numpy as np
+import pytest
 
-from genjax.plots.curves import BOLTZMANN, Panel, learning_curves
+from genjax.plots import curves
+from genjax.plots.curves import Panel, learning_curves
 from tests.plots.drawn import legend
 
 PANELS = (
-    Panel("likelihood (nats)", {"likelihood": "training", "held_out": "validation"}),
-    Panel("rate", {"rate": "rate"}),
-    Panel("never measured", {"nothing": "nothing"}),
+    Panel("likelihood", "nats", {"likelihood": "training", "held_out": "validation"}),
+    Panel("rate", "per step", {"rate": "rate"}),
+    Panel("never measured", "", {"nothing": "nothing", "empty": "empty"}),
 )
+NAN = np.nan
 
 
-def entry(epoch, stage=None, **metrics):
-    return {"step": 10 * epoch, "epoch": epoch} | ({} if stage is None else {"stage": stage}) | metrics
+def history(**arrays):
+    arrays = {name: np.asarray(values) for name, values in arrays.items()}
+    (count,) = {len(values) for values in arrays.values()}
+    return {"step": 10 * np.arange(1, count + 1), "epoch": np.arange(1.0, count + 1)} | arrays
 
 
 def points(axes):
@@ -22,14 +27,11 @@ def points(axes):
 
 
 def test_one_stage_has_a_line_for_each_metric():
-    entries = [
-        entry(1, likelihood=-5.0, held_out=-6.0, rate=0.1),
-        entry(2, likelihood=-4.0, rate=0.0),
-        entry(3, rate=0),
-    ]
-    figure = learning_curves(entries, PANELS, "a run: learning curves", "not evaluated")
+    given = history(likelihood=[-5, -4, NAN], held_out=[-6, NAN, NAN], rate=[0.1, 0.0, 0.0], empty=[NAN] * 3)
+    figure = learning_curves(given, PANELS, "a run: learning curves", "not evaluated")
     first, second, last = figure.axes
-    assert [axes.get_title() for axes in (first, second)] == ["likelihood (nats)", "rate"]
+    assert [axes.get_title() for axes in (first, second)] == ["likelihood", "rate"]
+    assert [axes.get_ylabel() for axes in (first, second)] == ["nats", "per step"]
     assert points(first) == {"training": [[1, -5], [2, -4]], "validation": [[1, -6]]}
     assert points(second) == {"rate": [[1, 0.1], [2, 0], [3, 0]]}
     assert legend(first) == ["training", "validation"]
@@ -40,11 +42,21 @@ def test_one_stage_has_a_line_for_each_metric():
     assert (figure.get_suptitle(), figure.get_supxlabel()) == ("a run: learning curves", "not evaluated")
 
 
-def test_stages_are_not_joined():
-    entries = [entry(n, "layer-1", likelihood=-n, held_out=-2 * n, rate=0.1) for n in (1, 2, 3)]
-    entries += [entry(n, "layer-2", likelihood=-10 * n) for n in (4, 5, 6)]
-    entries += [entry(n, likelihood=-100 * n, rate=0.5) for n in (7, 8, 9)]
-    likelihood, rate, _ = learning_curves(entries, PANELS, "", "").axes
+def test_what_is_measured_now_and_then_is_joined():
+    (axes, *_) = learning_curves(history(rate=[1.0, NAN, 3.0, NAN, np.inf, 6.0]), PANELS, "").axes
+    assert points(axes) == {"rate": [[1, 1], [3, 3], [6, 6]]}
+
+
+@pytest.mark.parametrize("last", ["train", ""])
+def test_stages_are_not_joined(last):
+    stage = np.array(["layer-1"] * 3 + ["layer-2"] * 3 + [last] * 3)
+    given = history(
+        stage=stage,
+        likelihood=[-1, -2, -3, -40, -50, -60, -700, -800, -900],
+        held_out=[-2, -4, -6, *[NAN] * 6],
+        rate=[0.1] * 3 + [NAN] * 3 + [0.5] * 3,
+    )
+    likelihood, rate, _ = learning_curves(given, PANELS, "").axes
     assert points(likelihood) == {
         "layer 1, training": [[1, -1], [2, -2], [3, -3]],
         "layer 1, validation": [[1, -2], [2, -4], [3, -6]],
@@ -64,6 +76,24 @@ def test_stages_are_not_joined():
     assert styles["all layers, training"] == ("C2", "-")
 
 
+def test_without_panels_every_metric_has_its_own():
+    given = history(my_loss=[3, 2], held_out_my_loss=[4, 3], held_out_alone=[1, 2], seconds=[1, 2])
+    del given["epoch"]
+    first, second, _ = learning_curves(given, (), "").axes
+    assert (first.get_title(), second.get_title()) == ("my loss", "held out alone")
+    assert points(first) == {"training": [[10, 3], [20, 2]], "validation": [[10, 4], [20, 3]]}
+    assert points(second) == {"training": [[10, 1], [20, 2]]}
+    assert first.get_xlabel() == "step"
+
+
 def test_without_metrics_nothing_is_drawn():
-    figure = learning_curves([], BOLTZMANN, "empty", "")
+    figure = learning_curves(history(rate=[]), curves.BOLTZMANN, "empty")
     assert not any(axes.lines for axes in figure.axes)
+
+
+@pytest.mark.parametrize("family", ["BOLTZMANN", "VAE", "AUTOENCODER", "GAN", "RECOMMENDER"])
+def test_panels_name_their_unit_and_no_metric_twice(family):
+    panels = getattr(curves, family)
+    names = [name for panel in panels for name in panel.metrics]
+    assert len(set(names)) == len(names)
+    assert all(panel.unit and panel.label for panel in panels)

@@ -1,22 +1,12 @@
-"""Every image where it belongs, on its scale, under its name."""
+"""Every image where it belongs, on its scale, under its name; removed pixels in red."""
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from genjax.plots.images import (
-    chain,
-    filters,
-    label_weights,
-    named,
-    own_scale,
-    save,
-    sheet,
-    side_by_side,
-    strongest,
-    tile,
-)
+from genjax.plots.figure import Figure as OwnFigure
+from genjax.plots.images import cell, rows_of_images, save, sheet, side_by_side, stretched, tile
 from tests.plots.drawn import labels_of, ticks, tiles
 
 SHAPE = (3, 2, 1)
@@ -48,76 +38,6 @@ def test_a_figure_is_written_once_its_folder_is_made(tmp_path, recwarn):
     assert not recwarn
 
 
-def test_a_chain_is_a_row():
-    samples = some(4, 3)
-    (axes,) = chain(samples, [1, 10, 1000], SHAPE, "a run").axes
-    (picture,) = axes.images
-    np.testing.assert_array_equal(tiles(picture.get_array(), SHAPE, 12, 3)[..., 0].reshape(4, 3, 6), samples)
-    assert picture.get_clim() == (0, 1)
-    assert ticks(axes.xaxis) == {1.5: "1", 4.5: "10", 7.5: "1000"}
-    assert ticks(axes.yaxis) == {2.0: "1", 6.0: "2", 10.0: "3", 14.0: "4"}
-    assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_title()) == ("sweeps", "chain", "a run")
-
-
-def test_the_strongest_units_have_the_largest_norm():
-    weights = np.array([[1.0, -3.0, 0.0, 2.0], [0.0, 0.0, 0.5, 2.0]])
-    assert strongest(weights, 3).tolist() == [1, 3, 0]
-    np.testing.assert_allclose(own_scale(weights), [[1, 0], [-1, 0], [0, 1], [1, 1]])
-    assert np.all(own_scale(np.zeros((2, 1))) == 0)
-
-
-def test_filters_are_the_strongest_each_on_its_own_scale():
-    weights = some(7).T - 0.5
-    weights *= np.arange(1, 8)
-    axes, bar = filters(weights, SHAPE, "a layer", 5).axes
-    (picture,) = axes.images
-    chosen = weights[:, np.argsort(-((weights**2).sum(0)))[:5]]
-    found = tiles(picture.get_array(), SHAPE, 5, 3)[..., 0].reshape(5, 6)
-    np.testing.assert_allclose(found, (chosen / np.abs(chosen).max(0)).T, rtol=1e-6)
-    assert picture.get_clim() == (-1, 1)
-    assert picture.get_cmap()(0.5)[:3] == pytest.approx((0.97, 0.97, 0.97), abs=0.01)  # zero is white
-    assert axes.get_title() == "a layer"
-    assert axes.get_xlabel() == "the 5 strongest of 7 hidden units"
-    assert bar.get_ylabel() == "weight / largest weight of the unit"
-    assert filters(weights, SHAPE, "", 64).axes[0].get_xlabel() == "all 7 units"
-
-
-def test_filters_of_colours_are_grey_at_zero():
-    weights = some(2, shape=COLOURED).T - 0.5
-    (axes,) = filters(weights, COLOURED, "").axes
-    (picture,) = axes.images
-    order = strongest(weights, 2)
-    found = tiles(picture.get_array(), COLOURED, 2, 2).reshape(2, 18)
-    np.testing.assert_allclose(found, (own_scale(weights)[order] + 1) / 2, rtol=1e-6)
-
-
-@pytest.mark.parametrize("shape", [SHAPE, COLOURED])
-def test_labels_stand_in_their_order_below_their_names(shape):
-    weights = (some(7, shape=shape).T - 0.5) * np.arange(7, 0, -1)[::-1]  # the strongest last
-    names = [f"class {letter}" for letter in "gfedcba"]
-    figure = label_weights(weights, names, shape, "a run: label weights")
-    shown = [axes for axes in figure.axes if axes.images]
-    assert [axes.get_title() for axes in shown] == names
-    for axes, own in zip(shown, own_scale(weights)):
-        (picture,) = axes.images
-        array = picture.get_array().reshape(-1)
-        np.testing.assert_allclose(array, own if shape[2] == 1 else (own + 1) / 2, rtol=1e-6)
-        assert picture.get_clim() == (-1, 1)
-    assert figure.get_suptitle() == "a run: label weights"
-    bars = [axes.get_ylabel() for axes in figure.axes if not axes.images and axes.get_ylabel()]
-    assert bars == (["weight / largest weight of the label"] if shape[2] == 1 else [])
-
-
-def test_named_images_stand_below_their_names():
-    images = some(3)
-    figure = named(images, ["a", "b", "c"], SHAPE, "each", "a caption")
-    assert [axes.get_title() for axes in figure.axes] == ["a", "b", "c"]
-    for axes, image in zip(figure.axes, images):
-        np.testing.assert_array_equal(axes.images[0].get_array(), image.reshape(3, 2))
-        assert axes.images[0].get_clim() == (0, 1)
-    assert (figure.get_suptitle(), figure.get_supxlabel()) == ("each", "a caption")
-
-
 def test_a_sheet_is_about_as_wide_as_high():
     images = some(10)
     (axes,) = sheet(images, SHAPE, "samples", "as drawn").axes
@@ -128,16 +48,60 @@ def test_a_sheet_is_about_as_wide_as_high():
     assert labels_of(axes.xaxis) == labels_of(axes.yaxis) == []
 
 
+RED = (0.8, 0.2, 0.2)
+
+
+def check_removed(picture, wanted, shape, columns):
+    """Pixels as they are, in their places, and the removed ones in red."""
+    found, wanted = tiles(picture.get_array(), shape, len(wanted), columns), wanted.reshape(-1, *shape)
+    removed = np.isnan(wanted).any(3)
+    if shape[2] == 1:
+        np.testing.assert_array_equal(np.ma.getmaskarray(found)[..., 0], removed)
+        assert tuple(picture.get_cmap().get_bad())[:3] == RED
+        assert picture.get_clim() == (0, 1)
+        np.testing.assert_array_equal(found.compressed(), wanted[~removed].ravel())
+    else:
+        np.testing.assert_allclose(found[removed], np.broadcast_to(RED, (removed.sum(), 3)), rtol=1e-6)
+        np.testing.assert_array_equal(found[~removed], wanted[~removed])
+
+
 @pytest.mark.parametrize("shape", [SHAPE, COLOURED])
-def test_removed_pixels_are_red_and_others_as_they_are(shape):
+def test_the_same_images_stand_under_each_heading(shape):
     truth = some(6, shape=shape)
     damaged = truth.copy()
     damaged[2, 0] = damaged[5, -1] = np.nan
     figure = side_by_side({"original": truth, "damaged": damaged}, shape, "two")
     assert [axes.get_title() for axes in figure.axes] == ["original", "damaged"]
     assert figure.get_suptitle() == "two"
-    left, right = (tiles(axes.images[0].get_array(), (3, 2, 3), 6, 4) for axes in figure.axes)
-    expected = np.repeat(truth.reshape(6, *shape), 3 // shape[2], axis=3)
-    np.testing.assert_allclose(left, expected)
-    expected[2, 0, 0] = expected[5, 2, 1] = (0.8, 0.2, 0.2)
-    np.testing.assert_allclose(right, expected, rtol=1e-6)
+    for axes, wanted in zip(figure.axes, (truth, damaged)):
+        check_removed(axes.images[0], wanted, shape, 4)
+
+
+@pytest.mark.parametrize("shape", [SHAPE, COLOURED])
+def test_a_row_for_each_name(shape):
+    images = some(2, 4, shape=shape)
+    images[1, 2, -1] = np.nan
+    rows = {"one": images[0], "two": images[1]}
+    (axes,) = rows_of_images(rows, shape, "rows", list("abcd"), ("letter", "number"), "a note").axes
+    assert ticks(axes.yaxis) == {2.0: "one", 6.0: "two"}
+    assert ticks(axes.xaxis) == {1.5: "a", 4.5: "b", 7.5: "c", 10.5: "d"}
+    assert (axes.get_title(), axes.get_xlabel(), axes.get_ylabel()) == ("rows", "letter\na note", "number")
+    check_removed(axes.images[0], images.reshape(8, -1), shape, 4)
+    (axes,) = rows_of_images({"one": images[0], "two": images[1, :2]}, shape, "rows").axes
+    assert labels_of(axes.xaxis) == []
+    assert np.all(tiles(axes.images[0].get_array(), shape, 8, 4)[6:] == 0.5)
+
+
+def test_long_images_are_stretched_until_they_are_seen():
+    assert cell((28, 28, 1)) == (0.7, 0.7)
+    assert cell((14, 28, 1)) == (0.7, 0.35)
+    assert cell((2, 28, 1)) == (0.7, 0.2)
+    assert stretched((2, 28, 1))
+    assert not stretched((14, 28, 1))
+
+
+def test_a_notebook_shows_a_figure_by_itself(recwarn):
+    figure = OwnFigure(figsize=(2, 2))
+    figure.suptitle("\N{PILE OF POO}")
+    assert figure._repr_png_().startswith(b"\x89PNG")
+    assert not recwarn

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.cbook import is_math_text
 from matplotlib.text import Text
 
-from genjax.plots import coverage, curves, grids, images, latent
+from genjax.plots import coverage, curves, grids, images, latent, samples, weights
 from genjax.plots.text import plain
 
 SHAPE = (2, 2, 1)
@@ -19,26 +19,33 @@ def sampled(name):
     return coverage.Sampled(name, name, SOME, np.array([0, 1]), {name: np.array([0.5, 0.5])}, (name, name))
 
 
-def entries(name):
-    return [{"epoch": n, "x": 1.0, "stage": name} for n in range(2)] + [{"epoch": 3, "x": 1.0}]
+def history(name):
+    return {"step": np.arange(3), "x": np.ones(3), "stage": np.array([name, name, "train"])}
 
 
+PAIR = (SOME, SOME)
+VALUES = ((1.0, 2.0), (1.0,))
 FIGURES = {
-    "chain": lambda name: images.chain(SOME[None], [1, 2], SHAPE, name),
-    "filters": lambda name: images.filters(SOME.T, SHAPE, name),
-    "label_weights": lambda name: images.label_weights(SOME.T, [name, "b"], SHAPE, name),
-    "named": lambda name: images.named(SOME, [name, "b"], SHAPE, name, name),
+    "chains": lambda name: samples.chains(SOME[None], [1, 2], SHAPE, name),
+    "by_label": lambda name: samples.by_label(SOME, np.array([0, 1]), [name, "b"], SHAPE, name),
+    "ladder": lambda name: samples.ladder(np.ones(2), 0.1, name),
+    "filters": lambda name: weights.filters(SOME.T, SHAPE, name),
+    "label_weights": lambda name: weights.label_weights(SOME.T, [name, "b"], SHAPE, name),
+    "maxima": lambda name: weights.maxima(SOME, SHAPE, name, name, [name, "b"]),
     "sheet": lambda name: images.sheet(SOME, SHAPE, name, name),
     "side_by_side": lambda name: images.side_by_side({name: SOME}, SHAPE, name),
-    "bands": lambda name: grids.bands({name: [[(1.0, 2.0)]]}, name, name),
-    "rows_of_images": lambda name: grids.rows_of_images({name: SOME}, SHAPE, name),
+    "rows_of_images": lambda name: images.rows_of_images({name: SOME}, SHAPE, name, [name, name], (name, name), name),
+    "heat_map": lambda name: images.rows_of_images({name: SOME}, (1, 4, 1), name, [name, name], (name, name), name),
+    "bands": lambda name: grids.bands({name: grids.Curves(np.ones(2), np.ones((1, 2)))}, name, name),
     "learning_curves": lambda name: curves.learning_curves(
-        entries(name), (curves.Panel(name, {"x": name}),), name, name
+        history(name), (curves.Panel(name, name, {"x": name}),), name, name
     ),
-    "coverage": lambda name: coverage.coverage(sampled(name), (SOME, SOME), SHAPE, name),
+    "coverage": lambda name: coverage.coverage(sampled(name), PAIR, SHAPE, name),
+    "coverage of rows": lambda name: coverage.coverage(sampled(name), PAIR, (1, 4, 1), name),
     "compared": lambda name: coverage.compared([sampled(name)], SHAPE, name),
-    "plane": lambda name: latent.plane(SOME[None], ((1.0, 2.0), (1.0,)), (name, name), SHAPE, name),
-    "traversals": lambda name: latent.traversals(SOME[None], [name], (1.0, 2.0), name, SHAPE, name),
+    "plane": lambda name: latent.plane(SOME[None], VALUES, (name, name), SHAPE, name),
+    "traversals": lambda name: latent.traversals(SOME[None], [name], VALUES[0], name, SHAPE, name),
+    "interpolations": lambda name: latent.interpolations(SOME[None], {name: SOME[None]}, SHAPE, name),
     "code_map": lambda name: latent.code_map(SOME[:, :2], np.array([0, 1]), (name, name), name, [name, name]),
 }
 

@@ -6,8 +6,7 @@ import pytest
 from genjax.errors import UserError
 from genjax.training import early, loop
 from genjax.training.optimiser import learning_rate_at
-from genjax.training.stages import Stage
-from genjax.typing import Algorithm, Batch
+from genjax.typing import Algorithm, Batch, Stage
 
 
 @pytest.mark.parametrize("schedule", ["constant", "linear", "cosine"])

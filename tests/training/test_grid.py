@@ -72,7 +72,7 @@ def test_seeds_differ_in_everything_that_is_random():
     shown = []
 
     def step(key, state, batch):
-        return state, {"parameter_max": jnp.ones(()), "first": batch.x[0], "labels": batch.label}
+        return state, {"parameter_max": jnp.ones(()), "first": batch.x[0], "labels": batch.target}
 
     algorithm = Algorithm(lambda key, example, hyper: hyper["rate"], step, lambda *a: {})
     keys = grid.stacked([random.key(seed) for seed in (0, 1, 0)])

@@ -224,19 +224,35 @@ def test_binarisation_is_drawn_anew_at_each_showing():
 
 def test_labels_are_those_of_the_images_shown():
     def step(key, state, batch):
-        apart = jnp.abs(jnp.round(64 * batch.x[:, 0]) - batch.label).max()
-        return state, {"parameter_max": jnp.ones(()), "apart": apart, "least": batch.label.min()}
+        apart = jnp.abs(jnp.round(64 * batch.x[:, 0]) - batch.target).max()
+        return state, {"parameter_max": jnp.ones(()), "apart": apart, "least": batch.target.min()}
 
     algorithm = Algorithm(lambda key, example, hyper: Seen(jnp.zeros(1), hyper), step, lambda *a: {})
     plan, seen = loop.plan(60, 10, "none"), []
-    training = data(60)._replace(labels=jnp.arange(60))
+    training = data(60)._replace(target=jnp.arange(60))
     state = loop.initial(jax.random.key(0), algorithm, training, plan, {})
     loop.train(jax.random.key(1), algorithm, training, plan, state, 12, 0, [lambda c: seen.append(c.steps)])
     assert not seen[0]["apart"].any()
     assert len(set(seen[0]["least"])) > 1
 
 
-def test_images_held_out_are_looked_at_before_work_begins():
+@pytest.mark.parametrize("target", [None, (jnp.arange(60), {"weight": jnp.ones((60, 2))})])
+def test_a_target_is_any_pytree_or_none(target):
+    def step(key, state, batch):
+        apart = [jnp.abs(jnp.round(64 * batch.x[:, 0]) - leaf).max() for leaf in jax.tree.leaves(batch.target)[:1]]
+        assert jax.tree.structure(batch.target) == jax.tree.structure(target)
+        assert all(len(leaf) == 10 for leaf in jax.tree.leaves(batch.target))
+        return state, {"parameter_max": jnp.ones(()), "apart": sum(apart, jnp.zeros(()))}
+
+    algorithm = Algorithm(lambda key, example, hyper: Seen(jnp.zeros(1), hyper), step, lambda *a: {})
+    plan, chunks = loop.plan(60, 10, "none"), []
+    training = data(60)._replace(target=target)
+    state = loop.initial(jax.random.key(0), algorithm, training, plan, {})
+    loop.train(jax.random.key(1), algorithm, training, plan, state, 12, 0, [lambda c: chunks.append(c.steps)])
+    assert not chunks[0]["apart"].any()
+
+
+def test_images_held_out_are_checked_before_work_begins():
     shown = []
     algorithm = counting()._replace(check=lambda batch: shown.append(float(batch.x.min())))
     held_out = Batch(jnp.full((4, 3), -7.0), jnp.zeros(4, jnp.int32))

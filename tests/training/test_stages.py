@@ -3,8 +3,8 @@
 import jax
 import numpy as np
 
-from genjax.training.stages import LAST, Stage, key_of
-from genjax.typing import Algorithm
+from genjax.training.stages import LAST, key_of
+from genjax.typing import Algorithm, Stage
 
 
 def test_no_two_stages_share_random_numbers():

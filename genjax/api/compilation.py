@@ -1,0 +1,42 @@
+"""JAX's persistent cache: what one process has compiled the next one reads."""
+
+import os
+import platform
+from pathlib import Path
+
+import jax
+
+from genjax.data.cache import folder as cache_folder
+
+MOST_BYTES = 10**9
+LEAST_SECONDS = 0.3  # of compiling: shorter ones are not worth a file
+
+
+def keep_compiled_programs() -> None:
+    """Turn the cache on, unless the user has set one, in the user's cache folder with mode 0700.
+
+    It is below the jaxlib version and the host's processor, since a program for another one may not run here.
+    """
+    if jax.config.jax_compilation_cache_dir or "JAX_COMPILATION_CACHE_DIR" in os.environ:
+        return
+    place = Path(cache_folder()) / "xla" / f"{jax.lib.__version__}-{platform.machine()}-{_processor()}"
+    try:
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        place.chmod(0o700)
+    except OSError:
+        return  # a home that cannot be written costs compiling again, no more
+    jax.config.update("jax_compilation_cache_dir", str(place))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", LEAST_SECONDS)
+    jax.config.update("jax_compilation_cache_max_size", MOST_BYTES)
+
+
+def _processor() -> str:
+    """What tells this host's processor from others, as a file name."""
+    import zlib
+
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        told = "".join(sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))}))
+    except OSError:
+        told = platform.processor()
+    return f"{zlib.crc32(told.encode()):08x}"

@@ -1,0 +1,300 @@
+"""`fit`: train a model, or go on with a run."""
+
+import contextlib
+import dataclasses
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from genjax.api import folder as on_disk
+from genjax.api.compilation import keep_compiled_programs
+from genjax.api.prepared import (
+    Prepared,
+    as_dataset,
+    begin,
+    completed,
+    describe,
+    prepare,
+    read,
+    same,
+    stages_of,
+    with_length,
+)
+from genjax.api.progress import Bar
+from genjax.api.run import Run
+from genjax.api.training import Hooks, Position, Recorder, going_on, newest, train
+from genjax.data.places import with_absolute_paths
+from genjax.errors import UserError
+from genjax.training import early, loop
+from genjax.training.config import choices
+from genjax.training.settings import RunConfig
+from genjax.training.stages import LAST
+from genjax.typing import Stage
+
+OnChunk = Callable[[loop.Chunk], None]
+SHOWN = ("pseudo_likelihood", "reconstruction_error", "elbo", "held_out_elbo", "error", "held_out_error")
+SHOWN += ("free_energy_gap", "rmse", "held_out_rmse", "discriminator_loss", "generator_loss", "generator_success")
+
+
+def fit(
+    model: Any,
+    data: Any = None,
+    *,
+    epochs: int | None = None,
+    steps: int | None = None,
+    seed: int | None = None,
+    batch_size: int | None = None,
+    binarisation: str | None = None,
+    validation: Any = True,
+    start: Any = None,
+    out: str | os.PathLike | None = None,
+    devices: int | None = None,
+    on_chunk: OnChunk | Sequence[OnChunk] = (),
+    progress: bool = True,
+) -> Run:
+    """Train a model, or go on with a run: exactly the steps asked for.
+
+    - `model`: a config (`genjax.rbm(hidden=500)`, or one of your own with a `.model`), or a run to go on with.
+    - `data`: a name that `genjax.data.load` knows, a `Dataset`, or an array of examples `(n, ...)`. A run on a named set
+      reads it again; one on arrays takes the same ones again, or none while it still has them.
+    - `epochs` or `steps`: counted from the run's beginning; by default about 18,000 steps. More than a run was to do
+      stretch its schedule, which is said.
+    - `seed`: of everything random (0). `batch_size`: examples a step. `binarisation`: sampled, threshold or none (by
+      default what the model takes). `validation`: True (the source's own, else a tenth), False, a share, or the split
+      itself.
+    - `start`: parameters to begin from, as for fine-tuning.
+    - `out`: a folder that is kept as `genjax train` keeps it; an interrupted call with the same one goes on.
+    - `devices`: None or 1.
+    - `on_chunk`: called with each `training.loop.Chunk`. `progress`: whether a bar is shown.
+
+    Ctrl-C ends after the chunk and returns the run so far. Arguments are left as they are; nothing is evaluated. Raises
+    `UserError` before any work where the arguments do not go together, `Diverged` where training leaves the finite
+    numbers.
+    """
+    if devices not in (None, 1):
+        raise UserError(f"`devices` {devices}: a run trains on one device; leave it out.")
+    if epochs is not None and steps is not None:
+        raise UserError(f"`epochs` {epochs} and `steps` {steps} are both lengths of the run; give one of them.")
+    calls = (on_chunk,) if callable(on_chunk) else tuple(on_chunk)
+    length = {"epochs": epochs, "steps": steps}
+    given = {"seed": seed, "batch_size": batch_size, "binarisation": binarisation}
+    given = {name: value for name, value in given.items() if value is not None}
+    if isinstance(model, Run):
+        for name, value in given.items():
+            if value != getattr(model.settings, name):
+                was = getattr(model.settings, name)
+                raise UserError(f"`{name}` {value} differs from the run's {was}; only `epochs` or `steps` may.")
+        if start is not None:
+            raise UserError("`start` begins a new run; give a model in place of the run, or leave it out.")
+        training = again(model, data, length, out)
+    else:
+        config, run = settled(model, data, given | length, validation)
+        source = read(run, config.model) if run.dataset is not None else as_dataset(data, validation)
+        folder = None if out is None else Path(out)
+        if folder is not None and (folder / "config.json").exists():
+            training = reopen(folder, config, run, source)
+        else:
+            training = new(config, run, source, folder, start)
+    with interruption() as noted, bar(training, progress) as shown:
+        plain = [lambda chunk, stage, alarms, call=call: call(chunk) for call in calls]
+        return training.finished(Hooks(say=_say, on_chunk=(*shown, *plain), ending=noted.is_set))
+
+
+@dataclasses.dataclass
+class Training:
+    """A run that is about to be trained: all checks are done, and its folder, if it has one, is made."""
+
+    run: Run
+    prepared: Prepared
+    stages: tuple[Stage, ...]
+    here: Position
+
+    def finished(self, hooks: Hooks) -> Run:
+        """The run after all that is left of it, or as far as it came."""
+        run = self.run
+        recorder = Recorder(run.folder, run.entries, run.decided)
+        there, stages = train(run.settings, self.prepared, self.stages, self.here, recorder, hooks)
+        return dataclasses.replace(run, state=there.state, step=there.step, stage=stages[there.stage].name)
+
+    @property
+    def total(self) -> int:
+        """Steps of all stages."""
+        return sum(stage.steps for stage in self.stages)
+
+
+def settled(model: Any, data: Any, given: dict[str, Any], validation: Any) -> tuple[Any, RunConfig]:
+    """The model's config and the run's options. Raises `UserError` where one of them is none."""
+    config = model() if isinstance(model, type) else model
+    if not hasattr(config, "model"):
+        raise UserError(f"`model` {config!r} is no model; give a config, such as genjax.rbm(hidden=500).")
+    if data is None:
+        raise UserError('`data` is missing; give a name such as "digits", a genjax.Dataset, or an array of examples.')
+    named = {name: value for name, value in given.items() if value is not None}
+    plain = dict(config.model.defaults)
+    if "steps" in named:
+        plain.pop("epochs", None)
+    dataset = os.fspath(data) if isinstance(data, str | os.PathLike) else None
+    kept = validation if isinstance(validation, bool | float | str) else True
+    run = RunConfig(**plain | named | {"dataset": dataset, "validation": kept})
+    run = completed(config, with_absolute_paths(run) if dataset is not None else run)
+    run.check()
+    config.check()
+    return config, run
+
+
+def new(config: Any, run: RunConfig, source: Any, folder: Path | None = None, start: Any = None) -> Training:
+    """A new run on these data, from its first step or from given parameters."""
+    keep_compiled_programs()
+    prepared = prepare(config, run, source)
+    run = with_length(run, prepared.plan)
+    stages = stages_of(config, run, prepared)
+    if run.stop_gap is not None:
+        early.refuse_without_gap(stages[-1], prepared.training, prepared.plan)
+    if start is not None:
+        if config.model.begin is None:
+            raise UserError(f"`start`: a {config.model.name} does not say how to begin from parameters; leave it out.")
+        stages = (stages[-1]._replace(handover=None),)
+    state = begin(prepared, stages[0], run)
+    if start is not None:
+        fresh, state = state, config.model.begin(state, start)
+        refuse_other_shapes(fresh, state)
+    record, facts = describe(prepared, config.model), on_disk.decided(prepared.plan)
+    licence = getattr(prepared.dataset, "licence", "see source")
+    if folder is not None:
+        on_disk.create(folder, config, run, facts, licence, record)
+    made = Run(config, run, record, state, 0, stages[0].name, folder, prepared, decided=facts, licence=licence)
+    return Training(made, prepared, stages, Position(0, state, 0))
+
+
+def refuse_other_shapes(fresh: Any, state: Any) -> None:
+    """Raise `UserError` where parameters to begin from are not of the model's shapes."""
+    ours, theirs = (jax.tree.map(lambda x: x.shape, tree) for tree in (fresh, state))
+    if ours != theirs:
+        raise UserError("`start` holds parameters of other sizes than the model has; give the model their sizes.")
+
+
+def again(old: Run, data: Any, length: dict[str, Any], out: Any = None) -> Training:
+    """A run that goes on, as a new one: the old one stays what it was."""
+    keep_compiled_programs()
+    if old.state is None:
+        raise UserError(
+            "`model`: this machine comes without the state of its training; begin a run from its parameters: "
+            "genjax.fit(model, data, start=run.parameters)."
+        )
+    run = old.settings
+    if any(value is not None for value in length.values()):
+        run = dataclasses.replace(run, **length)
+    run.check()
+    prepared = data_again(old, data)
+    stages = stages_of(old.config, run, prepared)
+    number = next(number for number, stage in enumerate(stages) if stage.name == old.stage)
+    here = Position(number, old.state, old.step)
+    here, stages, facts = going_on(old.name, old.config, run, old.settings, here, stages, dict(old.decided), _say)
+    folder = old.folder if out is None else Path(out)
+    made = dataclasses.replace(
+        old, settings=run, state=here.state, folder=folder, loaded=prepared, entries=list(old.entries), decided=facts
+    )
+    if folder is not None and folder != old.folder:
+        on_disk.save(made, folder)
+    elif folder is not None:
+        on_disk.lengthen(folder, run, facts)
+    return Training(made, prepared, stages, here)
+
+
+def data_again(old: Run, data: Any) -> Prepared:
+    """The run's data: those that it has, or reads again, or is given again. Raises `UserError` for other ones."""
+    if data is None:
+        return old.prepared
+    if isinstance(data, str | os.PathLike):
+        run = with_absolute_paths(dataclasses.replace(old.settings, dataset=os.fspath(data)))
+        source = read(run, old.model)
+    else:
+        source = as_dataset(data, old.settings.validation)
+    return same(old.folder, old.config, old.settings, old.record, source)
+
+
+def reopen(folder: Path, config: Any, run: RunConfig, source: Any) -> Training:
+    """The run in a folder goes on. Raises `UserError` where it is of another model, other options or other data."""
+    saved = on_disk.read(folder, config, _outside(config))
+    on_disk.unless_same(folder, (config, run), (saved.config, saved.run))
+    length = {name: getattr(run, name) for name in ("epochs", "steps") if getattr(run, name) is not None}
+    return resume(folder, saved, dataclasses.replace(saved.run, **length), source)
+
+
+def resume(folder: Path, saved: on_disk.Saved, run: RunConfig, source: Any) -> Training:
+    """The run in a folder, as it is saved there, goes on with these options on its data."""
+    keep_compiled_programs()
+    config, record = saved.config, saved.record
+    prepared = prepare(config, run, source) if record is None else same(folder, config, run, record, source)
+    record = record or describe(prepared, config.model)
+    stages = stages_of(config, run, prepared)
+    here = newest(folder, run, prepared, stages)
+    here, stages, facts = going_on(str(folder), config, run, saved.run, here, stages, dict(saved.decided), _say)
+    on_disk.lengthen(folder, run, facts)
+    entries = on_disk.rewound(folder, here.step + sum(stage.steps for stage in stages[: here.stage]))
+    made = Run(config, run, record, here.state, here.step, stages[here.stage].name, folder, prepared, entries, facts)
+    return Training(made, prepared, stages, here)
+
+
+def _outside(config: Any) -> dict[str, Any]:
+    """Objects from outside that the config holds, to be given again, as the folder cannot hold them."""
+    return {
+        f.name: value
+        for f, chosen in choices(config)
+        if not isinstance(value := getattr(config, f.name), chosen.kinds)
+    }
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def interruption() -> Iterator[threading.Event]:
+    """While open, Ctrl-C is noted and answered at the end of the chunk; a second one ends at once.
+
+    In a thread other than the main one, or where somebody else has taken the signal, nothing is changed.
+    """
+    noted = threading.Event()
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield noted
+        return
+
+    def note(number: int, frame: Any) -> None:
+        if noted.is_set():
+            raise KeyboardInterrupt
+        noted.set()
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def bar(training: Training, wanted: bool = True) -> Iterator[tuple[Callable[..., None], ...]]:
+    """A progress bar over all stages, as a hook; none where it is not wanted."""
+    if not wanted:
+        yield ()
+        return
+    stages = training.stages
+    before = {stage.name: sum(s.steps for s in stages[:number]) for number, stage in enumerate(stages)}
+    first = before[stages[training.here.stage].name] + training.here.step
+    with Bar("training", training.total, first) as shown:
+
+        def update(chunk: loop.Chunk, stage: Stage, alarms: list[str]) -> None:
+            notes = [f"ALARM: {', '.join(alarms)}"] if alarms else []  # first: a narrow terminal cuts off the end
+            notes += [] if stage.name == LAST else [stage.name]
+            notes += [f"epoch {chunk.epoch:.0f}"]
+            notes += [f"{name} {chunk.metrics[name]:.4g}" for name in SHOWN if name in chunk.metrics]
+            shown.update(before[stage.name] + chunk.step, "  ".join(notes))
+
+        yield (update,)

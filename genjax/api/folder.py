@@ -1,0 +1,163 @@
+"""A run on disk: its folder made, read, and written anew by `Run.save`."""
+
+import dataclasses
+import os
+import shutil
+import tempfile
+import uuid
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from genjax.data.record import Record
+from genjax.errors import UserError
+from genjax.models.table import MODELS
+from genjax.training import folder as run_folder
+from genjax.training import loop
+from genjax.training.checkpoint import Checkpoints
+from genjax.training.options import from_json, to_json
+from genjax.training.settings import RunConfig
+
+PLACES = ("dataset", "data_dir")  # of data that may have moved
+MAY_DIFFER = ("epochs", "steps", "checkpoint_seconds")  # of a run that goes on
+
+
+class Saved(NamedTuple):
+    """What a run's folder says of it."""
+
+    config: Any
+    run: RunConfig
+    decided: dict[str, Any]
+    record: Record | None
+
+
+def decided(plan: loop.Plan) -> dict[str, Any]:
+    """What is chosen once for a run, for the record."""
+    cut = {"batch_size": plan.batch_size, "steps_per_epoch": plan.steps_per_epoch}
+    return cut | {"chunk": plan.chunk, "dtype": "float32", "kernel": "xla", "identity": uuid.uuid4().hex}
+
+
+def content(config: Any, run: RunConfig) -> dict[str, Any]:
+    """What of model and run goes into config.json."""
+    return {"config": to_json(config), "run": dataclasses.asdict(run)}
+
+
+def create(folder: Path, config: Any, run: RunConfig, facts: dict[str, Any], licence: str, record: Record) -> Path:
+    """A new run's folder. Raises `UserError` where it exists or cannot be written."""
+    return run_folder.create(folder, config.model.name, content(config, run), facts, licence, record)
+
+
+def create_grid(folder: Path, config: Any, runs: list[Any], facts: dict[str, Any]) -> None:
+    """A grid's folder. Raises `UserError` where it exists or cannot be written."""
+    licences = ", ".join(dict.fromkeys(run.licence for run in runs))
+    run_folder.create(folder, f"grid {config.model.name}", content(config, runs[0].settings), facts, licences)
+
+
+def read(folder: Path, own: Any = None, given: dict[str, Any] | None = None) -> Saved:
+    """What a run's folder says; `own` is a config, or the class of one, whose model has no row in the table, and
+    `given` the objects from outside that its config was made with.
+
+    Raises `UserError` for a model that is not known here, and for files that are damaged.
+    """
+    saved = run_folder.read_config(folder)
+    name = saved.get("model")
+    kind = MODELS[name].config if name in MODELS else None
+    if own is not None:
+        kind = own if isinstance(own, type) else type(own)
+        if kind.model.name != name:
+            raise UserError(f"{folder} holds a run of {name}, not {kind.model.name}; open it as what it is.")
+    if kind is None:
+        known = ", ".join(MODELS)
+        raise UserError(f"{folder} holds a model {name!r}; known are {known}: for one of your own give `model`.")
+    old = saved["format"] == 1
+    run = _run_config(saved if old else saved.get("run"), kind, folder)
+    config = from_json(kind, saved if old else saved.get("config"), given or {})
+    return Saved(config, run, saved.get("decided", {}), run_folder.read_record(folder))
+
+
+def _run_config(saved: Any, kind: Any, folder: Path) -> RunConfig:
+    """The run's options, checked. Raises `UserError` where they are damaged."""
+    try:
+        return from_json(RunConfig, dataclasses.asdict(RunConfig()) | kind.model.defaults | saved)
+    except (UserError, TypeError) as error:
+        raise UserError(f"{folder / 'config.json'}: {error}; restore it from a copy.") from None
+
+
+def unless_same(folder: Path, new: tuple[Any, RunConfig], saved: tuple[Any, RunConfig]) -> None:
+    """Raise `UserError` for the first option in which a run that goes on may not differ from its own and does."""
+    may = {*MAY_DIFFER, *PLACES}
+    for now, then in zip(new, saved):
+        ours, theirs = to_json(now), to_json(then)
+        for name in ours:
+            if name not in may and ours[name] != theirs.get(name):
+                raise UserError(
+                    f"`{name}` {ours[name]} differs from {theirs.get(name)} in {folder}; only `epochs` may differ, and "
+                    "`dataset` and `data_dir` where the data have moved; name another folder for another run."
+                )
+
+
+def lengthen(folder: Path, run: RunConfig, facts: dict[str, Any]) -> None:
+    """Write the length and the places of data that a run now has into its config.json; the format rises with it."""
+    saved = run_folder.read_config(folder)
+    run_options = dataclasses.asdict(run)
+    if saved["format"] == 1:
+        named = {name: run_options[name] for name in (*PLACES, "epochs")}
+        run_folder.write_json(folder / "config.json", saved | named | {"decided": facts})
+        return
+    run_folder.write_json(folder / "config.json", saved | {"run": run_options, "decided": facts})
+
+
+def rewound(folder: Path, step: int) -> list[dict[str, Any]]:
+    """The entries of a run up to a step; what lies after it is dropped, as a resumed run writes it again."""
+    run_folder.rewind_metrics(folder, step)
+    return run_folder.read_metrics(folder)
+
+
+def save(run: Any, folder: Path) -> None:
+    """Write a run as `genjax train` does. Raises `UserError` where the folder holds something else."""
+    if folder.exists() and not _holds(run, folder):
+        raise UserError(f"{folder} exists and does not hold this run; name another folder.")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        inner = temporary / "run"
+        create(inner, run.config, run.settings, run.decided, run.licence, run.record)
+        for entry in run.entries:
+            run_folder.append_metrics(inner, entry)
+        if run.state is not None:
+            checkpoints = Checkpoints(inner / "checkpoints", run.stage)
+            checkpoints.save(run.step, run.state)
+            checkpoints.close()
+        for name in ("evaluation.json", "figures"):
+            if run.folder is not None and (run.folder / name).exists() and run.folder != folder:
+                copy = shutil.copytree if (run.folder / name).is_dir() else shutil.copy2
+                copy(run.folder / name, inner / name)
+        _replace(inner, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _holds(run: Any, folder: Path) -> bool:
+    if not any(folder.iterdir()) if folder.is_dir() else False:
+        return True
+    if run.folder is not None and folder.resolve() == run.folder.resolve():
+        return True
+    try:
+        saved = run_folder.read_config(folder)
+    except UserError:
+        return False
+    return run.identity is not None and saved.get("decided", {}).get("identity") == run.identity
+
+
+def _replace(new: Path, folder: Path) -> None:
+    """Put a folder in the place of another one."""
+    if not folder.exists():
+        os.rename(new, folder)
+        return
+    old = new.parent / "old"
+    for name in ("evaluation.json", "figures", "coverage.json"):
+        if (folder / name).exists() and not (new / name).exists():
+            os.rename(folder / name, new / name)
+    os.rename(folder, old)
+    os.rename(new, folder)
+
+

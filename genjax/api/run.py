@@ -1,0 +1,532 @@
+"""A run: a trained model, and every question that may be asked of it."""
+
+import json
+import time
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from genjax import random
+from genjax.api import folder as on_disk
+from genjax.api.plot import Plots
+from genjax.api.prepared import FIXED_DRAW, Prepared, fixed, reread
+from genjax.boltzmann.machine import Machine
+from genjax.data import binarise_fixed
+from genjax.data.record import Record
+from genjax.errors import UserError
+from genjax.evaluation import samples as quality
+from genjax.evaluation.classes import has_classes
+from genjax.evaluation.classifier import Classifier, train_classifier
+from genjax.evaluation.cost import peak_memory_mb
+from genjax.evaluation.inception import inception as inception_network
+from genjax.evaluation.inception import inception_distances
+from genjax.evaluation.likelihood import report
+from genjax.likelihood.estimate import plain
+from genjax.sampling import diagnostics as of_chains
+from genjax.sampling.gibbs import Gibbs, initial_states
+from genjax.training.options import flat
+from genjax.training.settings import RunConfig
+from genjax.training.stages import LAST
+from genjax.typing import Answer, Batch, Estimate, Kernel, Model, Progress
+
+Start = Literal["fresh", "persistent"]
+CODES = 10_000  # training examples whose codes stand for all
+
+
+@dataclass(eq=False, repr=False)
+class Run:
+    """A trained model.
+
+    - `config`, `settings`: the model's and the run's options. `step`: steps of the last stage that are done.
+    - `folder`: where it is kept, or None; figures and evaluations of the command line go there.
+    - `entries`: what was measured as it learned, one dict a line of metrics.jsonl.
+    - `state`: of its training, from which it goes on; None for a machine that comes with genjax, whose `kept_parameters`
+      and `known_log_z` are given.
+    """
+
+    config: Any
+    settings: RunConfig
+    record: Record
+    state: Any = None
+    step: int = 0
+    stage: str = LAST
+    folder: Path | None = None
+    loaded: Prepared | None = None
+    entries: list[dict[str, Any]] = field(default_factory=list)
+    decided: dict[str, Any] = field(default_factory=dict)
+    licence: str = "see source"
+    kept_parameters: Any = None
+    known_log_z: tuple[Estimate, Estimate | None] | None = None
+    diverged: str | None = None
+
+    # What it is
+
+    @property
+    def model(self) -> Model:
+        """The kind of model."""
+        return self.config.model
+
+    @property
+    def name(self) -> str:
+        """Of the run, for titles: its folder's name, or the model and its data."""
+        return self.folder.name if self.folder is not None else f"{self.model.name} on {self.settings.dataset or 'arrays'}"
+
+    @property
+    def identity(self) -> str | None:
+        """What tells this run from all others, also in another folder."""
+        return self.decided.get("identity")
+
+    @cached_property
+    def parameters(self) -> Any:
+        """The trained parameters, a pytree: the average over the end of the run where there is one."""
+        if self.state is None:
+            return self.kept_parameters
+        if self.stage != LAST:
+            raise UserError(f"{self.name} is still in {self.stage}, before its last stage; go on with genjax.fit(run).")
+        return self.model.parameters(self.state)
+
+    @property
+    def machine(self) -> Any:
+        """The trained Boltzmann machine. Raises `UserError` for other models."""
+        parameters = self.parameters
+        found = parameters if isinstance(parameters, Machine) else getattr(parameters, "machine", None)
+        if self.model.name == "dbn":
+            found = parameters
+        if found is None:
+            raise self._no("a machine", "machine", "parameters")
+        return found
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """One example's shape as it was given."""
+        return self.record.example
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of an example, for pictures."""
+        return self.record.shape  # type: ignore[return-value]
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """What the data call class 0, 1, ..., as far as they do."""
+        return self.record.class_names
+
+    @cached_property
+    def prepared(self) -> Prepared:
+        """The data, read now where that was not needed before. Raises `UserError` where they are gone, or others."""
+        return self.loaded or reread(self.folder or Path(self.name), self.config, self.settings, self.record)
+
+    @property
+    def history(self) -> dict[str, np.ndarray]:
+        """What was measured as it learned: arrays of one length by name, with `step` and `stage`; NaN where it was not
+        measured."""
+        names = list(dict.fromkeys(name for entry in self.entries for name in entry if name != "stage"))
+        arrays = {name: np.array([entry.get(name, np.nan) for entry in self.entries], float) for name in names}
+        return arrays | {"stage": np.array([entry.get("stage", LAST) for entry in self.entries], object)}
+
+    @property
+    def evaluated(self) -> dict[str, Any] | None:
+        """What its evaluation said, if it has been evaluated as it is now."""
+        found = self.__dict__.get("_evaluated")
+        path = None if self.folder is None else self.folder / "evaluation.json"
+        if found is None and path is not None and path.exists():
+            found = json.loads(path.read_text())
+        return found if found is not None and found.get("step") == self.step else None
+
+    @property
+    def plot(self) -> Plots:
+        """Its figures."""
+        return Plots(self)
+
+    def __repr__(self) -> str:
+        settings = ", ".join(f"{name}={value!r}" for name, value in _changed(self.config).items())
+        data = f"{self.settings.dataset or 'arrays'}, {self.record.counts['train']} training examples"
+        lines = [f"Run: {self.model.name}({settings})", f"  on {data}, {self.step} steps, seed {self.settings.seed}"]
+        return "\n".join([*lines, *([f"  in {self.folder}"] if self.folder else [])])
+
+    # Questions
+
+    def log_likelihood(self, x: Any = None, label: Any = None, *, seed: int = 0, **effort: Any) -> Estimate:
+        """Mean log p of examples (the test split unless given), nats an example; `kind` says what it is of it.
+
+        Binarised as trained, with the one fixed draw. `effort` are the estimator's options (of Boltzmann machines
+        `temperatures`, `ais_chains`, `standard_error`; of autoencoders `draws`); log Z is estimated once and kept.
+        Raises `UserError` for models without a likelihood.
+        """
+        answer = self.answer(seed, effort)
+        return answer.estimate(answer.score(self._examples(x, label)))
+
+    def score_samples(self, x: Any, label: Any = None, *, seed: int = 0, **effort: Any) -> np.ndarray:
+        """Log p of each example, `(n,)` nats, by the estimator of `log_likelihood`."""
+        return self.answer(seed, effort).score(self._examples(x, label))
+
+    def sample(
+        self,
+        n: int,
+        label: int | str | None = None,
+        sweeps: int = 1000,
+        kernel: Kernel | None = None,
+        start: Start = "fresh",
+        given: Any = None,
+        missing: Any = None,
+        means: bool = False,
+        diagnostics: bool = False,
+        seed: int = 0,
+    ) -> Any:
+        """`n` samples, `(n, *shape)`; the same call gives the same answer.
+
+        - `label`: draw this class, of models that know classes. `means`: expected values in place of drawn ones.
+        - `sweeps`, `kernel`, `start` (fresh chains, or the persistent ones that training left): of models with chains.
+        - `given`, `missing`: complete one example, drawing what is missing (boolean, True where unknown).
+        - `diagnostics`: also give R-hat, effective sample size and autocorrelation time of the chains, and where there
+          is a ladder swap rates and round trips: `(samples, numbers)`.
+        """
+        if n < 1:
+            raise UserError(f"`n` {n} is not positive; give the number of samples.")
+        if given is not None or missing is not None:
+            return self._completed(n, given, missing, sweeps, seed)
+        arrays = self.draw(n, (sweeps,), label, kernel, start, seed)
+        if means and "means" not in arrays:
+            raise UserError(f"`means`: a {self.model.name} draws without expected values; leave it out.")
+        shaped = self.shaped(arrays["means" if means else "samples"])
+        return (shaped, self.diagnostics(n, sweeps, label, kernel, start, seed)) if diagnostics else shaped
+
+    def draw(
+        self,
+        n: int,
+        times: tuple[int, ...] = (1000,),
+        label: Any = None,
+        kernel: Kernel | None = None,
+        start: Start = "fresh",
+        seed: int = 0,
+    ) -> dict[str, Any]:
+        """Samples as arrays by name, flat: what `sample` gives, and the pictures show (see `typing.Model.sample`)."""
+        model = self.model
+        if model.sample is None:
+            raise self._no("samples", "sample", *self._answers())
+        options: dict[str, Any] = {} if label is None else {"label": self._label(label)}
+        if self.has_chains:
+            options |= {"times": times} | ({} if kernel is None else {"kernel": kernel})
+            if start == "persistent":
+                options["start"] = self._persistent(n, label)
+        elif kernel is not None or start != "fresh":
+            what = "kernel" if kernel is not None else "start"
+            raise UserError(f"`{what}`: a {model.name} has no chains; leave it out.")
+        if model.sample_needs_data:
+            options["train"] = self.fixed_train(CODES).x
+        own = options.get("label")
+        key = self.key(seed, start, own if isinstance(own, int) else None)
+        return model.sample(key, self.parameters, n, **options)
+
+    def draw_classes(self, n: int, sweeps: int = 1000, seed: int = 0) -> dict[str, Any]:
+        """`n` samples of each class, with their `labels`; of models with chains the label is clamped."""
+        if not self.classes:
+            raise UserError(f"`label` all: this {self.model.name} has not learned labels; leave it out.")
+        each = [self.draw(n, (sweeps,), label, seed=seed) for label in range(self.classes)]
+        names = [name for name in ("samples", "means") if name in each[0]]
+        whole = {name: np.concatenate([arrays[name] for arrays in each]) for name in names}
+        return whole | {"labels": np.repeat(np.arange(self.classes), n)}
+
+    def diagnostics(
+        self,
+        chains: int,
+        sweeps: int = 1000,
+        label: int | str | None = None,
+        kernel: Kernel | None = None,
+        start: Start = "fresh",
+        seed: int = 0,
+    ) -> dict[str, Any]:
+        """How well that many chains mix over so many sweeps: see `sampling.diagnostics.diagnose`."""
+        if not self.has_chains:
+            raise UserError(f"`diagnostics`: a {self.model.name} has no chains; leave it out.")
+        machine = self.parameters.top if self.model.name == "dbn" else self.parameters
+        states = self._persistent(chains, label) if start == "persistent" else None
+        key = self.key(seed, start, None if label is None else self.class_number(label))
+        if label is not None:
+            machine = self.model.clamped(machine, self.class_number(label))
+        if states is None:
+            states = initial_states(jax.random.fold_in(key, 0), machine, chains)
+        numbers = jax.jit(of_chains.diagnose, static_argnums=(3, 4))(key, machine, states, sweeps, kernel or Gibbs())[1]
+        return {name: np.asarray(value).tolist() for name, value in numbers.items()}
+
+    def reconstruct(self, x: Any, missing: Any = None, *, sweeps: int = 400, seed: int = 0) -> np.ndarray:
+        """Expected values where `missing` (boolean, True where unknown), what was given as it is; without it there and
+        back: an example's code decoded."""
+        flat_x = self.flat(x)
+        if missing is None:
+            if self.model.back is None:
+                raise self._no("codes", "reconstruct without `missing`", *self._answers())
+            return self.shaped(np.asarray(self.model.back(self.parameters, flat_x)), like=x)
+        if self.model.reconstruct is None:
+            raise self._no("a way to fill in", "reconstruct", *self._answers())
+        hole = self.flat_mask(missing, len(flat_x))
+        flat_x = np.where(hole, 0.0, flat_x).astype(np.float32)
+        filled = self.model.reconstruct(self.key(seed), self.parameters, flat_x, hole, sweeps)
+        return self.shaped(np.asarray(filled), like=x)
+
+    def encode(self, x: Any, label: Any = None) -> np.ndarray:
+        """Codes, `(n, units)`: of autoencoders; of Boltzmann machines the means of the highest hidden layer."""
+        if self.model.encode is None:
+            raise self._no("codes", "encode", *self._answers())
+        return np.asarray(self.model.encode(self.parameters, self.flat(x), label))
+
+    def decode(self, z: Any, label: Any = None) -> np.ndarray:
+        """Expected values of codes or latents, `(n, *shape)`."""
+        if self.model.decode is None:
+            raise self._no("codes", "decode", *self._answers())
+        return self.shaped(np.asarray(self.model.decode(self.parameters, np.asarray(z, np.float32), label)))
+
+    def features(self, x: Any) -> np.ndarray:
+        """`(n, features)` for a classifier."""
+        if self.model.features is None:
+            raise self._no("features", "features", *self._answers())
+        return np.asarray(self.model.features(self.parameters, self.flat(x)))
+
+    def classify(self, x: Any) -> np.ndarray:
+        """Log-probabilities of the classes, `(n, classes)`."""
+        if self.model.classify is None or (self.model.classes is not None and not self.classes):
+            raise self._no("classes", "classify", *self._answers())
+        return np.asarray(self.model.classify(self.parameters, self.flat(x)))
+
+    def evaluation(self, *, seed: int = 0, progress: Progress | None = None, **effort: Any) -> dict[str, Any]:
+        """Everything that `genjax evaluate` prints, as plain numbers by name; the log-likelihoods are estimates."""
+        began, model = time.perf_counter(), self.model
+        if model.answer is None and model.evaluate is None and model.sample is None:
+            raise self._no("a likelihood, or anything else that is measured", "evaluate")
+        train, test = self.fixed_train(), self.fixed_test()
+        answer = None if model.answer is None else self.answer(seed, effort, progress)
+        found: dict[str, Any] = {}
+        if answer is not None:
+            found |= report(answer, train, test, self.refute)[0]
+        if model.evaluate is not None:
+            key = random.key(seed, self.settings.rng)
+            found |= {n: v for n, v in model.evaluate(key, self.parameters, train, test, answer).items() if v is not None}
+        elif answer is None:
+            found |= self.measured_samples(seed=seed, progress=progress, **_known(model, effort))[0].table
+        found = plain(found) | {
+            "model": model.name,
+            "dataset": self.settings.dataset,
+            "step": self.step,
+            "binarisation": self.settings.binarisation,
+            "users" if model.read else "images": {"train": len(train.x), "test": len(test.x)},
+            "seconds": round(time.perf_counter() - began, 2),
+            "peak_memory_mb": peak_memory_mb(),
+        }
+        self.__dict__["_evaluated"] = found
+        return found
+
+    def sample_quality(self, n: int | None = None, sweeps: int = 1000, **options: Any) -> dict[str, Any]:
+        """The table of its samples beside real images, the same for every model that samples (`evaluation.samples`).
+
+        As many samples as there are test images unless told otherwise; a classifier of the data's labels is trained
+        once where there are labels. `options` are those of `measured_samples`.
+        """
+        return plain(self.measured_samples(n, sweeps, **options)[0].table)
+
+    def measured_samples(
+        self,
+        n: int | None = None,
+        sweeps: int = 1000,
+        *,
+        classifier: Classifier | None = None,
+        inception: Any = None,
+        seed: int = 0,
+        progress: Progress | None = None,
+    ) -> tuple[quality.Measured, dict[str, Any]]:
+        """The same, what pictures of it need, and the samples. `inception` is a file with that network's weights, for FID and KID."""
+        network = None if inception is None else inception_network(inception)
+        dataset, test, train = self.prepared.dataset, np.asarray(self.fixed_test().x), np.asarray(self.fixed_train().x)
+        known = has_classes(dataset.labels.train)
+        if classifier is None and known:
+            classifier = train_classifier(dataset)
+        count = n or len(test)
+        labels = None
+        if self.classes and not self.has_chains and known:
+            labels = quality.labels_like(dataset.labels.train, count)
+        arrays = self.draw(count, (sweeps,), labels, seed=seed)
+        means, grey = (arrays["means"], dataset.test) if "means" in arrays else (None, None)
+        of_test = dataset.labels.test if has_classes(dataset.labels.test) else None
+        found = quality.measure(
+            classifier, arrays["samples"], train, test, means, grey, of_test, self.class_names
+        )
+        if network is not None:
+            distances = inception_distances(network, arrays["samples"], train, test, dataset.shape, progress)
+            found.table["inception"] = distances
+        return found, arrays
+
+    # Its data
+
+    def fixed_train(self, most: int | None = None) -> Batch:
+        """Training examples under the one fixed binarisation."""
+        return self._fixed("train", FIXED_DRAW + 1, most)
+
+    def fixed_test(self, most: int | None = None) -> Batch:
+        """Test examples under the one fixed binarisation."""
+        return self._fixed("test", FIXED_DRAW, most)
+
+    def _fixed(self, split: str, seed: int, most: int | None) -> Batch:
+        dataset = self.prepared.dataset
+        x, labels = getattr(dataset, split), getattr(dataset, "labels", None)
+        if not len(x):
+            raise UserError(f"The data of {self.name} have no {split} split; give the examples.")
+        target = None if labels is None else jax.tree.map(lambda leaf: leaf[:most], dataset.target(split))
+        return fixed(x[:most], target, self.settings, seed)
+
+    def _examples(self, x: Any, label: Any = None) -> Batch:
+        if x is None:
+            return self.fixed_test()
+        target = None if label is None else jnp.asarray(label, jnp.int32)
+        return Batch(jnp.asarray(binarise_fixed(self.flat(x), self.settings.binarisation or "none", FIXED_DRAW)), target)
+
+    def flat(self, x: Any) -> np.ndarray:
+        """Examples, flat or shaped, as `(n, values)`. Raises `UserError` where they are of another shape."""
+        return self.record.flatten(x)
+
+    def flat_mask(self, missing: Any, count: int) -> np.ndarray:
+        """Which values are missing, of one example or of each."""
+        mask = np.asarray(missing)
+        if mask.dtype != bool:
+            raise UserError(f"`missing` holds {mask.dtype}, not booleans; give True where a value is unknown.")
+        values = int(np.prod(self.shape))
+        if mask.size not in (values, values * count):
+            raise UserError(f"`missing` has shape {mask.shape}; give one example's {self.shape}, or one for each.")
+        return np.broadcast_to(mask.reshape(-1, values), (count, values))
+
+    def shaped(self, x: np.ndarray, like: Any = None) -> np.ndarray:
+        """Flat examples in the shape of one as given; flat where `like` is."""
+        if like is not None and np.ndim(like) == 2 and len(self.shape) != 1:
+            return x
+        return x.reshape(len(x), *self.shape)
+
+    # Classes, chains, keys
+
+    @property
+    def classes(self) -> int:
+        """How many labels it can be asked for."""
+        return 0 if self.model.classes is None else self.model.classes(self.parameters)
+
+    def class_number(self, label: int | str) -> int:
+        """The number of a class by its number or its name. Raises `UserError` where the model has no such class."""
+        names = self.label_names(self.classes)
+        if not names:
+            raise UserError(f"`label` {label}: this {self.model.name} has not learned labels; leave it out.")
+        text = str(label)
+        if text not in names and not (isinstance(label, int | np.integer) and 0 <= label < len(names)):
+            plain = names == [str(number) for number in range(len(names))]
+            those = f"a number from 0 to {len(names) - 1}" if plain else f"one of {', '.join(names)}"
+            raise UserError(f"`label` {label} is none of them; give {those}.")
+        return names.index(text) if text in names else int(label)
+
+    def _label(self, label: Any) -> Any:
+        """One class's number, or those of an array, one for each sample."""
+        return label if isinstance(label, np.ndarray) else self.class_number(label)
+
+    def label_names(self, count: int) -> list[str]:
+        """What the first `count` labels are called: as in the run's data, which may have fewer; else by number."""
+        names = self.class_names[:count]
+        return [*names, *(f"unused-{n}" if names else str(n) for n in range(len(names), count))]
+
+    @property
+    def has_chains(self) -> bool:
+        """Whether it samples along chains."""
+        return self.model.chains is not None
+
+    def persistent_chains(self) -> Any:
+        """The chains that training left, `(chains, units)` a layer, or None."""
+        if self.model.chains is None or self.state is None:
+            return None
+        return self.model.chains(self.config, self.state)
+
+    def _persistent(self, n: int, label: Any) -> Any:
+        chains = self.persistent_chains()
+        if label is not None or chains is None:
+            why = "are not of one label" if label is not None else f"of this {self.model.name} do not exist"
+            raise UserError(f"`start` persistent: persistent chains {why}; leave it out.")
+        return jax.tree.map(lambda x: x[:n], chains)
+
+    def key(self, seed: int, start: Start = "fresh", label: int | None = None) -> Any:
+        """Samples that may be compared share no random numbers: chains of other starts, and of other labels."""
+        key = random.key(seed, self.settings.rng)
+        key = key if start == "fresh" else random.subkey(key, start)
+        return key if label is None else jax.random.fold_in(key, label)
+
+    # Inside
+
+    def refute(self, answer: Answer, batches: Any, scores: Any) -> Answer:
+        """The answer, its trust taken back where examples contradict it."""
+        return answer if self.model.refute is None else self.model.refute(self.parameters, answer, batches, scores)
+
+    def answer(self, seed: int, effort: dict[str, Any], progress: Progress | None = None) -> Answer:
+        """What the likelihood is asked through: log Z is estimated once for the same seed and effort, and kept."""
+        model = self.model
+        if model.answer is None:
+            raise self._no("a likelihood", "log_likelihood", *self._answers())
+        options = {} if model.effort is None else vars(model.effort(**_known(model, effort)))
+        asked = (seed, *sorted(effort.items()))
+        kept = self.__dict__.setdefault("_answers_kept", {})
+        if asked not in kept:
+            if self.known_log_z is not None and not effort and seed == 0:
+                options["known"] = self.known_log_z
+            key, chains = random.key(seed, self.settings.rng), self.persistent_chains()
+            kept[asked] = model.answer(key, self.parameters, self.mean, chains, progress=progress, **options)
+        return kept[asked]
+
+    @property
+    def mean(self) -> np.ndarray:
+        """Of the training examples, `(values,)`."""
+        return self.record.mean if self.record.mean is not None else self.prepared.dataset.train.mean(0)
+
+    def _completed(self, n: int, given: Any, missing: Any, sweeps: int, seed: int) -> np.ndarray:
+        if given is None or missing is None:
+            raise UserError("`given` and `missing` go together: an example, and where it is unknown.")
+        if self.model.complete is None:
+            raise self._no("a way to complete examples", "sample with `given`", *self._answers())
+        example = self.flat(np.asarray(given).reshape(1, *self.shape))[0]
+        hole = self.flat_mask(missing, 1)[0]
+        example = np.where(hole, 0.0, example).astype(np.float32)
+        drawn = self.model.complete(self.key(seed), self.parameters, example, hole, n, sweeps)
+        return self.shaped(np.asarray(drawn))
+
+    def _answers(self) -> list[str]:
+        questions = {"answer": "log_likelihood", "sample": "sample", "reconstruct": "reconstruct", "encode": "encode",
+                     "decode": "decode", "features": "features", "classify": "classify"}  # fmt: skip
+        return [name for field_name, name in questions.items() if getattr(self.model, field_name) is not None]
+
+    def _no(self, what: str, question: str, *others: str) -> UserError:
+        remedy = f"; it answers {', '.join(others)}" if others else ""
+        article = "An" if self.model.name[0] in "aeiou" or self.model.name == "rbm" else "A"
+        return UserError(f"{article} {self.model.name} has no {what} ({question}){remedy}.")
+
+    # On disk
+
+    def save(self, folder: str | Path) -> "Run":
+        """Write it as `genjax train` keeps a run; a folder that exists is replaced only if it holds this run."""
+        on_disk.save(self, Path(folder))
+        self.folder = Path(folder)
+        return self
+
+    def write_evaluation(self, numbers: dict[str, Any]) -> None:
+        """Into the run's evaluation.json."""
+        assert self.folder is not None
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "evaluation.json").write_text(json.dumps(numbers, indent=2) + "\n")
+
+
+def _changed(config: Any) -> dict[str, Any]:
+    """The options in which a config differs from the model's defaults."""
+    plain = flat(type(config)())
+    return {name: value for name, value in flat(config).items() if plain.get(name) != value}
+
+
+def _known(model: Model, effort: dict[str, Any]) -> dict[str, Any]:
+    names = set() if model.effort is None else set(model.effort.__dataclass_fields__)
+    for name in effort:
+        if name not in names:
+            those = f"it takes {', '.join(sorted(names))}" if names else "it takes none"
+            raise UserError(f"`{name}` is no option by which a {model.name} is evaluated; {those}.")
+    return effort

@@ -1,0 +1,230 @@
+"""The one way through a run's stages, by which `fit` and `genjax train` go: records, checkpoints, early stops, resuming."""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+
+from genjax import random
+from genjax.api.prepared import Prepared, begin, blank
+from genjax.errors import Diverged, UserError
+from genjax.training import early, loop
+from genjax.training import folder as run_folder
+from genjax.training.checkpoint import Checkpoints, any_saved, restore_newest
+from genjax.training.options import flat
+from genjax.training.settings import RunConfig
+from genjax.training.stages import LAST, key_of
+from genjax.typing import Hyper, Stage
+
+
+class Position(NamedTuple):
+    """Where a run stands: which stage, its state, and its steps done."""
+
+    stage: int
+    state: Any
+    step: int
+
+
+class Hooks(NamedTuple):
+    """What is called as a run goes on; nothing of it changes the run.
+
+    - `say(sentence)`: what a person should know.
+    - `watch(chunk)`: numbers for the record, and alarms.
+    - `on_chunk(chunk, stage, alarms)`: after each chunk is recorded.
+    - `ending()`: whether the run should be saved and end after this chunk.
+    """
+
+    say: Callable[[str], None] = print
+    watch: Callable[[loop.Chunk], tuple[dict[str, float], list[str]]] | None = None
+    on_chunk: Sequence[Callable[[loop.Chunk, Stage, list[str]], None]] = ()
+    ending: Callable[[], bool] = lambda: False
+
+
+class Ended(Exception):
+    """The run ends after this chunk because `Hooks.ending` says so."""
+
+
+class Recorder:
+    """What a run leaves as it goes: entries in memory, and lines and checkpoints in its folder where it has one."""
+
+    def __init__(self, folder: Path | None, entries: list[dict[str, Any]], decided: dict[str, Any]):
+        self.folder, self.entries, self.decided = folder, entries, decided
+        self.began = time.perf_counter() - (entries[-1].get("seconds", 0.0) if entries else 0.0)
+
+    def write(self, entry: dict[str, Any]) -> None:
+        """One more entry, with the seconds since the run's first step, times between two processes left out."""
+        place = {name: entry.pop(name) for name in ("step", "epoch")}
+        entry = place | {"seconds": round(time.perf_counter() - self.began, 3)} | entry
+        self.entries.append(entry)
+        if self.folder is not None:
+            run_folder.append_metrics(self.folder, entry)
+
+    def decide(self, **facts: Any) -> None:
+        """Keep what was decided of the run, so that it ends alike when it is resumed."""
+        self.decided |= facts
+        if self.folder is not None:
+            saved = run_folder.read_config(self.folder)
+            run_folder.write_json(self.folder / "config.json", saved | {"decided": saved["decided"] | facts})
+
+
+def train(
+    run: RunConfig,
+    prepared: Prepared,
+    stages: tuple[Stage, ...],
+    here: Position,
+    recorder: Recorder,
+    hooks: Hooks,
+) -> tuple[Position, tuple[Stage, ...]]:
+    """All that is left of a run: where it stands at its end, or where it was ended, and its stages as they were."""
+    number, state, step = here
+    while True:
+        before, stage = sum(stage.steps for stage in stages[:number]), stages[number]
+        try:
+            state, step = _stage(run, stage, prepared, state, step, before, recorder, hooks)
+        except early.Stopped as stop:
+            step, gap = stop.chunk.step, stop.chunk.metrics["free_energy_gap"]
+            end = early.new_end(step, stage.steps)
+            hooks.say(f"the held-out gap is {gap:.2f} nats: ends at step {before + end}")
+            state = early.shorten(stop.chunk.state, stage, step, end)
+            recorder.decide(stopped_early={"step": step, "total_steps": end})
+            stages = (*stages[:number], stage._replace(steps=end), *stages[number + 1 :])
+            continue
+        if step < stage.steps or number + 1 == len(stages):
+            return Position(number, state, step), stages
+        number, step = number + 1, 0
+        state = begin(prepared, stages[number], run, state)
+
+
+def _stage(
+    run: RunConfig,
+    stage: Stage,
+    prepared: Prepared,
+    state: Any,
+    first_step: int,
+    before: int,
+    recorder: Recorder,
+    hooks: Hooks,
+) -> tuple[Any, int]:
+    """One stage with its record and checkpoints; its last state and step. Metrics count the steps `before` too.
+
+    Raises `early.Stopped` where the held-out gap is too wide, `Diverged` with the last good checkpoint.
+    """
+    checkpoints = None if recorder.folder is None else Checkpoints(recorder.folder / "checkpoints", stage.name)
+    if checkpoints is not None:
+        checkpoints.save(first_step, state)
+    kept, total, last = time.perf_counter(), stage.steps, (state, first_step)
+    may_stop = run.stop_gap is not None and stage.name == LAST and "stopped_early" not in recorder.decided
+
+    def record(chunk: loop.Chunk) -> None:
+        nonlocal kept, last
+        numbers, alarms = ({}, []) if hooks.watch is None or stage.name != LAST else hooks.watch(chunk)
+        for step, metrics in logged(chunk, run.log_every):
+            entry: dict[str, Any] = {"step": before + step, "epoch": (before + step) / prepared.plan.steps_per_epoch}
+            entry |= {} if stage.name == LAST else {"stage": stage.name}
+            recorder.write(entry | metrics | (numbers if step == chunk.step else {}))
+        stop = may_stop and early.new_end(chunk.step, total) < total and early.too_wide(chunk, run.stop_gap or 0.0)
+        now, ending, last = time.perf_counter(), hooks.ending(), (chunk.state, chunk.step)
+        due = chunk.step == total or ending or stop or now - kept >= run.checkpoint_seconds
+        if checkpoints is not None and due:
+            checkpoints.save(chunk.step, chunk.state)
+            kept = now
+        for call in hooks.on_chunk:
+            call(chunk, stage, alarms)
+        if ending:
+            raise Ended
+        if stop:
+            raise early.Stopped(chunk)
+
+    try:
+        key = key_of(random.key(run.seed, run.rng), stage)
+        data, plan = prepared.training, prepared.plan
+        return loop.train(key, stage.algorithm, data, plan, state, total, first_step, [record]), total
+    except (Ended, KeyboardInterrupt):
+        if checkpoints is not None and last[1] > first_step:
+            checkpoints.save(last[1], last[0])
+        return last
+    except Diverged as error:
+        kept_at = None if checkpoints is None else checkpoints.path(checkpoints.latest() or 0)
+        where = "" if kept_at is None else f"; the last good checkpoint is {kept_at}"
+        raise Diverged(f"{error}{where}; train anew with a lower rate.") from None
+    finally:
+        if checkpoints is not None:
+            checkpoints.close()
+
+
+def logged(chunk: loop.Chunk, every: int | None) -> list[tuple[int, dict[str, float]]]:
+    """The lines that a chunk leaves, each with the step that it ends at: means over `every` steps, or over all.
+
+    What is observed once a chunk stands in the last.
+    """
+    if every is None:
+        return [(chunk.step, chunk.metrics)]
+    length = len(next(iter(chunk.steps.values())))
+    ends = [*range(every, length, every), length]
+    lines = []
+    for first, end in zip([0, *ends], ends):
+        means = {name: float(values[first:end].mean()) for name, values in chunk.steps.items()}
+        lines.append((chunk.step - length + end, chunk.metrics | means if end == length else means))
+    return lines
+
+
+def newest(folder: Path, run: RunConfig, prepared: Prepared, stages: tuple[Stage, ...]) -> Position:
+    """Where the run in a folder stands; at its beginning where it was killed before it saved anything."""
+    number = max((i for i, stage in enumerate(stages) if any_saved(folder, stage.name)), default=None)
+    if number is None:
+        return Position(0, begin(prepared, stages[0], run), 0)
+    like = blank(prepared, stages[number], run)
+    return Position(number, *restore_newest(folder, like, stages[number].name))
+
+
+def going_on(
+    name: str,
+    config: Any,
+    run: RunConfig,
+    before: RunConfig,
+    here: Position,
+    stages: tuple[Stage, ...],
+    decided: dict[str, Any],
+    say: Callable[[str], None],
+) -> tuple[Position, tuple[Stage, ...], dict[str, Any]]:
+    """The position and the stages of a run that goes on with the length that it now has, and what is decided of it.
+
+    `before` are its options as they were. Raises `UserError` where it has done more than it should do in all.
+    """
+    stage, is_last = stages[here.stage], here.stage == len(stages) - 1
+    lengthened = longer_since(config, run, before, decided, here.step if is_last else 0, say)
+    state = here.state._replace(hyper=stage.hyper | lengthened)  # a longer run's rates fall more slowly
+    stopped = decided.get("stopped_early")
+    if stopped is not None and is_last:
+        stage = stage._replace(steps=stopped["total_steps"])
+        state = early.shorten(state, stage, stopped["step"], stage.steps)
+    if here.step > stage.steps:
+        given = f"`steps` {run.steps}" if run.steps is not None else f"`epochs` {run.epochs}"
+        raise UserError(f"{given} is less than the {here.step} steps that {name} has done; give more.")
+    stages = (*stages[: here.stage], stage, *stages[here.stage + 1 :])
+    return here._replace(state=state), stages, decided | {key: int(value) for key, value in lengthened.items()}
+
+
+def longer_since(
+    config: Any, run: RunConfig, before: RunConfig, decided: dict[str, Any], step: int, say: Callable[[str], None]
+) -> Hyper:
+    """Since when a run's last stage is longer than it once was to be, as a rate: nothing from before is averaged.
+
+    Says so where it becomes longer now, at this step of the stage.
+    """
+    options = flat(config)
+    tail = not config.model.name == "gan"  # of a GAN `average` is a rate of decay
+    average, schedule = options.get("average", 0.0) if tail else 0.0, options.get("schedule", "constant")
+    longer = (run.epochs or 0) > (before.epochs or 0) or (run.steps or 0) > (before.steps or 0)
+    since = step if longer else decided.get("averaged_from", 0)
+    if not since or (schedule == "constant" and not average):
+        return {}  # as if it had been to be as long from the start
+    if longer:
+        now, then = (f"{r.steps} steps" if r.steps is not None else f"{r.epochs} epochs" for r in (run, before))
+        rate = "" if schedule == "constant" else f"the learning rate jumps to that of {now} at this point"
+        mean = "the average over the end of the run begins anew" if average else ""
+        what = " and ".join(part for part in (rate, mean) if part)
+        say(f"{now} in place of {then}: {what}, so this is not the run that {now} at once would be")
+    return {"averaged_from": jnp.asarray(since, jnp.float32)} if average else {}

@@ -1,0 +1,1 @@
+"""Models: one file a family, each its config, its stages, its checks and the questions that it answers."""

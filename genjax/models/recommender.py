@@ -1,0 +1,169 @@
+"""The RBM of ratings: its data, its errors beside baselines, and what it recommends."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, Key
+
+from genjax.algorithms.recommender import FIVE_STARS, RecommenderConfig, RecommenderState, recommender, trained_machine
+from genjax.boltzmann.rating import RatingMachine, predict
+from genjax.data import ratings, tastes
+from genjax.data.ratings import Ratings, SplitRatings
+from genjax.data.record import Record, listed, of_ratings
+from genjax.errors import UserError
+from genjax.evaluation import ratings as ratings_of
+from genjax.models.base import Config
+from genjax.plots import curves
+from genjax.training import loop
+from genjax.training.config import split
+from genjax.training.settings import RunConfig
+from genjax.training.stages import LAST
+from genjax.typing import Answer, Batch, Model, Stage
+
+GENERATED = "generated"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recommender(Config, RecommenderConfig):
+    """An RBM of ratings, trained on a file with user, item, rating and timestamp."""
+
+
+class Parameters(NamedTuple):
+    """The machine, and the rating that each level stands for, `(levels,)`."""
+
+    machine: RatingMachine
+    values: Float[Array, " levels"]
+
+
+def stages(
+    config: Recommender, steps: int, steps_per_epoch: int, values: tuple[float, ...] = FIVE_STARS
+) -> tuple[Stage, ...]:
+    """One stage, for the levels that the data have."""
+    static, hyper = split(config, steps)
+    return (Stage(LAST, recommender(static, values=tuple(values)), hyper, steps),)
+
+
+def parameters(state: RecommenderState) -> Parameters:
+    """The averaged machine, and the values."""
+    return Parameters(trained_machine(state), state.values)
+
+
+def begin(state: RecommenderState, trained: Parameters) -> RecommenderState:
+    """A fresh state whose machine is this one."""
+    machine = jax.tree.map(jnp.copy, trained.machine)
+    average = None if state.average is None else jax.tree.map(jnp.copy, machine)
+    return state._replace(machine=machine, average=average)
+
+
+def read(run: RunConfig, old: bool = False) -> SplitRatings:
+    """The split ratings; `old` as a run has split them that keeps no record of them."""
+    if run.dataset == GENERATED:
+        return ratings.split(generated(), GENERATED, validation=0.1 if run.validation else 0.0)
+    assert run.dataset is not None
+    return ratings.load(run.dataset, run.data_dir, bool(run.validation), by_line=old)
+
+
+def generated() -> Ratings:
+    """Ratings of known cause."""
+    return tastes.generate(0, users=1000, items=100)[0]
+
+
+def prepare(
+    config: Recommender, run: RunConfig, data: SplitRatings
+) -> tuple[loop.TrainingSet, loop.Plan, dict[str, Any]]:
+    """What of the ratings the loop reads, how it is cut up, and what they decide of the algorithm."""
+    held_out = Batch(jnp.asarray(data.validation[:1000])) if (data.validation <= -1).any() else None
+    training = loop.TrainingSet(jnp.asarray(data.train), None, held_out)
+    return training, loop.plan(len(data.train), run.batch_size, "none"), {"values": data.values}
+
+
+@jax.jit
+def _expected(
+    machine: RatingMachine,
+    values: Float[Array, " levels"],
+    x: Float[Array, "users items"],
+    users: Int[Array, " queries"],
+    items: Int[Array, " queries"],
+) -> Float[Array, " queries"]:
+    return jnp.exp(predict(machine, x, users, items)) @ values
+
+
+def expected(
+    p: Parameters,
+    x: Float[np.ndarray, "users items"],
+    users: Int[np.ndarray, " queries"],
+    items: Int[np.ndarray, " queries"],
+) -> Float[np.ndarray, " queries"]:
+    """Expected ratings, in their own units, given the known ratings of x."""
+    queries = (jnp.asarray(users), jnp.asarray(items))
+    return np.asarray(_expected(p.machine, p.values, jnp.asarray(x), *queries))
+
+
+def evaluate(
+    key: Key[Array, ""], p: Parameters, train: Batch, test: Batch, answer: Answer | None, **_: Any
+) -> dict[str, Any]:
+    """RMSE and MAE on the held-out ratings, beside those of the baselines on the same ratings."""
+    x = np.asarray(test.x)
+    return ratings_of.evaluate(partial(expected, p, x), np.asarray(p.values), np.asarray(train.x), x)
+
+
+def recommend(
+    run: RunConfig, p: Parameters, record: Record | None, user: str, top: int
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """The `top` items that a user is expected to rate highest, of those not rated yet, given all that the file holds
+    of this user now; and what is to be said of users and items that the run does not know.
+
+    Items are known by the names that the run keeps. A run that keeps none (`record` None) was trained on them in the
+    order of the file.
+    """
+    source = generated() if run.dataset == GENERATED else ratings.read(ratings.find(run.dataset, run.data_dir))
+    items, values = source.item_ids, source.values
+    if record is not None:
+        items, values = record.names["items"], tuple(np.asarray(p.values).tolist())
+    elif len(items) != len(p.machine.biases):
+        raise UserError(f"`dataset` {run.dataset} has other items than the run was trained on; train anew.")
+    if user not in source.user_ids:
+        some = ", ".join(source.user_ids[:3])
+        raise UserError(
+            f"`user` {user} is not among the {len(source.user_ids)} users of {run.dataset}, such as {some}."
+        )
+    known_ratings = ratings.row(source, user, items, values, run.dataset)
+    said = [] if record is None or user in record.names["users"] else [f"user {user} is new since training"]
+    if new := sorted(set(source.item_ids) - set(items)):
+        said.append(f"left out: {len(new)} items that are new since training ({listed(new)})")
+    unrated = np.flatnonzero(known_ratings[0] == 0)
+    if not len(unrated):
+        return [], said
+    guess = expected(p, known_ratings, np.zeros(len(unrated), np.int32), unrated)
+    best = np.argsort(-guess, kind="stable")[:top]
+    return [{"item": items[unrated[n]], "rating": round(float(guess[n]), 4)} for n in best], said
+
+
+def arrays(p: Parameters) -> dict[str, np.ndarray]:
+    """Plain arrays: weights_0 `(items, levels, hidden)`, bias_0 `(items, levels)`, bias_1 `(hidden,)`, values."""
+    machine = p.machine
+    named = {"weights_0": machine.weights, "bias_0": machine.biases, "bias_1": machine.hidden_biases}
+    named |= {"values": p.values} | ({} if machine.implicit is None else {"implicit": machine.implicit})
+    return {name: np.asarray(array) for name, array in named.items()}
+
+
+Recommender.model = Model(
+    name="recommender",
+    config=Recommender,
+    stages=stages,
+    parameters=parameters,
+    begin=begin,
+    binarisation=lambda config: "none",
+    defaults={"dataset": GENERATED, "epochs": 100},
+    evaluate=evaluate,
+    arrays=arrays,
+    read=read,
+    prepare=prepare,
+    describe=of_ratings,
+    recommend=recommend,
+    panels=curves.RECOMMENDER,
+)

@@ -1,0 +1,277 @@
+"""Configs as options: flat names for the command line and keywords, nested values in JSON.
+
+`RBMConfig(negative=Trajectory(rungs=20))` is `build(RBMConfig, {"negative": "trajectory", "rungs": 20})`.
+"""
+
+import ast
+import dataclasses
+import difflib
+import inspect
+import itertools
+import textwrap
+from collections.abc import Mapping
+from functools import lru_cache
+from types import UnionType
+from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from genjax.errors import UserError
+from genjax.training.config import Choice, choices, either, kind_of
+
+Config = TypeVar("Config")
+
+
+class Option(NamedTuple):
+    """One option of a config by its flat name.
+
+    - `type`: of a choice the `Literal` of its kinds' names.
+    - `of`: the kinds of a choice that have it, by name; None where it is the config's own.
+    """
+
+    name: str
+    type: Any
+    default: Any
+    doc: str
+    of: tuple[str, ...] | None
+
+
+def options(kind: type) -> list[Option]:
+    """All options of a config's class, those of each choice after the choice itself."""
+    hints, docs, answer = get_type_hints(kind), field_docs(kind), []
+    for f in dataclasses.fields(kind):
+        if "choice" not in f.metadata:
+            answer.append(Option(f.name, _type(f, hints), f.default, docs.get(f.name, ""), None))
+            continue
+        chosen: Choice = f.metadata["choice"]
+        names: Any = tuple(map(kind_of, chosen.kinds))
+        answer.append(Option(f.name, Literal[names], kind_of(f.default), docs.get(f.name, ""), None))
+        own = dict.fromkeys(g.name for one in chosen.kinds for g in dataclasses.fields(one))
+        answer.extend(_option_of(name, chosen, f.default) for name in own)
+    return answer
+
+
+def _option_of(name: str, chosen: Choice, default: Any) -> Option:
+    """One option of a choice's values, of all kinds that have it."""
+    types, docs, defaults = [], {}, {}
+    for kind in chosen.kinds:
+        for f in (f for f in dataclasses.fields(kind) if f.name == name):
+            label = kind_of(kind)
+            types.append(_type(f, get_type_hints(kind)))
+            docs.setdefault(field_docs(kind).get(name, ""), []).append(label)
+            usual = getattr(default, name) if type(default) is kind else f.default
+            defaults.setdefault(usual, []).append(label)
+    doc = (
+        next(iter(docs))
+        if len(docs) == 1
+        else " ".join(f"{d.rstrip('.')} ({', '.join(of)})." for d, of in docs.items())
+    )
+    if len(defaults) > 1:
+        doc += " By default " + ", ".join(f"{d} ({', '.join(of)})" for d, of in defaults.items()) + "."
+    usual = getattr(default, name, next(iter(defaults)))
+    of = tuple(kind_of(kind) for kind in chosen.kinds if any(f.name == name for f in dataclasses.fields(kind)))
+    return Option(chosen.prefix + name, types[0], usual, doc, of)
+
+
+def _type(field: Any, hints: dict[str, Any]) -> Any:
+    return float if field.metadata.get("rate") else hints[field.name]
+
+
+@lru_cache
+def field_docs(kind: type) -> dict[str, str]:
+    """The strings below a dataclass's fields, by name; nothing where its source is not at hand."""
+    answer: dict[str, str] = {}
+    for base in reversed(kind.__mro__):
+        if not dataclasses.is_dataclass(base):
+            continue
+        try:
+            (parsed,) = ast.parse(textwrap.dedent(inspect.getsource(base))).body  # type: ignore[arg-type]
+        except (OSError, TypeError, SyntaxError, ValueError):
+            continue
+        body: Any = getattr(parsed, "body", [])
+        for line, after in itertools.pairwise(body):
+            text = getattr(getattr(after, "value", None), "value", None)
+            if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name) and isinstance(text, str):
+                answer[line.target.id] = " ".join(text.split())
+    return answer
+
+
+def build(kind: type[Config], given: Mapping[str, Any]) -> Config:
+    """The config with these options by their flat names; a choice is a value of its, its name, or from outside.
+
+    A lone number is taken where a field is a tuple. Raises `UserError` for a name that is no option, a value of another
+    type, and an option that none of the chosen values has.
+    """
+    known = {option.name: option for option in options(kind)}
+    for name in given:
+        if name not in known:
+            raise UserError(f"`{name}` is no option of {kind.__name__}{_meant(name, known)}.")
+    values: dict[str, Any] = {n: _fitting(n, v, known[n].type) for n, v in given.items() if _is_plain(kind, n)}
+    used = set(values)
+    for f, chosen in choices(kind):
+        value = _value_of(f, chosen, given.get(f.name, f.default))
+        own = {g.name for g in dataclasses.fields(value)} if isinstance(value, chosen.kinds) else set()
+        mine = {name for name in own if chosen.prefix + name in given}
+        settings = {n: _fitting(p, given[p], known[p].type) for n in mine for p in [chosen.prefix + n]}
+        values[f.name] = dataclasses.replace(value, **settings) if settings else value
+        used |= {f.name, *(chosen.prefix + name for name in mine)}
+    for name in given:
+        if name not in used:
+            field = next(f for f, chosen in choices(kind) if name in _options_of(chosen))
+            now = kind_of(values[field.name])
+            raise UserError(
+                f"`{name}` {_shown(given[name])} has no effect with `{field.name}` {now}; it belongs to "
+                f"{either(known[name].of or ())}."
+            )
+    return kind(**values)
+
+
+def _options_of(chosen: Choice) -> set[str]:
+    return {chosen.prefix + g.name for one in chosen.kinds for g in dataclasses.fields(one)}
+
+
+def _is_plain(kind: Any, name: str) -> bool:
+    return any(f.name == name and "choice" not in f.metadata for f in dataclasses.fields(kind))
+
+
+def _meant(name: str, known: Mapping[str, Any]) -> str:
+    close = difflib.get_close_matches(name, known, 3)
+    return f"; did you mean {either(f'`{one}`' for one in close)}?"[:-1] if close else f"; it has {', '.join(known)}"
+
+
+def _value_of(field: Any, chosen: Choice, given: Any) -> Any:
+    """What a name stands for (the default's kind: the default); anything else as it is."""
+    if not isinstance(given, str):
+        return given
+    if isinstance(field.default, chosen.kinds) and given == kind_of(field.default):
+        return field.default
+    kind = chosen.named(given)
+    if kind is None:
+        raise UserError(f"`{field.name}` {given} is unknown; choose {chosen.names}.")
+    return kind()
+
+
+def _fitting(name: str, value: Any, hint: Any) -> Any:
+    """The value as a field of this type takes it: a lone number as a tuple, whole numbers as float. Or `UserError`."""
+    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
+        value = value.item()
+    if get_origin(hint) is tuple:
+        value = tuple(value) if isinstance(value, list | tuple) else (value,)
+    elif isinstance(value, int) and not isinstance(value, bool) and hint is float:
+        value = float(value)
+    if not fits(value, hint):
+        wanted = either(map(str, get_args(hint))) if get_origin(hint) is Literal else getattr(hint, "__name__", hint)
+        raise UserError(f"`{name}` {_shown(value)} is of another type; give {wanted}.")
+    return value
+
+
+def fits(value: Any, hint: Any) -> bool:
+    """Whether a field of this type takes the value; numbers count as float, and no bool as a number."""
+    if hint is Any:
+        return True
+    if get_origin(hint) is Literal:
+        return value in get_args(hint)
+    if get_origin(hint) is tuple:
+        kinds = get_args(hint)
+        if not isinstance(value, tuple):
+            return False
+        if kinds[-1:] != (...,):
+            return len(value) == len(kinds) and all(map(fits, value, kinds))
+        return all(fits(one, kinds[0]) for one in value)
+    if get_origin(hint) in (Union, UnionType):
+        return any(fits(value, one) for one in get_args(hint))
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, hint) and (hint is bool or not isinstance(value, bool))
+
+
+def flat(config: Any) -> dict[str, Any]:
+    """Every option's value by its flat name; a choice by the name of its kind, an object from outside as it is."""
+    answer: dict[str, Any] = {}
+    for f in dataclasses.fields(config):
+        value = getattr(config, f.name)
+        chosen: Choice | None = f.metadata.get("choice")
+        if chosen is None or not isinstance(value, chosen.kinds):
+            answer[f.name] = value
+            continue
+        answer[f.name] = kind_of(value)
+        answer |= {chosen.prefix + g.name: getattr(value, g.name) for g in dataclasses.fields(value)}
+    return answer
+
+
+OUTSIDE = "outside"
+"""The `kind` in JSON of an object from outside, of which a file can hold the repr alone."""
+
+
+def to_json(config: Any) -> dict[str, Any]:
+    """The config as JSON holds it: a choice as `{"kind": ..., **fields}`, an object from outside by its repr."""
+    answer: dict[str, Any] = {}
+    for f in dataclasses.fields(config):
+        value, chosen = getattr(config, f.name), f.metadata.get("choice")
+        if chosen is None:
+            answer[f.name] = list(value) if isinstance(value, tuple) else value
+        elif isinstance(value, chosen.kinds):
+            answer[f.name] = {"kind": kind_of(value)} | to_json(value)
+        else:
+            answer[f.name] = {"kind": OUTSIDE, "repr": repr(value)}
+    return answer
+
+
+def from_json(kind: type[Config], saved: Mapping[str, Any], given: Mapping[str, Any] = {}) -> Config:
+    """The config that `to_json` wrote, or the first format: choices by name, options of all their kinds beside them.
+
+    Other names in `saved` are left alone. `given` has again the objects from outside, by field. Raises `UserError`
+    where one of them is missing, and where a field is missing or its value is of another type.
+    """
+    values, hints = {}, get_type_hints(kind)
+    for f in dataclasses.fields(kind):  # type: ignore[arg-type]
+        if f.name not in saved:
+            raise UserError(f"The config lacks `{f.name}`; restore it from a copy.")
+        value, chosen = saved[f.name], f.metadata.get("choice")
+        if f.name in given and not (isinstance(value, dict) and value.get("kind") == OUTSIDE):
+            raise UserError(f"`{f.name}` of this run is not an object from outside; leave it out.")
+        if chosen is None:
+            values[f.name] = _saved(f.name, value, _type(f, hints))
+        elif f.name in given:
+            values[f.name] = given[f.name]
+        else:
+            values[f.name] = _chosen(f.name, chosen, value, saved)
+    return kind(**values)
+
+
+def _chosen(name: str, chosen: Choice, value: Any, saved: Mapping[str, Any]) -> Any:
+    """A choice from JSON. Options that the first format does not have, or has without their prefix, it knew so."""
+    if isinstance(value, dict) and value.get("kind") == OUTSIDE:
+        raise UserError(
+            f"`{name}` of this run was {value.get('repr')}, an object from outside; give it again: `{name}=...`."
+        )
+    written = isinstance(value, dict)
+    kind: Any = chosen.named(value.get("kind") if isinstance(value, dict) else value)
+    if kind is None:
+        raise UserError(f"The config has `{name}` = {value!r}; restore it from a copy.")
+    hints, settings = get_type_hints(kind), {}
+    for f in dataclasses.fields(kind):
+        places = [(value, f.name)] if written else [(saved, chosen.prefix + f.name), (saved, f.name)]
+        for where, key in places:
+            if key in where:
+                settings[f.name] = _saved(key, where[key], _type(f, hints))
+                break
+    return kind(**settings)
+
+
+def _saved(name: str, value: Any, hint: Any) -> Any:
+    value = tuple(value) if isinstance(value, list) else value
+    if not fits(value, hint):
+        raise UserError(f"The config has `{name}` = {value!r}; restore it from a copy.")
+    return value
+
+
+def _shown(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def replaced(config: Config, given: Mapping[str, Any]) -> Config:
+    """The config with these options changed, by their flat names; a choice named as it is keeps its own options."""
+    own: dict[str, Any] = {f.name: getattr(config, f.name) for f in dataclasses.fields(config)}  # type: ignore[arg-type]
+    for f, _ in choices(config):
+        if isinstance(given.get(f.name), str) and given[f.name] == kind_of(own[f.name]):
+            given = {name: value for name, value in given.items() if name != f.name}
+    return build(type(config), own | dict(given))

@@ -1,0 +1,46 @@
+"""What a run is besides its model: its data, its length, its chances. Kept in config.json; knows of no parser."""
+
+from dataclasses import dataclass
+
+from genjax.data.binarisation import Binarisation
+from genjax.random import Generator
+from genjax.training.config import positive
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """On what, and for how long."""
+
+    dataset: str | None = "digits"
+    """A name from `genjax data`, a .npz or .npy file, or a folder of images."""
+    data_dir: str | None = None
+    """Where the files of the dataset lie (IDX, or prepared by TensorFlow Datasets)."""
+    size: int | None = None
+    """Side in pixels to which a folder's images are resized."""
+    binarisation: Binarisation | None = None
+    """How intensities become binary: a fresh draw each time an image is shown, a threshold at 1/2, or not at all (by
+    default what the model takes)."""
+    validation: bool | float | str = True
+    """Images held out for the learning curves: yes (a tenth, of MNIST the last 5,000, unless the dataset has validation
+    images of its own), no (they are trained on, too; also --no-validation), a share, or a file that holds them."""
+    epochs: int | None = None
+    """Passes over the training images (by default as many as make about 18,000 steps)."""
+    batch_size: int = 100
+    """Images a step."""
+    seed: int = 0
+    """Random seed."""
+    rng: Generator = "counter"
+    """Where random bits come from: the fused counter-based generator, JAX's threefry, or the device's own."""
+    stop_gap: float | None = None
+    """Stop early, the learning rate falling over another tenth of the steps so far, where held-out images are this
+    many nats less likely than training ones (by default never)."""
+    log_every: int | None = None
+    """Steps that one line of metrics.jsonl averages (1: every step; by default those of a chunk, and never more)."""
+    checkpoint_seconds: float = 15.0
+    """Least time between two checkpoints."""
+    steps: int | None = None
+    """Steps in place of epochs."""
+
+    def check(self) -> None:
+        """Raise `UserError` for numbers out of range."""
+        positive(self, "epochs", "steps", "batch_size", "size", "stop_gap", "log_every")
