@@ -18,13 +18,12 @@ from genjax.algorithms.watching import cheap_metrics
 from genjax.boltzmann import coordinates
 from genjax.boltzmann.copies import Copies, tied
 from genjax.boltzmann.dbm import dbm
-from genjax.boltzmann.machine import Machine, States, energy
+from genjax.boltzmann.machine import Machine, States, draw, energy
 from genjax.boltzmann.mean_field import coupled, log_density, mean_field, means
 from genjax.boltzmann.rbm import with_classes
 from genjax.boltzmann.units import BERNOULLI, Bernoulli, Categorical, Gaussian, Rectified, Spin, Unit
 from genjax.errors import UserError
 from genjax.random import subkey
-from genjax.boltzmann.machine import draw
 from genjax.training.config import at_least, choice, factory, kind_of, positive, rate, shares, sizes
 from genjax.training.devices import averaged, own_copy, own_key
 from genjax.training.optimisers import Optimiser, Sgd, optimiser_choice

@@ -4,11 +4,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Key
 
 from genjax.algorithms.labels import class_log_probabilities, labelled
-from genjax.boltzmann.machine import Machine, States, marginal, mean
+from genjax.boltzmann.machine import Machine, States, draw, marginal, mean
 from genjax.boltzmann.mean_field import bound, coupled, mean_field, means
 from genjax.likelihood.pseudo import one_pixel_pseudo_log_likelihood
 from genjax.random import subkey
-from genjax.boltzmann.machine import draw
 from genjax.typing import Batch, Metrics
 
 

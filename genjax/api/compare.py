@@ -51,7 +51,9 @@ def compare(runs: Sequence[Run] | Run, scores: Sequence[str] = ()) -> Table:
         one = settings_of(members[0])
         row: dict[str, Any] = {name: one.get(name) for name in axes} | {"seeds": len(members)}
         diverged = sum(run.diverged is not None for run in members)
-        rows.append(row | ({"diverged": diverged} if diverged else {}) | {name: score(members, name) for name in wanted})
+        rows.append(
+            row | ({"diverged": diverged} if diverged else {}) | {name: score(members, name) for name in wanted}
+        )
     return rows
 
 
@@ -68,7 +70,10 @@ def shared_scores(runs: Sequence[Run]) -> list[str]:
     names = [name for name in known if all(name in run.history for run in runs)]
     names = [name for name in names if not (not name.startswith("held_out_") and f"held_out_{name}" in names)]
     evaluated = ["log_likelihood"] if all(run.evaluated is not None for run in runs) else []
-    return evaluated + (names or sorted(set.intersection(*(set(run.history) for run in runs)) - {"step", "stage", "epoch", "seconds"})[:3])
+    return evaluated + (
+        names
+        or sorted(set.intersection(*(set(run.history) for run in runs)) - {"step", "stage", "epoch", "seconds"})[:3]
+    )
 
 
 def score(runs: Sequence[Run], name: str) -> dict[str, Any]:

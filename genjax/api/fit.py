@@ -245,9 +245,7 @@ def resume(folder: Path, saved: on_disk.Saved, run: RunConfig, source: Any) -> T
 def _outside(config: Any) -> dict[str, Any]:
     """Objects from outside that the config holds, to be given again, as the folder cannot hold them."""
     return {
-        f.name: value
-        for f, chosen in choices(config)
-        if not isinstance(value := getattr(config, f.name), chosen.kinds)
+        f.name: value for f, chosen in choices(config) if not isinstance(value := getattr(config, f.name), chosen.kinds)
     }
 
 

@@ -159,5 +159,3 @@ def _replace(new: Path, folder: Path) -> None:
             os.rename(folder / name, new / name)
     os.rename(folder, old)
     os.rename(new, folder)
-
-

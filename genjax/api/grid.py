@@ -11,8 +11,8 @@ import numpy as np
 
 from genjax import random
 from genjax.api import folder as on_disk
-from genjax.api.compilation import keep_compiled_programs
 from genjax.api.compare import interval_of, last, settings_of, shared_scores
+from genjax.api.compilation import keep_compiled_programs
 from genjax.api.fit import settled
 from genjax.api.prepared import Prepared, as_dataset, describe, prepare, read, stages_of, with_length
 from genjax.api.progress import Bar
@@ -175,7 +175,9 @@ def together(
     """
     first = members[0]
     plan, data = first.prepared.plan, first.prepared.training
-    plan = plan._replace(chunk=min(plan.chunk, plan.steps_per_epoch)) if len({m.run.epochs for m in members}) > 1 else plan
+    plan = (
+        plan._replace(chunk=min(plan.chunk, plan.steps_per_epoch)) if len({m.run.epochs for m in members}) > 1 else plan
+    )
     keys = side_by_side.stacked([random.key(m.run.seed, m.run.rng) for m in members])
     pad, unpad = first.config.model.padding or (None, None)
     sizes = [getattr(m.config, "hidden", 0) for m in members]
@@ -193,7 +195,9 @@ def together(
             states, algorithm = begin(own, stages, data, plan, states), stage.algorithm
         ends = [one.steps for one in stages]
 
-        def watch(chunk: side_by_side.GridChunk, stage: Stage = stage, ends: list[int] = ends, before: int = before) -> None:
+        def watch(
+            chunk: side_by_side.GridChunk, stage: Stage = stage, ends: list[int] = ends, before: int = before
+        ) -> None:
             for i in range(len(members)):
                 done = ends[i] <= chunk.step - len(next(iter(chunk.steps.values()))[i])
                 if done or i in said:

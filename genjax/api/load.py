@@ -74,5 +74,3 @@ def shipped(name: str, data_dir: str | None = None, dataset: str | None = None) 
         kept_parameters=pretrained.machine(name),
         known_log_z=from_numbers(json.loads((folder / "evaluation.json").read_text())["log_z"]),
     )
-
-

@@ -120,7 +120,9 @@ class Plots:
         means = self.run.draw(100, (100,), seed=seed)["means"]
         return float(np.linalg.norm(means, axis=-1).mean())
 
-    def reconstructions(self, n: int = 16, missing: np.ndarray | None = None, sweeps: int = 400, seed: int = 0) -> Figure:
+    def reconstructions(
+        self, n: int = 16, missing: np.ndarray | None = None, sweeps: int = 400, seed: int = 0
+    ) -> Figure:
         """Test images, what was left of them, and what the model fills in (the lower half unless told otherwise)."""
         run = self.run
         truth = np.asarray(run.fixed_test(n).x)
@@ -185,8 +187,14 @@ class Plots:
     def _walks(self, space: LatentSpace, given: np.ndarray, seed: int) -> dict[str, Figure]:
         """Pictures of a space from which images are only made."""
         units, name, shape = len(space.centre), self.run.name, self.run.image_shape
-        directions, along = (np.eye(units), "along its coordinates") if space.directions is None else (space.directions, ALONG)
-        axes = ("latent 0", "latent 1") if space.directions is None else ("along the strongest direction", "along the second")
+        directions, along = (
+            (np.eye(units), "along its coordinates") if space.directions is None else (space.directions, ALONG)
+        )
+        axes = (
+            ("latent 0", "latent 1")
+            if space.directions is None
+            else ("along the strongest direction", "along the second")
+        )
 
         def rng() -> np.random.Generator:
             return np.random.default_rng(seed)
@@ -205,7 +213,10 @@ class Plots:
             values = walks.coordinates(units, ways=2)
             pixels, values = made(walks.plane(rng(), directions[:2], values)), tuple(values)
             figures["plane"] = latent.plane(pixels, (values, values), axes, shape, f"{name}: a plane {along}")
-        walk, title = walks.neighbourhoods(rng(), units), f"{name}: ever further from one latent, by this share of noise"
+        walk, title = (
+            walks.neighbourhoods(rng(), units),
+            f"{name}: ever further from one latent, by this share of noise",
+        )
         radii = tuple(float(radius) for radius in walk.names)
         return figures | {"neighbourhoods": latent.neighbourhoods(made(walk.z), radii, shape, title)}
 

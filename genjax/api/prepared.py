@@ -82,7 +82,11 @@ def plan_of(examples: int, config: Any, run: RunConfig) -> loop.Plan:
 
 def completed(config: Any, run: RunConfig) -> RunConfig:
     """The run's options, with the binarisation that the model takes where none is named."""
-    return run if run.binarisation is not None else dataclasses.replace(run, binarisation=config.model.binarisation(config))
+    return (
+        run
+        if run.binarisation is not None
+        else dataclasses.replace(run, binarisation=config.model.binarisation(config))
+    )
 
 
 def with_length(run: RunConfig, plan: loop.Plan) -> RunConfig:

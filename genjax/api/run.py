@@ -74,7 +74,9 @@ class Run:
     @property
     def name(self) -> str:
         """Of the run, for titles: its folder's name, or the model and its data."""
-        return self.folder.name if self.folder is not None else f"{self.model.name} on {self.settings.dataset or 'arrays'}"
+        return (
+            self.folder.name if self.folder is not None else f"{self.model.name} on {self.settings.dataset or 'arrays'}"
+        )
 
     @property
     def identity(self) -> str | None:
@@ -305,7 +307,9 @@ class Run:
             found |= report(answer, train, test, self.refute)[0]
         if model.evaluate is not None:
             key = random.key(seed, self.settings.rng)
-            found |= {n: v for n, v in model.evaluate(key, self.parameters, train, test, answer).items() if v is not None}
+            found |= {
+                n: v for n, v in model.evaluate(key, self.parameters, train, test, answer).items() if v is not None
+            }
         elif answer is None:
             found |= self.measured_samples(seed=seed, progress=progress, **_known(model, effort))[0].table
         found = plain(found) | {
@@ -351,9 +355,7 @@ class Run:
         arrays = self.draw(count, (sweeps,), labels, seed=seed)
         means, grey = (arrays["means"], dataset.test) if "means" in arrays else (None, None)
         of_test = dataset.labels.test if has_classes(dataset.labels.test) else None
-        found = quality.measure(
-            classifier, arrays["samples"], train, test, means, grey, of_test, self.class_names
-        )
+        found = quality.measure(classifier, arrays["samples"], train, test, means, grey, of_test, self.class_names)
         if network is not None:
             distances = inception_distances(network, arrays["samples"], train, test, dataset.shape, progress)
             found.table["inception"] = distances
@@ -381,7 +383,9 @@ class Run:
         if x is None:
             return self.fixed_test()
         target = None if label is None else jnp.asarray(label, jnp.int32)
-        return Batch(jnp.asarray(binarise_fixed(self.flat(x), self.settings.binarisation or "none", FIXED_DRAW)), target)
+        return Batch(
+            jnp.asarray(binarise_fixed(self.flat(x), self.settings.binarisation or "none", FIXED_DRAW)), target
+        )
 
     def flat(self, x: Any) -> np.ndarray:
         """Examples, flat or shaped, as `(n, values)`. Raises `UserError` where they are of another shape."""

@@ -41,7 +41,10 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     run = open_run(options)
     refuse_run_folder(run)
     chained = run.has_chains
-    say(f"{run.name}: " + (f"{options.chains} fresh chains, {options.sweeps} sweeps" if chained else f"{options.chains} draws"))
+    say(
+        f"{run.name}: "
+        + (f"{options.chains} fresh chains, {options.sweeps} sweeps" if chained else f"{options.chains} draws")
+    )
     found, drawn = run.measured_samples(options.chains, options.sweeps, seed=options.seed)
     numbers = {"model": run.model.name, "chains": options.chains, "sweeps": options.sweeps if chained else None}
     numbers |= {"start": "fresh: every unit drawn from its bias alone" if chained else None} | plain(found.table)

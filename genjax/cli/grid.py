@@ -156,7 +156,11 @@ def tables_of(table: list[dict[str, Any]], names: list[str]) -> list[str]:
     lines = []
     for dataset, how in kinds:
         same = [
-            {key: value for key, value in line.items() if key not in ("dataset", "binarisation") or (key in names and len(kinds) == 1)}
+            {
+                key: value
+                for key, value in line.items()
+                if key not in ("dataset", "binarisation") or (key in names and len(kinds) == 1)
+            }
             for line in table
             if (line["dataset"], line["binarisation"]) == (dataset, how)
         ]
@@ -203,4 +207,6 @@ def filled(of_setting: dict[str, list[Run]], title: str) -> Any:
         if members[0].diverged is None
     }
     damaged = np.where(missing, np.nan, truth)
-    return grids.reconstructions(truth, damaged, rows, first.image_shape, f"{title}: lower halves filled in, first seed")
+    return grids.reconstructions(
+        truth, damaged, rows, first.image_shape, f"{title}: lower halves filled in, first seed"
+    )

@@ -84,11 +84,15 @@ class Parser:
         names = {f.name for f in dataclasses.fields(self.flat)}
         self.defaults = {name: value for name, value in defaults.items() if name in names}
 
-    def __call__(self, arguments: list[str], base: Any = None, run: RunConfig | None = None) -> tuple[Any, RunConfig, dict, Any]:
+    def __call__(
+        self, arguments: list[str], base: Any = None, run: RunConfig | None = None
+    ) -> tuple[Any, RunConfig, dict, Any]:
         """Config, run, effort and the command's own options; what is not given is as in `base` and `run`, if given."""
         usual = self.flat(**self.defaults) if base is None else self._usual(base, run)
         parsed = parse(self.flat, _validation(arguments), self.program, usual)
-        chosen = {o.name: value for o in self.of_model if (value := getattr(parsed, o.name)) is not None or o.of is None}
+        chosen = {
+            o.name: value for o in self.of_model if (value := getattr(parsed, o.name)) is not None or o.of is None
+        }
         config = build(self.config, chosen) if base is None else replaced(base, chosen)
         of_run = {f.name: getattr(parsed, f.name) for f in self.of_run}
         of_run["validation"] = _split(of_run["validation"])
@@ -131,7 +135,9 @@ def _run_type(field: Any) -> Any:
 
 
 def _said(validation: bool | float | str) -> str:
-    return {True: "yes", False: "no"}.get(validation, str(validation)) if isinstance(validation, bool) else str(validation)
+    return (
+        {True: "yes", False: "no"}.get(validation, str(validation)) if isinstance(validation, bool) else str(validation)
+    )
 
 
 def _split(text: Any) -> bool | float | str:
@@ -206,4 +212,6 @@ def parse_with(
 
 def _own(own: Any, field: Any) -> tuple[Any, ...]:
     annotated = Annotated[field.type, tyro.conf.arg(help=_doc(own, field.name))]
-    return (annotated,) if field.default is dataclasses.MISSING else (annotated, dataclasses.field(default=field.default))
+    return (
+        (annotated,) if field.default is dataclasses.MISSING else (annotated, dataclasses.field(default=field.default))
+    )

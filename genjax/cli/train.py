@@ -138,7 +138,9 @@ def trained(training: fit.Training, signals: Signals, options: Options) -> Run:
     """The run after all that is left of it, with a bar. Raises `Interrupted` after a signal, once it is saved."""
     run = training.run
     many = f"{len(training.prepared.dataset.train)} {'users' if run.model.read else 'images'}"
-    size = f"{parameter_count(run.model.parameters(training.here.state))} parameters" if run.stage == "train" else "stages"
+    size = (
+        f"{parameter_count(run.model.parameters(training.here.state))} parameters" if run.stage == "train" else "stages"
+    )
     say(f"{run.folder}: {run.model.name} on {run.settings.dataset}, {many}, {size}, {training.total} steps")
     watch = None
     if run.model.watch is not None:

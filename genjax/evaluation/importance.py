@@ -16,10 +16,10 @@ from genjax.boltzmann import dbn
 from genjax.boltzmann.dbn import DBN
 from genjax.boltzmann.machine import States
 from genjax.errors import UserError
-from genjax.evaluation.likelihood import LogZ, fresh_chains, log_partition
 from genjax.likelihood import importance as estimator
 from genjax.likelihood.estimate import exact, log_likelihood
 from genjax.likelihood.importance import Importance, LogWeight, missed, normalised, refuted, total
+from genjax.likelihood.partition import LogZ, fresh_chains, log_partition
 from genjax.networks import latent as networks
 from genjax.networks.latent import LatentModel
 from genjax.random import subkey

@@ -9,7 +9,6 @@ loaded without its data gives the same answer.
 """
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 import jax
@@ -20,31 +19,24 @@ from jaxtyping import Array, Float, Key
 from genjax.algorithms.labels import labelled, observed
 from genjax.boltzmann.machine import Machine, States
 from genjax.boltzmann.mean_field import coupled, log_density
-from genjax.boltzmann.units import Unit
 from genjax.errors import UserError
-from genjax.likelihood import conditional, exact
-from genjax.likelihood.bracket import FEWEST_CHAINS, PathKind, Schedule, bracket, long_run, part
+from genjax.likelihood import conditional
+from genjax.likelihood.bidirectional import PathKind, Schedule
 from genjax.likelihood.estimate import (
     NORMAL,
     both_numbers,
-    contradict,
-    exact_log_z,
     log_likelihood,
     mean_over_examples,
     refute,
 )
+from genjax.likelihood.partition import LogZ, log_partition, visible_mean
 from genjax.likelihood.pseudo import one_pixel_pseudo_log_likelihood, pseudo_log_likelihood
-from genjax.likelihood.schedule import MOST_CHAINS
 from genjax.random import subkey
 from genjax.typing import Answer, Batch, Energy, Estimate, Progress
 
-EXACT_STATES = 2**20  # seconds on two cores
-FRESH_SWEEPS = 4000  # of chains that begin at the base of the path, before the sweeps that reverse AIS adds
 TIGHTNESS_IMAGES, PSEUDO_IMAGES = 100, 1000
 BLOCK = 5000  # examples in memory at once
 
-LogZ = tuple[Estimate, Estimate | None]
-"""Both sides of log Z: exact and None, or AIS and reverse AIS."""
 Refute = Callable[[Answer, Mapping[str, Batch], Mapping[str, np.ndarray]], Answer]
 
 
@@ -113,87 +105,6 @@ def _marginals(machine: Energy, x: Float[Array, "examples visible"]) -> Float[np
     marginal = jax.jit(lambda machine, x: machine.marginal((x, None), 1))
     parts = [marginal(machine, x[i : i + BLOCK]) for i in range(0, len(x), BLOCK)]
     return np.concatenate([np.asarray(part, np.float64) for part in parts])
-
-
-def log_partition(
-    key: Key[Array, ""],
-    machine: Energy,
-    visible: Float[Array, " visible"],
-    chains: States | None = None,
-    temperatures: int = 10_000,
-    ais_chains: int = 500,
-    standard_error: float | None = None,
-    path: PathKind = "geometric",
-    schedule: Schedule = "sine",
-    progress: Progress | None = None,
-) -> LogZ:
-    """Log Z in nats: exact where the smaller side has at most 2^20 states, otherwise by AIS with reverse AIS beside it.
-
-    `visible` is the mean of the visible units, from which the path begins; other options are those of `boltzmann`.
-    """
-    states = exact.states_to_visit(machine) if isinstance(machine, Machine) else None
-    if isinstance(machine, Machine) and states is not None and states <= EXACT_STATES:
-        return exact_log_z(exact.log_z(machine), f"enumeration of {states} states"), None
-    count = ais_chains if standard_error is None else MOST_CHAINS
-    if chains is None or chains[0].shape[0] < min(FEWEST_CHAINS, count):
-        chains = fresh_chains(subkey(key, "start"), machine, visible, count, part(progress, 0.0, 0.2))
-        progress = part(progress, 0.2, 1.0)
-    forward, reverse = bracket(
-        key,
-        machine,
-        visible[None],
-        chains,
-        temperatures,
-        ais_chains,
-        progress,
-        path=path,
-        schedule=schedule,
-        standard_error=standard_error,
-    )
-    return contradict(forward, reverse), reverse
-
-
-def fresh_chains(
-    key: Key[Array, ""],
-    machine: Energy,
-    visible: Float[Array, " visible"],
-    chains: int,
-    progress: Progress | None = None,
-) -> States:
-    """States of chains that begin at the base of the path, 4,000 sweeps later: `(chains, units)` a layer."""
-    start = _at_base(subkey(key, "base"), machine, visible, chains)
-    return long_run(subkey(key, "long run"), machine, start, FRESH_SWEEPS, progress)
-
-
-@partial(jax.jit, static_argnames=("chains",))
-def _at_base(key: Key[Array, ""], machine: Energy, visible: Array, chains: int) -> States:
-    return machine.uncoupled(visible[None]).draw(key, chains)
-
-
-def visible_mean(unit: Unit, mean: Float[Array | np.ndarray, " values"]) -> Float[Array, " visible"]:
-    """The mean of visible units of this type from the mean of intensities.
-
-    Where a value has several entries (one for each grey level), its mean does not settle the shares of the levels:
-    they get those of largest entropy, exp(a level) up to a factor.
-    """
-    mean = jnp.asarray(mean, jnp.float32)
-    if unit.width == 1:
-        return unit.of_intensities(mean)
-    assert unit.states is not None
-    levels = unit.intensities(unit.encode(jnp.arange(unit.states)[:, None]))[:, 0]
-
-    def shares(slope: Float[Array, " values"]) -> Float[Array, "values levels"]:
-        return jax.nn.softmax(slope[:, None] * levels, -1)
-
-    def halve(_: int | Array, ends: tuple[Array, Array]) -> tuple[Array, Array]:
-        low, high = ends
-        middle = (low + high) / 2
-        below = jnp.sum(shares(middle) * levels, -1) < mean
-        return jnp.where(below, middle, low), jnp.where(below, high, middle)
-
-    most = jnp.full_like(mean, 20.0 * unit.states)
-    low, high = jax.lax.fori_loop(0, 40, halve, (-most, most))
-    return shares((low + high) / 2).reshape(-1)
 
 
 def log_densities(machine: Machine, data: States, block: int = BLOCK) -> Float[np.ndarray, " examples"]:

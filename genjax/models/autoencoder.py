@@ -15,11 +15,11 @@ from genjax.algorithms import autoencoder
 from genjax.algorithms.autoencoder import AutoencoderConfig, Corruption, Masking, corruption
 from genjax.data import Dataset
 from genjax.evaluation.latent import LatentSpace
+from genjax.evaluation.reconstruction import mean_metrics
 from genjax.models.base import Config
 from genjax.models.vae import shape_and_classes, shape_of
 from genjax.networks import pixels
 from genjax.networks.stack import StackModel
-from genjax.evaluation.reconstruction import mean_metrics
 from genjax.numerics import in_blocks
 from genjax.plots import curves
 from genjax.training.config import split

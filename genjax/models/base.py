@@ -37,5 +37,7 @@ def constructor(kind: type[Made]) -> Callable[..., Made]:
 
     make.__name__ = make.__qualname__ = kind.model.name  # type: ignore[attr-defined]
     lines = [f"    {option.name} ({option.default}): {option.doc}" for option in options(kind)]
-    make.__doc__ = "\n".join([kind.__doc__ or "", "", "Arguments, all by name (their defaults in brackets):", "", *lines])
+    make.__doc__ = "\n".join(
+        [kind.__doc__ or "", "", "Arguments, all by name (their defaults in brackets):", "", *lines]
+    )
     return make

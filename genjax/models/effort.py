@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from genjax.likelihood.bracket import PathKind, Schedule
+from genjax.likelihood.bidirectional import PathKind, Schedule
 from genjax.training.config import at_least, positive
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import jax
@@ -17,8 +16,8 @@ from genjax.data import Dataset, binarise_fixed
 from genjax.errors import UserError
 from genjax.evaluation import collapse
 from genjax.evaluation.classifier import Classifier
-from genjax.evaluation.latent import LatentSpace, principal_directions
 from genjax.evaluation.distances import subset
+from genjax.evaluation.latent import LatentSpace, principal_directions
 from genjax.evaluation.samples import labels_like
 from genjax.models.base import Config
 from genjax.models.effort import Inception

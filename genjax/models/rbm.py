@@ -25,12 +25,12 @@ from genjax.models import chains
 from genjax.models.base import Config
 from genjax.models.effort import AIS
 from genjax.numerics import in_blocks
+from genjax.plots import curves
 from genjax.random import subkey
 from genjax.sampling.inpainting import completed, inpaint
 from genjax.training.config import split
 from genjax.training.settings import RunConfig
 from genjax.training.stages import LAST
-from genjax.plots import curves
 from genjax.typing import Answer, Batch, Kernel, Model, Stage
 
 

@@ -1,6 +1,6 @@
 """Variational autoencoders: plain, importance-weighted, and conditional on the label."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -24,7 +24,7 @@ from genjax.numerics import in_blocks
 from genjax.plots import curves
 from genjax.random import normal, subkey
 from genjax.sampling.imputation import impute
-from genjax.training.config import choice, split
+from genjax.training.config import split
 from genjax.training.settings import RunConfig
 from genjax.training.stages import LAST
 from genjax.typing import Answer, Batch, Model, Stage
@@ -118,15 +118,15 @@ def _from_prior(key: Key[Array, ""], model: LatentModel, label: Array) -> tuple[
 
 def sample(key: Key[Array, ""], model: LatentModel, count: int, label: Any = None) -> dict[str, Any]:
     """Independent draws; of conditional models all of one class, or the classes in turn, with their labels."""
-    labels = jnp.arange(count) % max(1, model.of.classes) if label is None else jnp.broadcast_to(jnp.asarray(label), count)
+    labels = (
+        jnp.arange(count) % max(1, model.of.classes) if label is None else jnp.broadcast_to(jnp.asarray(label), count)
+    )
     means, drawn = _from_prior(key, model, labels)
     named = {"labels": np.asarray(labels)} if model.of.classes and label is None else {}
     return {"samples": np.asarray(drawn, np.float32), "means": np.asarray(means), **named}
 
 
-def reconstruct(
-    key: Key[Array, ""], model: LatentModel, x: np.ndarray, missing: np.ndarray, sweeps: int
-) -> np.ndarray:
+def reconstruct(key: Key[Array, ""], model: LatentModel, x: np.ndarray, missing: np.ndarray, sweeps: int) -> np.ndarray:
     """Expected missing values given the others (see `sampling.imputation`)."""
     burn_in = max(1, sweeps // 4)
     return np.asarray(impute(key, model, jnp.asarray(x), jnp.asarray(missing), sweeps - burn_in, burn_in))

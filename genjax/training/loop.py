@@ -102,7 +102,9 @@ def chunk(
         return state, jax.tree.map(lambda all, new: all.at[number - first].set(new), metrics, of_step)
 
     def epoch(number: Array, carry: tuple[Any, Any]) -> tuple[Any, Any]:
-        order = jax.random.permutation(jax.random.fold_in(subkey(key if batches is None else batches, "order"), number), data.x.shape[0])
+        order = jax.random.permutation(
+            jax.random.fold_in(subkey(key if batches is None else batches, "order"), number), data.x.shape[0]
+        )
         begin, end = number * plan.steps_per_epoch, (number + 1) * plan.steps_per_epoch
         return jax.lax.fori_loop(jnp.maximum(first, begin), jnp.minimum(last, end), partial(one, order), carry)
 

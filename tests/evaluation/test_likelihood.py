@@ -24,7 +24,7 @@ from genjax.evaluation.likelihood import (
     visible_mean,
 )
 from genjax.likelihood import exact
-from genjax.likelihood.bracket import Bracket
+from genjax.likelihood.bidirectional import Bracket
 from genjax.likelihood.estimate import both_from_numbers, exact_log_z, plain
 from genjax.typing import Batch, Estimate
 from tests.machines import all_states, energies, exact_draws, log_sum_exp, random_machine

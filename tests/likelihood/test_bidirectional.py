@@ -9,7 +9,7 @@ from genjax.boltzmann.machine import Machine
 from genjax.boltzmann.units import BERNOULLI
 from genjax.likelihood import ais, exact
 from genjax.likelihood import evaluate as evaluation
-from genjax.likelihood.bracket import bracket, long_run, starting_points
+from genjax.likelihood.bidirectional import bracket, long_run, starting_points
 from genjax.likelihood.estimate import contradict, exact_log_z, from_log_weights
 from tests.machines import exact_draws, random_machine
 
