@@ -14,7 +14,7 @@ from genjax.algorithms.trajectory import Trajectory, log_z
 from genjax.boltzmann.semi_restricted import SemiRestricted, semi_restricted
 from genjax.errors import UserError
 from genjax.likelihood import ais
-from genjax.likelihood.bracket import bracket, long_run
+from genjax.likelihood.bidirectional import bracket, long_run
 from genjax.sampling import tempering
 from genjax.sampling.diagnostics import diagnose
 from genjax.sampling.gibbs import initial_states, sample
