@@ -90,7 +90,7 @@ def test_windows_hold_the_means_of_the_steps_they_cover():
 
 @pytest.mark.slow
 def test_the_trajectorys_log_likelihood_is_the_exact_one():
-    """At the end of a run, along it, and with the machine fixed: the error is under a tenth of a nat, on a scale of 5."""
+    """At the end of a run, along it, with the machine fixed: the error is under a tenth of a nat, on a scale of 5."""
     state, images, metrics = learned(trajectory.Trajectory(rungs=6, swap_every=2))
     machine = trained_machine(state)
     right = exact.log_z(machine)
