@@ -6,7 +6,8 @@
 - `Model`: a kind of model with the questions that it answers. `Estimate`: the one type of an answer.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -264,7 +265,7 @@ class Model(NamedTuple):
     check: Callable[..., None] = nothing
     settle: Callable[..., dict[str, Any]] = nothing_settled
     binarisation: Callable[[Any], str] = as_they_are
-    defaults: dict[str, Any] = {}
+    defaults: Mapping[str, Any] = MappingProxyType({})
     watch: Callable[..., Any] | None = None
     padding: tuple[Callable[..., Any], Callable[..., Any]] | None = None
     answer: Callable[..., Answer] | None = None

@@ -1,7 +1,7 @@
 """Generative adversarial networks (Goodfellow et al. 2014) as one `Algorithm`: any loss, penalty and backbone.
 
-A step improves the discriminator k times and then the generator once. Each of the two updates sees the whole state
-and returns its own player alone, so that the other's parameters stay what they were, bit for bit.
+A step updates the discriminator k times and then the generator once. Each of the two updates gets the whole state and
+ returns its own player alone, so that the other's parameters stay what they were, bit for bit.
 """
 
 import dataclasses
@@ -14,16 +14,23 @@ from jaxtyping import Array, Float, Int, Key, PyTree
 
 from genjax import random
 from genjax.algorithms import examples
-from genjax.algorithms import gan_losses as losses
 from genjax.algorithms.gan_game import Game, GANConfig, Network
-from genjax.algorithms.gan_losses import LOSSES
+from genjax.algorithms.gan_losses import boundary as boundary_of
 from genjax.errors import UserError
 from genjax.networks.adversarial import Shape
 from genjax.random import subkey
 from genjax.training import devices
-from genjax.training.config import factory
+from genjax.training.config import factory, traced
 from genjax.training.devices import own_copy, own_key
-from genjax.training.optimiser import Optimiser, learning_rate_at, transformation
+from genjax.training.optimisers import Adam
+from genjax.training.update import (
+    applied,
+    kernels,
+    learning_rate_at,
+    moving_average,
+    parameter_max,
+    transformation,
+)
 from genjax.typing import Algorithm, Batch, Example, Hyper, Metrics
 
 FRAMES = 20  # of the film: after 1, 2, 4, ... 524,288 steps
@@ -82,12 +89,10 @@ def gan(
             label=jnp.arange(ACTORS, dtype=jnp.int32) % max(classes, 1),
             frames=jnp.zeros((FRAMES, ACTORS, example.batch.x.shape[-1]), jnp.float32),
         )
-        optimisers = (config.optimiser, config.discriminator_optimiser)
+        hyper = second_moments(config) | hyper
         generator, discriminator = (
-            Player(
-                network, chain(optimiser, hyper, jnp.ones((), jnp.float32), network.parameters).init(network.parameters)
-            )
-            for network, optimiser in zip(game.first(subkey(key, "networks")), optimisers)
+            Player(network, optimiser_of(config, hyper, jnp.ones(()), network, prefix).init(network.parameters))
+            for network, prefix in zip(game.first(subkey(key, "networks")), PREFIXES)
         )
         average = jax.tree.map(jnp.copy, generator.network)
         return GANState(game, generator, discriminator, average, film, jnp.zeros((), jnp.int32), hyper)
@@ -102,28 +107,28 @@ def gan(
         mix = jnp.repeat(mix, config.packing, axis=1)[..., None]
 
         def once(player: Player, given: tuple[Batch, Array, Array]) -> tuple[Player, Metrics]:
-            return improved_discriminator(state._replace(discriminator=player), *given)
+            return updated_discriminator(state._replace(discriminator=player), *given)
 
-        discriminator, found = jax.lax.scan(once, state.discriminator, (parts, z[1:], mix))
-        boundary = found.pop("boundary")[-1]
+        discriminator, metrics = jax.lax.scan(once, state.discriminator, (parts, z[1:], mix))
+        boundary = metrics.pop("boundary")[-1]
         state = state._replace(discriminator=discriminator)
-        generator, more = improved_generator(state, parts.target[-1], z[0], boundary)
+        generator, of_generator = updated_generator(state, parts.target[-1], z[0], boundary)
         average = moving_average(state.average, generator.network, state.step, state.hyper["average"])
         state = state._replace(generator=generator, average=average, step=state.step + 1)
-        largest = jnp.max(jnp.stack([jnp.max(jnp.abs(leaf)) for leaf in jax.tree.leaves(state.parameters)]))
-        metrics = {name: jnp.mean(values) for name, values in found.items()} | more
-        return state._replace(game=kept, film=shot(state)), metrics | {"parameter_max": largest}
+        metrics = {name: jnp.mean(values) for name, values in metrics.items()} | of_generator
+        metrics["parameter_max"] = parameter_max(state.parameters)
+        return state._replace(game=kept, film=with_frame(state)), metrics
 
     def observe(key: Key[Array, ""], state: GANState, train: Batch, held_out: Batch | None) -> Metrics:
         network = state.discriminator.network
         train = with_labels(config, train)
-        found = {"score_training": jnp.mean(game.score(network, *whole_packs(train, config.packing))[0])}
+        metrics = {"score_training": jnp.mean(game.score(network, *whole_packs(train, config.packing))[0])}
         if held_out is not None and len(held_out.x) >= config.packing:
             held_out = with_labels(config, held_out)
-            found["score_held_out"] = jnp.mean(game.score(network, *whole_packs(held_out, config.packing))[0])
-            found["score_gap"] = found["score_training"] - found["score_held_out"]
+            metrics["score_held_out"] = jnp.mean(game.score(network, *whole_packs(held_out, config.packing))[0])
+            metrics["score_gap"] = metrics["score_training"] - metrics["score_held_out"]
         x = generate(subkey(key, "latents"), state, train.target)
-        return found | {
+        return metrics | {
             "score_samples": jnp.mean(game.score(network, *whole_packs(Batch(x, train.target), config.packing))[0])
         }
 
@@ -137,7 +142,7 @@ def gan(
     return Algorithm(init, step, observe, check)
 
 
-def improved_discriminator(
+def updated_discriminator(
     state: GANState, batch: Batch, z: Float[Array, "batch latent"], mix: Float[Array, "batch 1"]
 ) -> tuple[Player, Metrics]:
     """The discriminator after one update on real images and on the fakes that the generator makes of z.
@@ -145,36 +150,32 @@ def improved_discriminator(
     `mix`, in [0, 1] and the same within a pack, says where between the two the gradient penalty looks.
     """
     game, config, player = state.game, state.game.config, state.discriminator
-    loss = LOSSES[config.loss]
+    loss: Any = traced(config.loss, state.hyper)
+    smooth: Any = traced(config.penalty, state.hyper)
     fakes = game.make(state.generator.network, z, batch.target, train=True)[0]
 
     def objective(parameters: PyTree) -> tuple[Float[Array, ""], tuple[Array, Array, Network]]:
         network = player.network._replace(parameters=parameters)
         real, network = game.score(network, batch.x, batch.target, train=True)
         fake, network = game.score(network, fakes, batch.target, train=True)
-        value = loss.discriminator(real, fake, state.hyper["smoothing"])
+        value = loss.discriminator(real, fake)
 
         def score(x: Array) -> Array:
             return game.score(network, x, batch.target, train=True)[0]
 
-        if config.penalty == "gradient":
-            penalty = losses.gradient_penalty(score, batch.x, fakes, mix, config.packing)
-            value += state.hyper["penalty_weight"] * penalty
-        elif config.penalty == "r1":
-            value += state.hyper["penalty_weight"] * losses.zero_centred_penalty(score, batch.x, config.packing)
-        return value, (real, fake, network)
+        penalty = smooth.penalty(score, batch.x, fakes, mix, config.packing)
+        return value if penalty is None else value + penalty, (real, fake, network)
 
     own = own_copy(player.network.parameters, game.axis_name)
     (value, (real, fake, network)), slope = jax.value_and_grad(objective, has_aux=True)(own)
-    own = {name: state.hyper[f"discriminator_{name}"] for name in ("learning_rate", "momentum", "second_moment")}
     before = player.network.parameters
-    player, metrics = improved(config.discriminator_optimiser, player, network, slope, state.hyper | own, state)
-    if config.penalty == "clipping":
-        parameters = losses.clipped(player.network.parameters, state.hyper["clip"])
+    player, metrics = updated(player, network, slope, state, "discriminator_")
+    if smooth.project is not None:
+        parameters = smooth.project(player.network.parameters)
         player = player._replace(network=player.network._replace(parameters=parameters))
         metrics["moved"] = optax.tree.norm(optax.tree.sub(parameters, before))
-    boundary = losses.boundary(loss, real, fake)
-    found = averaged(
+    boundary = boundary_of(loss, real, fake)
+    of_game = averaged(
         game,
         {
             "loss": value,
@@ -184,12 +185,12 @@ def improved_discriminator(
             "score_difference": jnp.mean(real) - jnp.mean(fake),
         },
     )
-    return player, {"discriminator_loss": found.pop("loss")} | found | {
+    return player, {"discriminator_loss": of_game.pop("loss")} | of_game | {
         f"discriminator_{n}": v for n, v in metrics.items()
     }
 
 
-def improved_generator(
+def updated_generator(
     state: GANState,
     label: Int[Array, " batch"],
     z: Float[Array, "batch latent"],
@@ -201,37 +202,46 @@ def improved_generator(
     def objective(parameters: PyTree) -> tuple[Float[Array, ""], tuple[Array, Network]]:
         fakes, network = game.make(player.network._replace(parameters=parameters), z, label, train=True)
         scores = game.score(state.discriminator.network, fakes, label, train=True)[0]
-        return LOSSES[game.config.loss].generator(scores), (scores, network)
+        return traced(game.config.loss, state.hyper).generator(scores), (scores, network)
 
     own = own_copy(player.network.parameters, game.axis_name)
     (value, (scores, network)), slope = jax.value_and_grad(objective, has_aux=True)(own)
-    player, metrics = improved(game.config.optimiser, player, network, slope, state.hyper, state)
-    found = averaged(game, {"generator_loss": value, "fooled": jnp.mean(scores > boundary)})
-    return player, found | {f"generator_{name}": value for name, value in metrics.items()}
+    player, metrics = updated(player, network, slope, state, "")
+    of_game = averaged(game, {"generator_loss": value, "fooled": jnp.mean(scores > boundary)})
+    return player, of_game | {f"generator_{name}": value for name, value in metrics.items()}
 
 
-def improved(
-    optimiser: Optimiser,
-    player: Player,
-    network: Network,
-    slope: PyTree,
-    hyper: Hyper,
-    state: GANState,
-) -> tuple[Player, Metrics]:
-    """The player one step downhill at its own rates, with the statistics of `network`; the norms of slope and step."""
+def updated(player: Player, network: Network, slope: PyTree, state: GANState, prefix: str) -> tuple[Player, Metrics]:
+    """The player one step down its slope at its own rates, whose names have this prefix, with the statistics of
+    `network`; the norms of slope and step."""
     game, slope = state.game, averaged(state.game, slope)
-    rate = learning_rate_at(game.config.schedule, hyper, state.step)
-    parameters = player.network.parameters
-    change, memory = chain(optimiser, hyper, rate, parameters).update(slope, player.optimiser, parameters)
-    there = Network(optax.apply_updates(parameters, change), averaged(game, network.statistics))
-    return Player(there, memory), {"gradient": optax.tree.norm(slope), "moved": optax.tree.norm(change)}
+    rate = learning_rate_at(game.config.schedule, state.hyper, state.step, prefix)
+    chain = optimiser_of(game.config, state.hyper, rate, player.network, prefix)
+    change, memory = applied(chain, slope, player.optimiser, player.network.parameters, {})
+    parameters: Any = optax.apply_updates(player.network.parameters, change)
+    after = Network(parameters, averaged(game, network.statistics))
+    return Player(after, memory), {"gradient": optax.tree.norm(slope), "moved": optax.tree.norm(change)}
 
 
-def chain(
-    optimiser: Optimiser, hyper: Hyper, rate: Float[Array, ""], parameters: PyTree
-) -> optax.GradientTransformation:
-    """The optimiser of this step; weight decay acts on kernels alone."""
-    return transformation(optimiser, hyper, rate, jax.tree.map(lambda leaf: leaf.ndim > 1, parameters))
+PREFIXES = ("", "discriminator_")  # of the rates of generator and discriminator
+
+
+def optimiser_of(
+    config: GANConfig, hyper: Hyper, rate: Float[Array, ""], network: Network, prefix: str
+) -> optax.GradientTransformationExtraArgs:
+    """A player's optimiser of this step."""
+    optimiser = config.discriminator_optimiser if prefix else config.optimiser
+    return transformation(optimiser, hyper, rate, kernels(network.parameters), prefix)
+
+
+def second_moments(config: GANConfig) -> Hyper:
+    """Those of Adam at their defaults, which are traced here as all other rates: XLA rounds constants otherwise."""
+    optimisers = zip(PREFIXES, (config.optimiser, config.discriminator_optimiser))
+    return {
+        prefix + "second_moment": jnp.asarray(one.second_moment, jnp.float32)
+        for prefix, one in optimisers
+        if isinstance(one, Adam)
+    }
 
 
 def averaged(game: Game, x: Any) -> Any:
@@ -261,12 +271,6 @@ def whole_packs(batch: Batch, packing: int) -> Batch:
     return jax.tree.map(lambda x: x[: len(x) // packing * packing], batch)
 
 
-def moving_average(average: Network, new: Network, step: Int[Array, ""], decay: Float[Array, ""]) -> Network:
-    """The exponential one, which forgets faster at the beginning."""
-    decay = jnp.minimum(decay, jnp.where(decay > 0, (1.0 + step) / (10.0 + step), 0.0))
-    return optax.incremental_update(new, average, 1 - decay)  # type: ignore[arg-type]
-
-
 def latents(key: Key[Array, ""], game: Game, count: int) -> Float[Array, "count latent"]:
     """Standard normal."""
     return random.normal(key, (count, game.config.latent))
@@ -289,7 +293,7 @@ def decode(
     return state.game.make(state.average, z, label)[0]
 
 
-def shot(state: GANState) -> Film:
+def with_frame(state: GANState) -> Film:
     """The film with a frame more, where the number of steps is a power of two."""
     film, number = state.film, jax.lax.population_count(state.step - 1)
 

@@ -2,14 +2,14 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key, PyTree
 
-from genjax.algorithms.gan_losses import LOSSES, LossName, Penalty
+from genjax.algorithms.gan_losses import LOSSES, PENALTIES, R1, Loss, NonSaturating, Penalty, is_loss, is_penalty
 from genjax.errors import UserError
 from genjax.networks.adversarial import (
     Conditioning,
@@ -20,34 +20,115 @@ from genjax.networks.adversarial import (
     one_hot,
 )
 from genjax.random import subkey
-from genjax.training.config import at_least, positive, rate, shares
-from genjax.training.optimiser import Optimiser, Schedule
+from genjax.training.config import at_least, check_choices, choice, kind_of, positive, rate, shares, sizes
+from genjax.training.optimisers import (
+    Adam,
+    Constant,
+    Optimiser,
+    Schedule,
+    is_finished,
+    optimiser_choice,
+    schedule_choice,
+)
+from genjax.training.update import Rates, refuse_beside
 
-Backbone = Literal["mlp", "conv"]
+
+@runtime_checkable
+class Backbone(Protocol):
+    """What makes the two networks of a game: a frozen value, those below or one's own.
+
+    Both are flax modules. The generator is called with latents `(batch, latent)`, one-hot labels `(batch, classes)`, of
+    width 0 where the game is not conditional, and whether it trains, and gives images `(batch, pixels)`. The
+    discriminator is called with images in the place of latents, and gives a score for each pack, `(packs,)`; its labels
+    are those of the packs' images.
+    """
+
+    def generator(self, game: "Game") -> nn.Module:
+        """From latents to images."""
+        ...
+
+    def discriminator(self, game: "Game") -> nn.Module:
+        """From images to scores."""
+        ...
+
+
+def is_backbone(value: Any) -> bool:
+    """Whether it is a `Backbone`."""
+    return isinstance(value, Backbone) and not isinstance(value, type)
+
+
+def _networks(game: "Game", dense: tuple[int, ...], channels: tuple[int, ...]) -> tuple[Generator, Discriminator]:
+    c = game.config
+    kind = (c.normalisation, c.conditioning, c.packing, game.bounded, game.axis_name)
+    return (
+        Generator(game.shape, dense, channels, c.batch_norm, game.bounded, game.axis_name),
+        Discriminator(game.shape, dense, channels, *kind),
+    )
+
+
+@dataclass(frozen=True)
+class Dense:
+    """Dense layers in both networks."""
+
+    layers: tuple[int, ...] = (256, 512)
+    """Dense layers of the generator; the discriminator has them in reverse order."""
+
+    kind: ClassVar[str] = "mlp"
+
+    def check(self) -> None:
+        """Raise `UserError` for what is out of range."""
+        sizes(self, "layers", least=1)
+
+    def generator(self, game: "Game") -> nn.Module:
+        """`networks.adversarial.Generator`."""
+        return _networks(game, self.layers, ())[0]
+
+    def discriminator(self, game: "Game") -> nn.Module:
+        """`networks.adversarial.Discriminator`."""
+        return _networks(game, self.layers, ())[1]
+
+
+@dataclass(frozen=True)
+class Convolutions:
+    """Convolutions in both networks, as in DCGAN (Radford et al. 2016)."""
+
+    channels: tuple[int, ...] = (32, 64)
+    """Channels from the image inwards, each at half the size of the one before, in both networks."""
+    dense: tuple[int, ...] = ()
+    """Dense layers of the generator before its channels, of the discriminator in reverse order after them."""
+
+    kind: ClassVar[str] = "conv"
+
+    def check(self) -> None:
+        """Raise `UserError` for what is out of range."""
+        sizes(self, "channels", least=1)
+        sizes(self, "dense")
+
+    def generator(self, game: "Game") -> nn.Module:
+        """`networks.adversarial.Generator`."""
+        return _networks(game, self.dense, self.channels)[0]
+
+    def discriminator(self, game: "Game") -> nn.Module:
+        """`networks.adversarial.Discriminator`."""
+        return _networks(game, self.dense, self.channels)[1]
 
 
 @dataclass(frozen=True, kw_only=True)
-class GANConfig:
+class GANConfig(Rates):
     """The game, the two networks, and how they learn."""
 
-    loss: LossName = "non-saturating"
+    loss: Loss = choice(NonSaturating(), *LOSSES, takes=is_loss)
     """What the players minimise."""
-    penalty: Penalty = "r1"
+    penalty: Penalty = choice(R1(), *PENALTIES, takes=is_penalty)
     """What keeps the discriminator smooth: the slope's distance from 1 between images (gradient, as in WGAN-GP), its
     size at real images (r1), parameters that are cut off (clipping), or nothing (none): a small set of images is then
     soon known by heart, and classes go missing."""
     normalisation: Normalisation = "none"
-    """Of the discriminator's layers; spectral divides each kernel by its largest singular value."""
+    """Normalisation of the discriminator's layers; spectral divides each kernel by its largest singular value."""
     batch_norm: bool = True
     """BatchNorm in the generator."""
-    backbone: Backbone = "mlp"
+    backbone: Backbone = choice(Dense(), Dense, Convolutions, takes=is_backbone)
     """Dense layers, or convolutions as in DCGAN."""
-    layers: tuple[int, ...] = (256, 512)
-    """Dense layers of the generator; the discriminator has them in reverse order (mlp)."""
-    channels: tuple[int, ...] = (32, 64)
-    """Channels from the image inwards, each at half the size of the one before, in both networks (conv)."""
-    dense: tuple[int, ...] = ()
-    """Dense layers of the generator before its channels, of the discriminator in reverse order after them (conv)."""
     latent: int = 64
     """Normal latents that go into the generator."""
     conditioning: Conditioning = "none"
@@ -56,44 +137,34 @@ class GANConfig:
     discriminator_steps: int = 1
     """Updates of the discriminator for each of the generator, each on a batch of its own: a step takes as many."""
     packing: int = 1
-    """Images that the discriminator judges together (PacGAN; Lin et al. 2018)."""
-    optimiser: Optimiser = "adam"
-    """Of the generator."""
-    discriminator_optimiser: Optimiser = "adam"
-    """Of the discriminator."""
-    schedule: Schedule = "constant"
+    """Images that the discriminator scores together (PacGAN; Lin et al. 2018)."""
+    optimiser: Optimiser = optimiser_choice(Adam(momentum=0.5))
+    """Optimiser of the generator; from Python also a function of the learning rate, or a finished optax
+    transformation."""
+    discriminator_optimiser: Optimiser = optimiser_choice(Adam(momentum=0.5), prefix="discriminator_")
+    """The same of the discriminator."""
+    schedule: Schedule = schedule_choice(Constant())
     """How both learning rates fall over the run."""
     learning_rate: float = rate(5e-4)
-    """Of the generator, at the start."""
+    """Learning rate of the generator at the start."""
     discriminator_learning_rate: float = rate(5e-4)
-    """Of the discriminator, at the start."""
-    momentum: float = rate(0.5)
-    """Adam's first beta, or the decay of the velocity, of the generator."""
-    discriminator_momentum: float = rate(0.5)
-    """The same of the discriminator."""
-    second_moment: float = rate(0.999)
-    """Adam's second beta, of the generator."""
-    discriminator_second_moment: float = rate(0.999)
-    """The same of the discriminator."""
-    weight_decay: float = rate(0.0)
-    """Decoupled decay of the kernels."""
-    penalty_weight: float = rate(10.0)
-    """What the penalty is multiplied by (gradient, r1). Slopes are by intensities in [0, 1]; published weights are
-    mostly for images in [-1, 1], of which the slopes are half as steep."""
-    clip: float = rate(0.01)
-    """Largest magnitude of the discriminator's parameters (clipping)."""
-    smoothing: float = rate(0.0)
-    """Real images count as real to the degree 1 minus this (minimax, non-saturating, least-squares)."""
+    """Learning rate of the discriminator at the start."""
     average: float = rate(0.999)
     """Decay of the moving average over the generator's parameters that samples are drawn from (0: the newest)."""
 
     def check(self) -> None:
-        """Raise `UserError` for what no data would make right."""
-        positive(self, "learning_rate", "discriminator_learning_rate")
-        at_least(self, 0, "weight_decay", "penalty_weight", "clip")
-        both = ("momentum", "second_moment")
-        shares(self, *both, *(f"discriminator_{name}" for name in both), "smoothing", "average")
+        """Raise `UserError` for what no data would make right, and where two options cannot go together."""
+        check_choices(self)
+        positive(self, "learning_rate", "discriminator_learning_rate", "latent", "discriminator_steps", "packing")
+        at_least(self, 0, "weight_decay")
+        shares(self, "average")
         refuse_contradictions(self)
+        finished = is_finished(self.optimiser), is_finished(self.discriminator_optimiser)
+        both = ("schedule", "weight_decay") if all(finished) else ()
+        if finished[0]:
+            refuse_beside(self, "optimiser", "learning_rate", *both)
+        if finished[1]:
+            refuse_beside(self, "discriminator_optimiser", "discriminator_learning_rate")
 
     def images_of_a_step(self, batch_size: int, most: int | None = None) -> int:
         """What a step takes: `batch_size` images, in whole packs, for each update of the discriminator.
@@ -106,7 +177,7 @@ class GANConfig:
 
 
 class Network(NamedTuple):
-    """What a network knows: its parameters, and the statistics of BatchNorm and of spectral normalisation."""
+    """All that a network learns: its parameters, and the statistics of BatchNorm and of spectral normalisation."""
 
     parameters: PyTree
     statistics: PyTree
@@ -144,28 +215,20 @@ class Game:
         label = jnp.zeros((self.config.packing, self._labels), jnp.float32)
         z, x = (jnp.zeros((len(label), size), jnp.float32) for size in (self.config.latent, math.prod(self.shape)))
         made = self._generator.init(subkey(key, "generator"), z, label, False)
-        judged = self._discriminator.init(subkey(key, "discriminator"), x, label, False)
-        return _network(made), _network(judged)
+        scored = self._discriminator.init(subkey(key, "discriminator"), x, label, False)
+        return _network(made), _network(scored)
 
     @property
     def _labels(self) -> int:
         return self.classes if self.config.conditioning != "none" else 0
 
     @property
-    def _generator(self) -> Generator:
-        c = self.config
-        return Generator(self.shape, *self._sizes, c.batch_norm, self.bounded, self.axis_name)
+    def _generator(self) -> nn.Module:
+        return self.config.backbone.generator(self)
 
     @property
-    def _discriminator(self) -> Discriminator:
-        c = self.config
-        kind = (c.normalisation, c.conditioning, c.packing, self.bounded, self.axis_name)
-        return Discriminator(self.shape, *self._sizes, *kind)
-
-    @property
-    def _sizes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        c = self.config
-        return (c.layers, ()) if c.backbone == "mlp" else (c.dense, c.channels)
+    def _discriminator(self) -> nn.Module:
+        return self.config.backbone.discriminator(self)
 
     def _run(
         self, module: nn.Module, network: Network, x: Array, label: Array, train: bool
@@ -173,8 +236,8 @@ class Game:
         variables = {"params": network.parameters, "batch_stats": network.statistics}
         if not train:
             return module.apply(variables, x, one_hot(label, self._labels), False), network  # type: ignore[return-value]
-        found: Any = module.apply(variables, x, one_hot(label, self._labels), True, mutable=["batch_stats"])
-        return found[0], network._replace(statistics=found[1].get("batch_stats", {}))
+        answer: Any = module.apply(variables, x, one_hot(label, self._labels), True, mutable=["batch_stats"])
+        return answer[0], network._replace(statistics=answer[1].get("batch_stats", {}))
 
 
 def _network(variables: Any) -> Network:
@@ -182,49 +245,20 @@ def _network(variables: Any) -> Network:
 
 
 def refuse_contradictions(config: GANConfig) -> None:
-    """Raise `UserError` where two options cannot go together, or one of them is out of its range."""
-    if (
-        config.loss == "wasserstein"
-        and config.penalty not in ("gradient", "clipping")
-        and config.normalisation != "spectral"
-    ):
+    """Raise `UserError` where two options cannot go together."""
+    loss, penalty = config.loss, config.penalty
+    bounded = penalty.bounds_slope or config.normalisation == "spectral"
+    if getattr(loss, "needs_bounded_slope", False) and not bounded:
         raise UserError(
-            "--loss wasserstein needs scores of bounded slope; give --penalty gradient, --penalty clipping or "
-            "--normalisation spectral."
+            f"`loss` {kind_of(loss)} needs scores of bounded slope; give `penalty` gradient, `penalty` clipping or "
+            "`normalisation` spectral."
         )
-    if config.penalty in ("gradient", "r1") and config.normalisation == "batch":
+    if penalty.of_each_image and config.normalisation == "batch":
         raise UserError(
-            f"--penalty {config.penalty} is of each image alone, and --normalisation batch mixes them; give --penalty "
-            "none, or normalise by layer or spectral."
+            f"`penalty` {kind_of(penalty)} is of each image alone, and `normalisation` batch mixes them; give "
+            "`penalty` none, or normalise by layer or spectral."
         )
-    if config.smoothing and not LOSSES[config.loss].smooth:
-        raise UserError(f"--smoothing {config.smoothing}: --loss {config.loss} has no targets; leave it out.")
     if config.packing > 1 and config.conditioning != "none":
         raise UserError(
-            f"--packing {config.packing} judges images of several labels at once; give --conditioning none."
+            f"`packing` {config.packing} scores images of several labels at once; give `conditioning` none."
         )
-    refuse_idle(config)
-    sizes = config.layers if config.backbone == "mlp" else config.channels
-    if not sizes or min(sizes) < 1:
-        raise UserError(f"--{'layers' if config.backbone == 'mlp' else 'channels'}: give at least one size above 0.")
-    if min(config.dense, default=1) < 1:
-        raise UserError("--dense: give sizes above 0.")
-    for name in ("latent", "discriminator_steps", "packing"):
-        if getattr(config, name) < 1:
-            raise UserError(f"--{name.replace('_', '-')} {getattr(config, name)} is too small; give at least 1.")
-
-
-def refuse_idle(config: GANConfig) -> None:
-    """Raise `UserError` where an option was changed that has no effect beside the others."""
-    slow, none = ("adam", "adamw"), GANConfig()
-    for name, works, needed in (
-        ("layers", config.backbone == "mlp", "--backbone mlp"),
-        ("channels", config.backbone == "conv", "--backbone conv"),
-        ("dense", config.backbone == "conv", "--backbone conv"),
-        ("penalty_weight", config.penalty in ("gradient", "r1"), "--penalty gradient or r1"),
-        ("clip", config.penalty == "clipping", "--penalty clipping"),
-        ("second_moment", config.optimiser in slow, "--optimiser adam"),
-        ("discriminator_second_moment", config.discriminator_optimiser in slow, "--discriminator-optimiser adam"),
-    ):
-        if not works and getattr(config, name) != getattr(none, name):
-            raise UserError(f"--{name.replace('_', '-')} has no effect without {needed}.")

@@ -39,24 +39,6 @@ FIVE_STARS = (1.0, 2.0, 3.0, 4.0, 5.0)
 DRAWN = 32  # ratings a user, at most, that a step of pseudo-likelihood and the learning curves use
 
 
-def initial_machine(key: Key[Array, ""], config: RecommenderConfig, x: Levels, levels: int) -> RatingMachine:
-    """Small normal weights, and biases at the log of the levels' shares in a batch.
-
-    An item's own shares are mixed with those of all ratings as if five more had come from there.
-    """
-    counts = jnp.sum(one_hot(x, levels), axis=0)
-    overall = (jnp.sum(counts, axis=0) + 1) / (jnp.sum(counts) + levels)
-    shares = (counts + 5 * overall) / (jnp.sum(counts, axis=1, keepdims=True) + 5)
-    items = x.shape[1]
-    return RatingMachine(
-        weights=0.01 * jax.random.normal(key, (items, levels, config.hidden), jnp.float32),
-        biases=jnp.log(shares) - jnp.mean(jnp.log(shares), axis=1, keepdims=True),
-        hidden_biases=jnp.zeros(config.hidden, jnp.float32),
-        implicit=None if config.conditional == "no" else jnp.zeros((items, config.hidden), jnp.float32),
-        withheld=config.conditional == "withheld",
-    )
-
-
 def negative_phase(
     key: Key[Array, ""], machine: RatingMachine, x: Levels, fields: Float[Array, "users hidden"], k: int | Array
 ) -> tuple[Levels, Float[Array, "users hidden"]]:
@@ -216,6 +198,24 @@ class RecommenderState(NamedTuple):
 def trained_machine(state: RecommenderState) -> RatingMachine:
     """The machine to evaluate: the average over the end of the run where one was asked for."""
     return state.machine if state.average is None else state.average
+
+
+def initial_machine(key: Key[Array, ""], config: RecommenderConfig, x: Levels, levels: int) -> RatingMachine:
+    """Small normal weights, and biases at the log of the levels' shares in a batch.
+
+    An item's own shares are mixed with those of all ratings as if five more had come from there.
+    """
+    counts = jnp.sum(one_hot(x, levels), axis=0)
+    overall = (jnp.sum(counts, axis=0) + 1) / (jnp.sum(counts) + levels)
+    shares = (counts + 5 * overall) / (jnp.sum(counts, axis=1, keepdims=True) + 5)
+    items = x.shape[1]
+    return RatingMachine(
+        weights=0.01 * jax.random.normal(key, (items, levels, config.hidden), jnp.float32),
+        biases=jnp.log(shares) - jnp.mean(jnp.log(shares), axis=1, keepdims=True),
+        hidden_biases=jnp.zeros(config.hidden, jnp.float32),
+        implicit=None if config.conditional == "no" else jnp.zeros((items, config.hidden), jnp.float32),
+        withheld=config.conditional == "withheld",
+    )
 
 
 def with_prior(

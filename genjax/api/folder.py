@@ -77,7 +77,7 @@ def read(folder: Path, own: Any = None, given: dict[str, Any] | None = None) -> 
 def _run_config(saved: Any, kind: Any, folder: Path) -> RunConfig:
     """The run's options, checked. Raises `UserError` where they are damaged."""
     try:
-        return from_json(RunConfig, dataclasses.asdict(RunConfig()) | kind.model.defaults | saved)
+        return from_json(RunConfig, dataclasses.asdict(RunConfig()) | dict(kind.model.defaults) | saved)
     except (UserError, TypeError) as error:
         raise UserError(f"{folder / 'config.json'}: {error}; restore it from a copy.") from None
 

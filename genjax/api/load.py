@@ -12,7 +12,7 @@ from genjax.api.run import Run
 from genjax.api.training import newest
 from genjax.data.places import moved
 from genjax.errors import UserError
-from genjax.evaluation.likelihood import from_numbers
+from genjax.likelihood.estimate import both_from_numbers
 from genjax.training import folder as run_folder
 
 
@@ -72,5 +72,5 @@ def shipped(name: str, data_dir: str | None = None, dataset: str | None = None) 
         step=about["step"],
         folder=Path("runs") / "pretrained" / name,
         kept_parameters=pretrained.machine(name),
-        known_log_z=from_numbers(json.loads((folder / "evaluation.json").read_text())["log_z"]),
+        known_log_z=both_from_numbers(json.loads((folder / "evaluation.json").read_text())["log_z"]),
     )

@@ -12,6 +12,7 @@ import numpy as np
 
 from genjax import data, random
 from genjax.data import Dataset
+from genjax.data.binarisation import refuse_unbounded
 from genjax.data.places import refuse_missing
 from genjax.data.record import Record, difference, of_images
 from genjax.errors import DataWarning, UserError
@@ -45,7 +46,7 @@ def read(run: RunConfig, model: Model, old: bool = False) -> Any:
 
 def describe(prepared: Prepared, model: Model) -> Record:
     """What a new run keeps of its data."""
-    return (model.describe or of_images)(prepared.dataset)._replace(settled=prepared.settled)
+    return dataclasses.replace((model.describe or of_images)(prepared.dataset), settled=prepared.settled)
 
 
 def prepare(config: Any, run: RunConfig, dataset: Any) -> Prepared:
@@ -53,12 +54,14 @@ def prepare(config: Any, run: RunConfig, dataset: Any) -> Prepared:
     model: Model = config.model
     if model.prepare is not None:
         return Prepared(dataset, *model.prepare(config, run, dataset))
+    refuse_unbounded(run.binarisation or "none", train=dataset.train, validation=dataset.validation, test=dataset.test)
     model.check(config, run, dataset)
     held_out = None
     mixed = dataset.mixed()  # the first 1,000 stand for all in learning curves
     if len(mixed.validation):
-        held_out = fixed(mixed.validation[:1000], mixed.labels.validation[:1000], run, FIXED_DRAW)
-    training = loop.TrainingSet(jnp.asarray(mixed.train), on_device(mixed.labels.train), held_out)
+        target = jax.tree.map(lambda leaf: leaf[:1000], mixed.target("validation"))
+        held_out = fixed(mixed.validation[:1000], target, run, FIXED_DRAW)
+    training = loop.TrainingSet(jnp.asarray(mixed.train), on_device(mixed.target("train")), held_out)
     return Prepared(dataset, training, plan_of(len(dataset.train), config, run), model.settle(config, dataset))
 
 

@@ -12,7 +12,7 @@ from jaxtyping import Array, Key
 
 from genjax import random
 from genjax.algorithms import autoencoder
-from genjax.algorithms.autoencoder import AutoencoderConfig, Corruption, Masking, corruption
+from genjax.algorithms.autoencoder import CORRUPTIONS, AutoencoderConfig, Corruption, Masking, is_corruption
 from genjax.data import Dataset
 from genjax.evaluation.latent import LatentSpace
 from genjax.evaluation.reconstruction import mean_metrics
@@ -22,7 +22,7 @@ from genjax.networks import pixels
 from genjax.networks.stack import StackModel
 from genjax.numerics import in_blocks
 from genjax.plots import curves
-from genjax.training.config import split
+from genjax.training.config import choice, split
 from genjax.training.stages import LAST
 from genjax.typing import Answer, Batch, Model, Stage
 
@@ -36,7 +36,7 @@ class Autoencoder(Config, AutoencoderConfig):
 class DenoisingAutoencoder(Autoencoder):
     """A denoising autoencoder."""
 
-    corruption: Corruption = corruption(Masking())
+    corruption: Corruption = choice(Masking(), *CORRUPTIONS, takes=is_corruption)
     """What is done to an input that is to be given back clean."""
 
 

@@ -17,9 +17,9 @@ class AIS:
     """Chains of annealed importance sampling."""
     standard_error: float | None = None
     """Standard error of log Z in nats for which to choose temperatures and chains instead, by a pilot run."""
-    ais_path: PathKind = "geometric"
+    path: PathKind = "geometric"
     """From the data's base rates to the machine: straight, or through machines of averaged moments."""
-    ais_schedule: Schedule = "sine"
+    schedule: Schedule = "sine"
     """Where the temperatures stand: denser near 1 (sine), or where a pilot run finds that they are needed (adapted)."""
 
     def check(self) -> None:

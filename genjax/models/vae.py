@@ -10,6 +10,7 @@ import numpy as np
 from flax.traverse_util import flatten_dict
 from jaxtyping import Array, Key
 
+from genjax.algorithms.vae import ELBO, Bound, is_bound
 from genjax.algorithms.vae import IWAE as IWAEBound
 from genjax.algorithms.vae import VAEConfig, pixels_fit, trained_model, vae
 from genjax.data import Dataset
@@ -24,7 +25,7 @@ from genjax.numerics import in_blocks
 from genjax.plots import curves
 from genjax.random import normal, subkey
 from genjax.sampling.imputation import impute
-from genjax.training.config import split
+from genjax.training.config import choice, split
 from genjax.training.settings import RunConfig
 from genjax.training.stages import LAST
 from genjax.typing import Answer, Batch, Model, Stage
@@ -39,7 +40,7 @@ class VAE(Config, VAEConfig):
 class IWAE(VAE):
     """An importance-weighted autoencoder."""
 
-    bound: Bound = bound(IWAEBound())
+    bound: Bound = choice(IWAEBound(), ELBO, IWAEBound, takes=is_bound)
     """What is maximised."""
 
 

@@ -86,8 +86,8 @@ def chunk(
 
     Metrics are stacked, one entry a step, `(plan.chunk, ...)`: those from `count` on are zeros. Both numbers are
     traced, so that one program serves every length. Step s of the run always sees the same images, noise and subkeys,
-    whatever came before in this process.
-    With `batches`, a key, order and binarisation are those of another run, whose key it is.
+    whatever came before in this process. With `batches`, a key, order and binarisation are those of the run whose key
+    it is.
     """
 
     def one(order: Array, number: Array, carry: tuple[Any, Any]) -> tuple[Any, Any]:
@@ -102,9 +102,8 @@ def chunk(
         return state, jax.tree.map(lambda all, new: all.at[number - first].set(new), metrics, of_step)
 
     def epoch(number: Array, carry: tuple[Any, Any]) -> tuple[Any, Any]:
-        order = jax.random.permutation(
-            jax.random.fold_in(subkey(key if batches is None else batches, "order"), number), data.x.shape[0]
-        )
+        drawn = subkey(key if batches is None else batches, "order")
+        order = jax.random.permutation(jax.random.fold_in(drawn, number), data.x.shape[0])
         begin, end = number * plan.steps_per_epoch, (number + 1) * plan.steps_per_epoch
         return jax.lax.fori_loop(jnp.maximum(first, begin), jnp.minimum(last, end), partial(one, order), carry)
 
