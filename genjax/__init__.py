@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         typing,
     )
     from genjax.api.compare import compare, paired
+    from genjax.api.example import example
     from genjax.api.fit import fit
     from genjax.api.grid import grid
     from genjax.api.load import load
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
         sae,
         vae,
     )
-    from genjax.training.loop import example
     from genjax.typing import Algorithm, Batch, Estimate, Example, Model, Stage
 
 __version__ = "0.1.0"
@@ -64,7 +64,7 @@ _PLACES = {
     "genjax.models.front": (
         "ae", "autoencoder", "cvae", "dae", "dbm", "dbn", "gan", "iwae", "rbm", "recommender", "sae", "vae",
     ),
-    "genjax.training.loop": ("example",),
+    "genjax.api.example": ("example",),
     "genjax.typing": ("Algorithm", "Batch", "Estimate", "Example", "Model", "Stage"),
 }  # fmt: skip
 _FOUND = {name: place for place, names in _PLACES.items() for name in names}

@@ -23,7 +23,7 @@ class Table(list):
     def _repr_html_(self) -> str:
         from html import escape
 
-        header, *body = [cells for cells in cells_of(self)] or [[]]
+        header, *body = cells_of(self) or [[]]
         head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
         rows = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in body)
         return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
@@ -107,7 +107,7 @@ def last(run: Run, name: str) -> float | None:
 def paired(first: Sequence[Run], second: Sequence[Run], name: str) -> tuple[float, float, float]:
     """Mean difference (first - second) of a score over common seeds, and its 95 % interval. Raises `UserError` where
     the seeds are not the same."""
-    both = [{run.settings.seed: last(run, name) for run in runs} for runs in (first, second)]
+    both = [{run.settings.seed: last(run, name) or np.nan for run in runs} for runs in (first, second)]
     if set(both[0]) != set(both[1]) or len(both[0]) < 2:
         raise UserError("`first` and `second` have other seeds, or a single one; train both on the same seeds.")
     difference = np.array([both[0][seed] - both[1][seed] for seed in both[0]], float)

@@ -2,6 +2,7 @@
 
 import os
 import platform
+from importlib.metadata import version
 from pathlib import Path
 
 import jax
@@ -17,9 +18,9 @@ def keep_compiled_programs() -> None:
 
     It is below the jaxlib version and the host's processor, since a program for another one may not run here.
     """
-    if jax.config.jax_compilation_cache_dir or "JAX_COMPILATION_CACHE_DIR" in os.environ:
+    if jax.config.values["jax_compilation_cache_dir"] or "JAX_COMPILATION_CACHE_DIR" in os.environ:
         return
-    place = Path(cache_folder()) / "xla" / f"{jax.lib.__version__}-{platform.machine()}-{_processor()}"
+    place = Path(cache_folder()) / "xla" / f"{version('jaxlib')}-{platform.machine()}-{_processor()}"
     try:
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
         place.chmod(0o700)

@@ -28,7 +28,7 @@ from genjax.api.prepared import (
 )
 from genjax.api.progress import Bar
 from genjax.api.run import Run
-from genjax.api.training import Hooks, Position, Recorder, going_on, newest, train
+from genjax.api.training import Hooks, Position, Recorder, going_on, newest, schedule_of, train
 from genjax.data.places import with_absolute_paths
 from genjax.errors import UserError
 from genjax.training import early, loop
@@ -61,8 +61,8 @@ def fit(
     """Train a model, or go on with a run: exactly the steps asked for.
 
     - `model`: a config (`genjax.rbm(hidden=500)`, or one of your own with a `.model`), or a run to go on with.
-    - `data`: a name that `genjax.data.load` knows, a `Dataset`, or an array of examples `(n, ...)`. A run on a named set
-      reads it again; one on arrays takes the same ones again, or none while it still has them.
+    - `data`: a name that `genjax.data.load` knows, a `Dataset`, or an array of examples `(n, ...)`. A run on a named
+      set reads it again; one on arrays takes the same ones again, or none while it still has them.
     - `epochs` or `steps`: counted from the run's beginning; by default about 18,000 steps. More than a run was to do
       stretch its schedule, which is said.
     - `seed`: of everything random (0). `batch_size`: examples a step. `binarisation`: sampled, threshold or none (by
@@ -119,7 +119,8 @@ class Training:
         """The run after all that is left of it, or as far as it came."""
         run = self.run
         recorder = Recorder(run.folder, run.entries, run.decided)
-        there, stages = train(run.settings, self.prepared, self.stages, self.here, recorder, hooks)
+        schedule = schedule_of(run.config)
+        there, stages = train(run.settings, self.prepared, self.stages, self.here, recorder, hooks, schedule)
         return dataclasses.replace(run, state=there.state, step=there.step, stage=stages[there.stage].name)
 
     @property

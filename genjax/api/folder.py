@@ -69,8 +69,8 @@ def read(folder: Path, own: Any = None, given: dict[str, Any] | None = None) -> 
         known = ", ".join(MODELS)
         raise UserError(f"{folder} holds a model {name!r}; known are {known}: for one of your own give `model`.")
     old = saved["format"] == 1
-    run = _run_config(saved if old else saved.get("run"), kind, folder)
-    config = from_json(kind, saved if old else saved.get("config"), given or {})
+    run = _run_config(saved if old else saved.get("run", {}), kind, folder)
+    config = from_json(kind, saved if old else saved.get("config", {}), given or {})
     return Saved(config, run, saved.get("decided", {}), run_folder.read_record(folder))
 
 

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from genjax import random
+from genjax.algorithms.negative import CD, PCD
 from genjax.api import folder as on_disk
 from genjax.api.compare import interval_of, last, settings_of, shared_scores
 from genjax.api.compilation import keep_compiled_programs
@@ -18,11 +19,13 @@ from genjax.api.prepared import Prepared, as_dataset, describe, prepare, read, s
 from genjax.api.progress import Bar
 from genjax.api.run import Run
 from genjax.boltzmann.machine import Machine
+from genjax.boltzmann.units import BERNOULLI
 from genjax.errors import UserError
 from genjax.evaluation.likelihood import pseudo, report
 from genjax.training import grid as side_by_side
 from genjax.training import loop
 from genjax.training.config import static_part
+from genjax.training.optimisers import Direction
 from genjax.training.options import replaced
 from genjax.training.settings import RunConfig
 from genjax.training.stages import LAST, key_of
@@ -53,8 +56,8 @@ def grid(
 ) -> list[Run]:
     """Train every setting with every seed; the runs, settings in the order of their axes, seeds within a setting.
 
-    `options` are the model's and those of `fit` (`epochs`, `steps`, `batch_size`, `binarisation`). A list or array is an
-    axis, a tuple a value: `learning_rate=[0.01, 0.06], layers=[(64, 32), (128, 64)]`. `seeds=8` is 0 to 7, a sequence
+    `options` are the model's and those of `fit` (`epochs`, `steps`, `batch_size`, `binarisation`). A list or array is
+    an axis, a tuple a value: `learning_rate=[0.01, 0.06], layers=[(64, 32), (128, 64)]`. `seeds=8` is 0 to 7, a sequence
     those. Each run is the one that `fit` makes of its seed: its own batches, binarisation and noise; with
     `common_batches` all seeds share order and binarisation, which is faster, but intervals over them say less. A run
     that diverges leaves the others alone, and its `diverged` says so. Raises `UserError` before any work.
@@ -151,7 +154,8 @@ def program_of(member: Member) -> Any:
 
 def paddable(config: Any) -> bool:
     """Whether hidden units may be added that are never on: binary ones, whose chains are plain arrays."""
-    return config.hidden_type.kind == "bernoulli" and config.negative.kind in ("pcd", "cd") and not config.classes
+    plain = isinstance(config.negative, PCD | CD)
+    return config.hidden_type == BERNOULLI and plain and not config.classes and isinstance(config.optimiser, Direction)
 
 
 def bytes_of(member: Member) -> int:
@@ -181,7 +185,7 @@ def together(
     keys = side_by_side.stacked([random.key(m.run.seed, m.run.rng) for m in members])
     pad, unpad = first.config.model.padding or (None, None)
     sizes = [getattr(m.config, "hidden", 0) for m in members]
-    padded = pad is not None and len(set(sizes)) > 1
+    padded = len(set(sizes)) > 1
     said: dict[int, str] = {}
     states: Any = None
     kept: dict[int, Any] = {}
@@ -189,7 +193,7 @@ def together(
     for number, stage in enumerate(first.stages):
         stages = [member.stages[number] for member in members]
         own = jax.vmap(lambda key, stage=stage: key_of(key, stage))(keys)
-        if padded:
+        if padded and pad is not None:
             states, algorithm = beginnings(own, members, stages, max(sizes), pad)
         else:
             states, algorithm = begin(own, stages, data, plan, states), stage.algorithm

@@ -45,8 +45,8 @@ class Run:
     - `config`, `settings`: the model's and the run's options. `step`: steps of the last stage that are done.
     - `folder`: where it is kept, or None; figures and evaluations of the command line go there.
     - `entries`: what was measured as it learned, one dict a line of metrics.jsonl.
-    - `state`: of its training, from which it goes on; None for a machine that comes with genjax, whose `kept_parameters`
-      and `known_log_z` are given.
+    - `state`: of its training, from which it goes on; None for a machine that comes with genjax, whose
+      `kept_parameters` and `known_log_z` are given.
     """
 
     config: Any
@@ -250,6 +250,7 @@ class Run:
         states = self._persistent(chains, label) if start == "persistent" else None
         key = self.key(seed, start, None if label is None else self.class_number(label))
         if label is not None:
+            assert self.model.clamped is not None
             machine = self.model.clamped(machine, self.class_number(label))
         if states is None:
             states = initial_states(jax.random.fold_in(key, 0), machine, chains)
@@ -342,7 +343,10 @@ class Run:
         seed: int = 0,
         progress: Progress | None = None,
     ) -> tuple[quality.Measured, dict[str, Any]]:
-        """The same, what pictures of it need, and the samples. `inception` is a file with that network's weights, for FID and KID."""
+        """The same with what pictures of it need, and the samples.
+
+        `inception` is a file with that network's weights, for FID and KID.
+        """
         network = None if inception is None else inception_network(inception)
         dataset, test, train = self.prepared.dataset, np.asarray(self.fixed_test().x), np.asarray(self.fixed_train().x)
         known = has_classes(dataset.labels.train)
@@ -357,7 +361,9 @@ class Run:
         of_test = dataset.labels.test if has_classes(dataset.labels.test) else None
         found = quality.measure(classifier, arrays["samples"], train, test, means, grey, of_test, self.class_names)
         if network is not None:
-            distances = inception_distances(network, arrays["samples"], train, test, dataset.shape, progress)
+            distances = inception_distances(
+                network, arrays["samples"], train, test, dataset.shape, progress or (lambda share: None)
+            )
             found.table["inception"] = distances
         return found, arrays
 

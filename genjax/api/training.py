@@ -1,5 +1,6 @@
-"""The one way through a run's stages, by which `fit` and `genjax train` go: records, checkpoints, early stops, resuming."""
+"""The one way through a run's stages, of `fit` and of `genjax train`: records, checkpoints, early stops, resuming."""
 
+import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from genjax.errors import Diverged, UserError
 from genjax.training import early, loop
 from genjax.training import folder as run_folder
 from genjax.training.checkpoint import Checkpoints, any_saved, restore_newest
+from genjax.training.optimisers import Constant
 from genjax.training.options import flat
 from genjax.training.settings import RunConfig
 from genjax.training.stages import LAST, key_of
@@ -76,8 +78,12 @@ def train(
     here: Position,
     recorder: Recorder,
     hooks: Hooks,
+    schedule: Any = None,
 ) -> tuple[Position, tuple[Stage, ...]]:
-    """All that is left of a run: where it stands at its end, or where it was ended, and its stages as they were."""
+    """All that is left of a run: where it stands at its end, or where it was ended, and its stages as they were.
+
+    `schedule` is that of the last stage's learning rate, which an early stop shortens.
+    """
     number, state, step = here
     while True:
         before, stage = sum(stage.steps for stage in stages[:number]), stages[number]
@@ -87,7 +93,7 @@ def train(
             step, gap = stop.chunk.step, stop.chunk.metrics["free_energy_gap"]
             end = early.new_end(step, stage.steps)
             hooks.say(f"the held-out gap is {gap:.2f} nats: ends at step {before + end}")
-            state = early.shorten(stop.chunk.state, stage, step, end)
+            state = early.shorten(stop.chunk.state, schedule or Constant(), step, end)
             recorder.decide(stopped_early={"step": step, "total_steps": end})
             stages = (*stages[:number], stage._replace(steps=end), *stages[number + 1 :])
             continue
@@ -199,12 +205,17 @@ def going_on(
     stopped = decided.get("stopped_early")
     if stopped is not None and is_last:
         stage = stage._replace(steps=stopped["total_steps"])
-        state = early.shorten(state, stage, stopped["step"], stage.steps)
+        state = early.shorten(state, schedule_of(config), stopped["step"], stage.steps)
     if here.step > stage.steps:
         given = f"`steps` {run.steps}" if run.steps is not None else f"`epochs` {run.epochs}"
         raise UserError(f"{given} is less than the {here.step} steps that {name} has done; give more.")
     stages = (*stages[: here.stage], stage, *stages[here.stage + 1 :])
     return here._replace(state=state), stages, decided | {key: int(value) for key, value in lengthened.items()}
+
+
+def schedule_of(config: Any) -> Any:
+    """How the learning rate of a model falls, as far as its config says."""
+    return getattr(config, "schedule", None) or Constant()
 
 
 def longer_since(
@@ -215,8 +226,8 @@ def longer_since(
     Says so where it becomes longer now, at this step of the stage.
     """
     options = flat(config)
-    tail = not config.model.name == "gan"  # of a GAN `average` is a rate of decay
-    average, schedule = options.get("average", 0.0) if tail else 0.0, options.get("schedule", "constant")
+    decays = any(f.name == "average" and f.metadata.get("rate") for f in dataclasses.fields(config))
+    average, schedule = 0.0 if decays else options.get("average", 0.0), options.get("schedule", "constant")
     longer = (run.epochs or 0) > (before.epochs or 0) or (run.steps or 0) > (before.steps or 0)
     since = step if longer else decided.get("averaged_from", 0)
     if not since or (schedule == "constant" and not average):

@@ -83,7 +83,7 @@ def sentences(numbers: dict[str, Any]) -> list[str]:
         shares += f" (below a fifth of their share in the data: {', '.join(rare)})" if rare else ""
         lines.append(
             f"{text}: {classes['classes']} of {classes['occurring']} classes, {shares}, entropy "
-            f"{classes['class_entropy']:.3f} nats, {100 * classes['class_entropy_ratio']:.1f} % of the test images'; the "
-            f"classifier is confident of {100 * classes['confident']:.1f} %"
+            f"{classes['class_entropy']:.3f} nats, {100 * classes['class_entropy_ratio']:.1f} % of the test images'; "
+            f"the classifier is confident of {100 * classes['confident']:.1f} %"
         )
     return [*lines, *of_samples(numbers)[1 if "classifier_score" in numbers["samples"] else 0 :]]

@@ -14,7 +14,7 @@ import numpy as np
 
 from genjax import random
 from genjax.api import folder as on_disk
-from genjax.api.compare import lines_of
+from genjax.api.compare import lines_of, shared_scores
 from genjax.api.grid import compatible, grid, summarise
 from genjax.api.progress import Bar
 from genjax.api.run import Run
@@ -80,7 +80,7 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     on_disk.create_grid(folder, base, runs, {"axes": plain(values)})
     rows = evaluated(runs, effort if options.evaluate else None)
     (folder / "results.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    np.savez(folder / "parameters.npz", **parameters_of(runs))
+    np.savez(folder / "parameters.npz", **parameters_of(runs))  # type: ignore[arg-type]
     table = summarise(rows, names)
     figures = [str(path) for path in draw(folder, runs, names)]
     result = {"run": str(folder), "runs": len(rows), "training_seconds": round(seconds, 2), "settings": table}
@@ -183,14 +183,24 @@ def draw(folder: Path, runs: list[Run], names: list[str]) -> list[Path]:
             of_setting.setdefault(label, []).append(run)
         end = "" if len(kinds) == 1 else f"-{number + 1}"
         title = folder.name if len(kinds) == 1 else f"{folder.name}, {Path(kind[0] or '').name}, binarisation {kind[1]}"
-        metric = grids.metric_of([run.history for run in same])
+        metric = next(iter(shared_scores([run for run in same if run.entries])), None)
         if metric is not None:
-            curves = {label: grids.aligned([run.history for run in of], metric) for label, of in of_setting.items()}
+            curves = {label: aligned([run.history for run in of], metric) for label, of in of_setting.items()}
             figure = grids.bands(curves, metric.replace("_", " "), f"{title}: mean and range over seeds")
             written.append(save(figure, folder / "figures" / f"curves{end}.png"))
         if same[0].model.reconstruct is not None:
             written.append(save(filled(of_setting, title), folder / "figures" / f"reconstructions{end}.png"))
     return written
+
+
+def aligned(histories: list[dict[str, np.ndarray]], metric: str) -> grids.Curves:
+    """A metric of several runs on common epochs, NaN where one was not measured."""
+    epochs = np.unique(np.concatenate([history.get("epoch", np.zeros(0)) for history in histories]))
+    values = np.full((len(histories), len(epochs)), np.nan)
+    for row, history in enumerate(histories):
+        if metric in history:
+            values[row, np.searchsorted(epochs, history["epoch"])] = history[metric]
+    return grids.Curves(epochs, values)
 
 
 def filled(of_setting: dict[str, list[Run]], title: str) -> Any:

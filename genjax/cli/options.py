@@ -189,8 +189,8 @@ def open_run(options: Any) -> Any:
 
 
 def parse_with(
-    own: type[Options], arguments: list[str], program: str, efforts: Sequence[type]
-) -> tuple[Any, Options, dict[str, Any]]:
+    own: Any, arguments: list[str], program: str, efforts: Sequence[type]
+) -> tuple[Any, Any, dict[str, Any]]:
     """The run that a command names, its own options, and those of the estimate that were given.
 
     All options of `efforts` are known; one that the run's model does not have is refused by the run.

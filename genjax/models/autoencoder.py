@@ -89,7 +89,7 @@ def evaluate(
     key: Key[Array, ""], model: StackModel, train: Batch, test: Batch, answer: Answer | None, **_: Any
 ) -> dict[str, Any]:
     """Squared errors a pixel; of a classifier the error of its labels; of Bernoulli pixels nats an image."""
-    metrics = partial(autoencoder.errors, model)
+    metrics = partial(autoencoder.measured, model)
     return {name: mean_metrics(metrics, part) for name, part in (("test", test), ("train", train))}
 
 

@@ -34,7 +34,7 @@ class DBN(Config, DBNConfig):
 
 def stages(config: DBN, steps: int, steps_per_epoch: int) -> tuple[Stage, ...]:
     """The stack of RBMs, then the fine-tuning."""
-    return updown.stages(config, steps, config.pretraining * steps_per_epoch, config.pretraining_rate)
+    return updown.stages(config, steps, steps_per_epoch)
 
 
 def check(config: DBN, run: RunConfig, dataset: Dataset) -> None:
@@ -111,7 +111,7 @@ def arrays(network: Network) -> dict[str, np.ndarray]:
 def weights(network: Network) -> list[np.ndarray]:
     """The weights down to the pixels, through the layers between."""
     machines = (*network.generation, network.top)
-    return [np.asarray(w) for w in filters.through([machine.weights[0] for machine in machines])]
+    return [np.asarray(w) for w in filters.visible_weights([machine.weights[0] for machine in machines])]
 
 
 def _reached(network: Network, x: Array, layer: int) -> Array:

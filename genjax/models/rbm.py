@@ -28,7 +28,7 @@ from genjax.numerics import in_blocks
 from genjax.plots import curves
 from genjax.random import subkey
 from genjax.sampling.inpainting import completed, inpaint
-from genjax.training.config import split
+from genjax.training.config import kind_of, split
 from genjax.training.settings import RunConfig
 from genjax.training.stages import LAST
 from genjax.typing import Answer, Batch, Kernel, Model, Stage
@@ -49,13 +49,13 @@ def check(config: Any, run: RunConfig, dataset: Dataset) -> None:
     """Values have to be what the visible units are, labels as many as the classes."""
     unit = config.visible_type
     if unit.states != 2 and run.binarisation in ("sampled", "threshold"):
-        raise UserError(f"`visible_type` {unit.kind} takes intensities; give `binarisation` none.")
+        raise UserError(f"`visible_type` {kind_of(unit)} takes intensities; give `binarisation` none.")
     if binarisation(config) != "none" and run.binarisation != "none":
         for x in (dataset.train, dataset.validation, dataset.test):
             examples.intensities(x, f"`binarisation` {run.binarisation}")
     else:
         for x in (dataset.train, dataset.validation, dataset.test):
-            examples.units(unit, x, f"`visible_type` {unit.kind}")
+            examples.units(unit, x, f"`visible_type` {kind_of(unit)}")
     if config.classes:
         examples.labels(np.concatenate(dataset.labels), config.classes)
 
@@ -168,7 +168,7 @@ def arrays(machine: Machine) -> dict[str, np.ndarray]:
 
 def weights(machine: Machine) -> list[np.ndarray]:
     """To the pixels, through the layers between; of grey levels, what they add to the expected level."""
-    unit, found = machine.units[0], filters.through(machine.weights)
+    unit, found = machine.units[0], filters.visible_weights(machine.weights)
     return [np.asarray(w if unit.width == 1 else unit.intensities(w.T).T) for w in found]
 
 

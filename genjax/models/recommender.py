@@ -120,6 +120,7 @@ def recommend(
     Items are known by the names that the run keeps. A run that keeps none (`record` None) was trained on them in the
     order of the file.
     """
+    assert run.dataset is not None
     source = generated() if run.dataset == GENERATED else ratings.read(ratings.find(run.dataset, run.data_dir))
     items, values = source.item_ids, source.values
     if record is not None:

@@ -10,9 +10,8 @@ import numpy as np
 from flax.traverse_util import flatten_dict
 from jaxtyping import Array, Key
 
-from genjax.algorithms.vae import ELBO, Bound, is_bound
+from genjax.algorithms.vae import ELBO, Bound, VAEConfig, is_bound, pixels_fit, trained_model, vae
 from genjax.algorithms.vae import IWAE as IWAEBound
-from genjax.algorithms.vae import VAEConfig, pixels_fit, trained_model, vae
 from genjax.data import Dataset
 from genjax.errors import UserError
 from genjax.evaluation import importance
