@@ -324,7 +324,8 @@ class Tempered:
     """Parallel tempering: chains at several temperatures that swap states, for machines with far modes.
 
     A sweep is one round of swaps and one Gibbs sweep of every rung. The rungs lie on the path from the machine without
-    couplings, whose biases are the machine's: modes far from what these favour are reached seldom. The temperatures are placed by the rates of refused swaps during the first `burn_in` sweeps.
+    couplings, whose biases are the machine's: modes far from what these favour are reached seldom. The temperatures
+    are placed by the rates of refused swaps during the first `burn_in` sweeps.
     """
 
     rungs: int = 10
