@@ -57,7 +57,9 @@ def test_samplers_and_estimators_keep_theirs():
     base, state = random_machine((5, 4)).uncoupled(x), gibbs.initial_states(key, random_machine((5, 4)), 7)
     machine = random_machine((5, 4))
     ladder = tempering.path_ladder(base, machine, jnp.linspace(0, 1, 3, dtype=jnp.float32))
-    assert narrow(lambda: gibbs.sample(key, machine, state, 3))
+    for kernel in (gibbs.Gibbs(), tempering.Tempered(rungs=3)):
+        assert narrow(lambda kernel=kernel: gibbs.sample(key, machine, state, 3, kernel=kernel))
+        assert narrow(lambda kernel=kernel: diagnostics.diagnose(key, machine, state, 8, kernel))
     assert narrow(lambda: tempering.run(key, ladder, tempering.init(key, ladder, 7), 3)[:2])
     assert narrow(lambda: diagnostics.measure(key, machine, state, 3))
     assert narrow(lambda: inpaint(key, machine, x, x == 0))

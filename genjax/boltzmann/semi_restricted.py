@@ -45,7 +45,7 @@ class SemiRestricted:
         total = _dot(visible, self.visible_biases) + _dot(hidden, self.hidden_biases)
         if self.weights is not None:
             total += jnp.sum(product(visible, self.weights) * hidden, axis=-1)
-        return -total - self._lateral_energy(visible)
+        return -total + self._lateral_energy(visible)
 
     def update(
         self,

@@ -34,7 +34,7 @@ class Blocks(NamedTuple):
     two blocks join, the squared difference of their means is what the join adds to the sum of squares about the mean
     (a Haar transform's energies): differences are taken at their own scale, so a mean of thousands costs no digits.
 
-    - `count`: sweeps seen, a uint32 scalar.
+    - `count`: sweeps so far, a uint32 scalar.
     - `origin`: `(quantities,)`, subtracted from the values, in their units.
     - `waiting`: `(LEVELS, chains, quantities)`, the sum over the block of 2^k sweeps that waits for a neighbour, or 0.
     - `joined`: `(LEVELS, chains, quantities)`, the sum of squares that joins at level k added, in squared units.
@@ -213,7 +213,7 @@ def split_r_hat(traces: Float[Array, "chains draws"]) -> Float[Array, ""]:
     """Rank-normalised split R-hat, the larger of the bulk's and the folded one (Vehtari et al. 2021, section 4).
 
     1 for chains that agree, and that agree with themselves between their halves; above 1.01 they have not mixed. The
-    folded one sees chains whose spreads differ. At least 4 draws; one chain is judged by its halves. NaN where no
+    folded one sees chains whose spreads differ. At least 4 draws; one chain is compared by its halves. NaN where no
     value differs from another, huge where each chain is stuck at its own value.
     """
     halves = _split(traces)

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Key, UInt32
+from jaxtyping import Array, Float, Integer, Key, UInt32
 
 from genjax import random
 from genjax.boltzmann.machine import Clamp, Machine, States
@@ -162,7 +162,7 @@ class Fused:
         beta: Beta = 1.0,
         base: Machine | None = None,
         clamp: Clamp | None = None,
-        first: int | Int[Array, ""] = 0,
+        first: int | Integer[Array, ""] = 0,
     ) -> tuple[States, tuple[()]]:
         """The chains after so many sweeps; there is nothing to count.
 

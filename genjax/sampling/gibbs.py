@@ -7,7 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
-from jaxtyping import Array, Int, Key, PyTree
+from jaxtyping import Array, Integer, Key, PyTree
 
 from genjax.boltzmann.machine import Clamp, States
 from genjax.boltzmann.path import Beta
@@ -42,7 +42,7 @@ def _swept(
     beta: Beta,
     base: Any,
     clamp: Clamp | None,
-    first: int | Int[Array, ""],
+    first: int | Integer[Array, ""],
     mesh: Mesh | None = None,
 ) -> States:
     """So many sweeps; with a mesh, the chains are laid out on it again after each."""
@@ -73,7 +73,7 @@ class Gibbs:
         beta: Beta = 1.0,
         base: Energy | None = None,
         clamp: Clamp | None = None,
-        first: int | Int[Array, ""] = 0,
+        first: int | Integer[Array, ""] = 0,
     ) -> tuple[States, tuple[()]]:
         """The chains after so many sweeps (`sweep`); there is nothing to count."""
         return _swept(key, machine, state, sweeps, beta, base, clamp, first), ()

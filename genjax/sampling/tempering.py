@@ -28,7 +28,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Key, PyTree
+from jaxtyping import Array, Float, Int, Integer, Key, PyTree
 
 from genjax import random
 from genjax.boltzmann.machine import Clamp, States
@@ -324,7 +324,8 @@ class Tempered:
     """Parallel tempering: chains at several temperatures that swap states, for machines with far modes.
 
     A sweep is one round of swaps and one Gibbs sweep of every rung. The rungs lie on the path from the machine without
-    couplings; their temperatures are placed by the rates of refused swaps during the first `burn_in` sweeps.
+    couplings, whose biases are the machine's: modes far from what these favour are reached seldom. The temperatures
+    are placed by the rates of refused swaps during the first `burn_in` sweeps.
     """
 
     rungs: int = 10
@@ -352,7 +353,7 @@ class Tempered:
         beta: Beta = 1.0,
         base: Energy | None = None,
         clamp: Clamp | None = None,
-        first: int | Int[Array, ""] = 0,
+        first: int | Integer[Array, ""] = 0,
     ) -> tuple[PathState, Info]:
         """The chains after so many sweeps, and how they swapped.
 

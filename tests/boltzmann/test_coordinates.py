@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from genjax.algorithms.contrastive import ContrastiveConfig, contrastive
+from genjax.algorithms.contrastive import RBMConfig, contrastive
+from genjax.algorithms.negative import PCD
 from genjax.boltzmann.coordinates import LEAST_DEVIATION, learned, plain, slope
 from genjax.boltzmann.machine import Machine, marginal
 from genjax.boltzmann.units import BERNOULLI, GAUSSIAN, RECTIFIED, SPIN
@@ -94,11 +95,11 @@ def test_the_slope_is_the_chain_rule(machine):
     assert all(g is None or not np.any(g) for g in upper)  # a hidden unit's scale is its weights' already
 
 
-@pytest.mark.parametrize("visible_type", ["gaussian", pytest.param("rectified", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("visible_type", [GAUSSIAN, pytest.param(RECTIFIED, marks=pytest.mark.slow)], ids=repr)
 def test_pixels_in_other_units_of_measurement_are_learned_alike(visible_type):
     """Ten times as large everywhere: the same run, its weights a tenth and its precisions a hundredth."""
     x = jnp.asarray(np.random.default_rng(0).gamma(2.0, 1.0, (50, 6)), jnp.float32)
-    config = ContrastiveConfig(visible_type=visible_type, hidden=4, chains=20, learning_rate=0.3, average=0.0)
+    config = RBMConfig(visible_type=visible_type, hidden=4, negative=PCD(chains=20), learning_rate=0.3, average=0.0)
     static, hyper = split(config, 30)
     algorithm = contrastive(static)
     init, step = jax.jit(algorithm.init), jax.jit(algorithm.step)

@@ -7,9 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from genjax import random
 from genjax.boltzmann.copies import merged, tied
 from genjax.boltzmann.dbm import composed, dbm
 from genjax.boltzmann.machine import Machine, fields
+from genjax.boltzmann.rbm import first_weights, rbm, with_classes
 from tests.machines import random_machine
 
 
@@ -71,3 +73,24 @@ def test_a_new_deep_machine_is_at_the_datas_base_rates():
     np.testing.assert_allclose(jax.nn.sigmoid(machine.biases[0]), mean, atol=1e-5)
     assert all(0 < float(jnp.std(w)) < 0.03 for w in machine.weights)
     assert not np.array_equal(machine.weights[1][:2, :2], machine.weights[2][:2, :2])
+
+
+@pytest.mark.parametrize("generator", ["counter", "threefry", "rbg"])
+def test_first_weights_are_drawn_by_global_index(generator):
+    """Fewer hidden units have the first columns, fewer units below the first rows, bit for bit, with any key."""
+    key, mean = random.key(3, generator), jnp.full(6, 0.4)
+    small, large = dbm(key, (3, 2), mean), dbm(key, (8, 5), mean)
+    np.testing.assert_array_equal(small.weights[0], large.weights[0][:, :3])
+    np.testing.assert_array_equal(small.weights[1], large.weights[1][:3, :2])
+    np.testing.assert_array_equal(rbm(key, 3, mean[:4]).weights[0], large.weights[0][:4, :3])
+    few, many = (with_classes(key, machine, classes).weights[-1] for machine, classes in ((small, 2), (large, 4)))
+    np.testing.assert_array_equal(few, many[:2, :2])
+
+
+def test_first_weights_are_normal():
+    """Mean, deviation and shares beyond one and two deviations of 100,000 draws."""
+    x = np.asarray(first_weights(jax.random.key(0), 200, 500, 0.01), np.float64).ravel() / 0.01
+    assert abs(x.mean()) < 5.5 / np.sqrt(1e5)
+    assert abs(x.std() - 1) < 5.5 / np.sqrt(2e5)
+    for limit, share in ((1, 0.3173105), (2, 0.0455003)):
+        assert abs(np.mean(np.abs(x) > limit) - share) < 5.5 * np.sqrt(share * (1 - share) / 1e5)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from genjax.boltzmann import machine as m
-from genjax.boltzmann.path import interpolate
+from genjax.boltzmann.path import interpolate, with_zeros
 from genjax.boltzmann.rbm import free_energy, rbm
 from genjax.errors import UserError
 from tests.machines import all_states, between, energies, float64, index_of, log_sum_exp, probabilities, random_machine
@@ -139,3 +139,26 @@ def test_a_machine_is_a_pytree_that_stacks():
     visible = jnp.ones(4)
     together = jax.vmap(free_energy, (0, None))(stacked, visible)
     np.testing.assert_allclose(together, [free_energy(x, visible) for x in machines], rtol=1e-5)
+
+
+def test_log_z_and_draws_are_of_machines_without_weights():
+    machine = random_machine((4, 3, 2))
+    for question in (machine.log_z, lambda: machine.draw(jax.random.key(0), 2)):
+        with pytest.raises(UserError, match="of machines without weights"):
+            question()
+    alone = machine.uncoupled()
+    assert alone.biases == machine.biases
+    visible, *_ = jax.jit(alone.draw, static_argnums=1)(jax.random.key(0), 20_000)
+    np.testing.assert_allclose(visible.mean(0), jax.nn.sigmoid(machine.biases[0]), atol=0.02)
+
+
+def test_parameters_that_a_base_lacks_are_zero():
+    machine = random_machine((4, 3, 2))
+    base = machine.uncoupled()
+    filled = with_zeros(base, machine)
+    assert jax.tree.structure(filled) == jax.tree.structure(machine)
+    assert all(not np.any(w) for w in filled.weights)
+    for a, b in zip(
+        jax.tree.leaves(interpolate(base, machine, 0.3)), jax.tree.leaves(interpolate(filled, machine, 0.3))
+    ):
+        np.testing.assert_array_equal(a, b)

@@ -241,3 +241,10 @@ def test_gibbs_has_the_exact_moments(units, variables):
     for values, expected in [*pairs, *zip(state, right.biases), *squares]:
         error = values.std(0) / np.sqrt(chains)
         assert np.all(np.abs(values.mean(0) - np.asarray(expected)) <= 5.5 * error + 1e-5)
+
+
+def test_a_type_has_a_name_and_equal_values_are_one():
+    kinds = [unit.kind for unit in (BERNOULLI, SPIN, GAUSSIAN, RECTIFIED, Categorical())]
+    assert kinds == ["bernoulli", "spin", "gaussian", "rectified", "categorical"]
+    assert Categorical() == Categorical(8)
+    assert len({Categorical(3), Categorical(3), Categorical(4)}) == 2
