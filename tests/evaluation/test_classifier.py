@@ -12,7 +12,7 @@ from genjax import data
 from genjax.data import binarise_fixed
 from genjax.errors import UserError
 from genjax.evaluation import classifier
-from genjax.evaluation.classifier import BLOCK, FEATURES, Judge, Network, fingerprint, judge, moved
+from genjax.evaluation.classifier import BLOCK, FEATURES, Judge, Network, fingerprint, judge, shifted
 
 
 @pytest.fixture(scope="module", name="digits")
@@ -91,7 +91,7 @@ def test_blocks_are_each_image_alone_for_any_shape(shape):
 def test_images_move_by_whole_pixels():
     shape = (28, 14, 2)
     x = jax.random.uniform(jax.random.key(0), (40, 28 * 14 * 2), minval=0.1)
-    images, after = (np.asarray(a).reshape(-1, *shape) for a in (x, moved(jax.random.key(1), x, shape)))
+    images, after = (np.asarray(a).reshape(-1, *shape) for a in (x, shifted(jax.random.key(1), x, shape)))
     seen = set()
     for image, there in zip(images, after):
         padded = np.pad(image, ((2, 2), (1, 1), (0, 0)))
