@@ -313,7 +313,7 @@ class Run:
         began, model = time.perf_counter(), self.model
         if model.answer is None and model.evaluate is None and model.sample is None:
             raise self._no("a likelihood, or anything else that is measured", "evaluate")
-        train, test = self.fixed_train(), self.fixed_test()
+        train, test = self.fixed_train(getattr(model.effort, "training", None)), self.fixed_test()
         answer = None if model.answer is None else self.answer(seed, effort, progress)
         found: dict[str, Any] = {}
         if answer is not None:
