@@ -108,7 +108,7 @@ def build(kind: type[Config], given: Mapping[str, Any]) -> Config:
     used = set(values)
     for f, chosen in choices(kind):
         value = _value_of(f, chosen, given.get(f.name, f.default))
-        own = {g.name for g in dataclasses.fields(value)} if isinstance(value, chosen.kinds) else set()
+        own = {g.name for g in dataclasses.fields(value)} if chosen.has(value) else set()
         mine = {name for name in own if chosen.prefix + name in given}
         settings = {n: _fitting(p, given[p], known[p].type) for n in mine for p in [chosen.prefix + n]}
         values[f.name] = dataclasses.replace(value, **settings) if settings else value
@@ -141,7 +141,7 @@ def _value_of(field: Any, chosen: Choice, given: Any) -> Any:
     """What a name stands for (the default's kind: the default); anything else as it is."""
     if not isinstance(given, str):
         return given
-    if isinstance(field.default, chosen.kinds) and given == kind_of(field.default):
+    if chosen.has(field.default) and given == kind_of(field.default):
         return field.default
     kind = chosen.named(given)
     if kind is None:
@@ -189,7 +189,7 @@ def flat(config: Any) -> dict[str, Any]:
     for f in dataclasses.fields(config):
         value = getattr(config, f.name)
         chosen: Choice | None = f.metadata.get("choice")
-        if chosen is None or not isinstance(value, chosen.kinds):
+        if chosen is None or not chosen.has(value):
             answer[f.name] = value
             continue
         answer[f.name] = kind_of(value)
@@ -208,7 +208,7 @@ def to_json(config: Any) -> dict[str, Any]:
         value, chosen = getattr(config, f.name), f.metadata.get("choice")
         if chosen is None:
             answer[f.name] = list(value) if isinstance(value, tuple) else value
-        elif isinstance(value, chosen.kinds):
+        elif chosen.has(value):
             answer[f.name] = {"kind": kind_of(value)} | to_json(value)
         else:
             answer[f.name] = {"kind": OUTSIDE, "repr": repr(value)}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from genjax import data
-from genjax.algorithms.updown import BeliefConfig, loss, stages, trained_network
+from genjax.algorithms.updown import DBNConfig, loss, stages, trained_network
 from genjax.boltzmann.dbn import DBN, downward, log_down, log_up, log_weight, log_weight_of, stacked, upward
 from genjax.boltzmann.machine import marginal
 from genjax.likelihood import exact
@@ -16,6 +16,7 @@ from genjax.likelihood.estimate import LogZ, exact_log_z
 from genjax.likelihood.importance import Importance, importance, normalised, refuted, total
 from genjax.training import loop
 from genjax.training.stages import begin, key_of
+from tests.algorithms.configs import made
 from tests.machines import energies, random_machine
 
 
@@ -100,7 +101,8 @@ def test_fine_tuning_raises_the_likelihood():
     images = data.binarise_fixed(data.load("digits").train, "threshold", 0)
     training = loop.TrainingSet(jnp.asarray(images), jnp.zeros(len(images), jnp.int32), None)
     plan = loop.plan(len(images), 100, "none")
-    parts = stages(BeliefConfig(layers=(10, 8)), 150 * plan.steps_per_epoch, 30 * plan.steps_per_epoch)
+    config = made(DBNConfig, layers=(10, 8), pretraining=30, pretraining_rate=0.1)
+    parts = stages(config, 150 * plan.steps_per_epoch, plan.steps_per_epoch)
     key, state, scores = jax.random.key(0), None, []
     for stage in parts:
         state = begin(key, stage, training, plan, state)
