@@ -61,7 +61,8 @@ def fit(
     """Train a model, or go on with a run: exactly the steps asked for.
 
     - `model`: a config (`genjax.rbm(hidden=500)`, or one of your own with a `.model`), or a run to go on with.
-    - `data`: a name that `genjax.data.load` knows, a `Dataset`, or an array of examples `(n, ...)`. A run on a named
+    - `data`: a name that `genjax.data.load` knows, a `Dataset`, or an array of examples `(n, ...)`; of a recommender
+      split ratings (`genjax.data.ratings.split`). A run on a named
       set reads it again; one on arrays takes the same ones again, or none while it still has them.
     - `epochs` or `steps`: counted from the run's beginning; by default about 18,000 steps. More than a run was to do
       stretch its schedule, which is said.
@@ -71,7 +72,8 @@ def fit(
     - `start`: parameters to begin from, as for fine-tuning.
     - `out`: a folder that is kept as `genjax train` keeps it; an interrupted call with the same one goes on.
     - `devices`: None or 1.
-    - `on_chunk`: called with each `training.loop.Chunk`. `progress`: whether a bar is shown.
+    - `on_chunk`: called with each `training.loop.Chunk`; one that raises `training.early.Stopped(chunk)` ends the run
+      early, after another tenth of its steps, over which the rate falls. `progress`: whether a bar is shown.
 
     Ctrl-C ends after the chunk and returns the run so far. Arguments are left as they are; nothing is evaluated. Raises
     `UserError` before any work where the arguments do not go together, `Diverged` where training leaves the finite

@@ -1,6 +1,6 @@
 """The figures of a run: `run.plot.curves()` and the others give matplotlib Figures, shown inline by a notebook."""
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import jax.numpy as jnp
 import numpy as np
@@ -18,9 +18,8 @@ from genjax.plots.figure import Figure
 from genjax.sampling import tempering
 from genjax.typing import Batch, Kernel
 
-if TYPE_CHECKING:
-    from genjax.api.run import Run, Start
-
+Start = Literal["fresh", "persistent"]
+"""Where chains begin: fresh, or where training left its own."""
 TIMES = (1, 3, 10, 30, 100, 300, 1000)
 SIDE, STEPS = 20, 9  # images along a side of the plane, and along a traversal
 TRAVERSED = 10  # directions of a generator that are shown
@@ -37,8 +36,8 @@ def times_to(sweeps: int) -> tuple[int, ...]:
 class Plots:
     """Figures of one run; each is drawn when it is asked for."""
 
-    def __init__(self, run: "Run"):
-        self.run = run
+    def __init__(self, run: Any):
+        self.run = run  # a `Run`, which stands above this file
 
     def curves(self, summary: str = "") -> Figure:
         """What was measured as it learned, against epochs."""
@@ -51,7 +50,7 @@ class Plots:
         label: int | str | None = None,
         sweeps: int = 1000,
         kernel: Kernel | None = None,
-        start: "Start" = "fresh",
+        start: Start = "fresh",
         seed: int = 0,
     ) -> Figure:
         """Samples: of models with chains one chain a row (10), time running to the right; of others a sheet (100)."""
@@ -60,7 +59,7 @@ class Plots:
         return self.of_samples(run.draw(count, times, label, kernel, start, seed), times, label, start)
 
     def of_samples(
-        self, arrays: dict[str, Any], times: tuple[int, ...], label: int | str | None = None, start: "Start" = "fresh"
+        self, arrays: dict[str, Any], times: tuple[int, ...], label: int | str | None = None, start: Start = "fresh"
     ) -> Figure:
         """The same of samples that are drawn already (`Run.draw`)."""
         run = self.run

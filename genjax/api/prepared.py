@@ -14,6 +14,7 @@ from genjax import data, random
 from genjax.data import Dataset
 from genjax.data.binarisation import refuse_unbounded
 from genjax.data.places import refuse_missing
+from genjax.data.ratings import SplitRatings
 from genjax.data.record import Record, difference, of_images
 from genjax.errors import DataWarning, UserError
 from genjax.training import folder as run_folder
@@ -177,7 +178,10 @@ def as_long(folder: Path, prepared: Prepared) -> Prepared:
 
 
 def as_dataset(given: Any, validation: Any) -> Dataset:
-    """A `Dataset` or arrays with the validation split that is asked for (of a name see `read`)."""
+    """A `Dataset` or arrays with the validation split that is asked for (of a name see `read`); split ratings as they
+    are."""
+    if isinstance(given, SplitRatings):
+        return given
     if isinstance(given, Dataset):
         if validation is False:
             return given.without_validation()

@@ -2,10 +2,10 @@
 
 import json
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,11 +13,12 @@ import numpy as np
 
 from genjax import random
 from genjax.api import folder as on_disk
-from genjax.api.plot import Plots
-from genjax.api.prepared import FIXED_DRAW, Prepared, fixed, reread
+from genjax.api.plot import Plots, Start
+from genjax.api.prepared import FIXED_DRAW, Prepared, fixed, prepare, read, reread
 from genjax.boltzmann.machine import Machine
 from genjax.data import binarise_fixed
-from genjax.data.record import Record
+from genjax.data.places import refuse_missing
+from genjax.data.record import Record, difference, of_images
 from genjax.errors import UserError
 from genjax.evaluation import samples as quality
 from genjax.evaluation.classes import has_classes
@@ -34,7 +35,6 @@ from genjax.training.settings import RunConfig
 from genjax.training.stages import LAST
 from genjax.typing import Answer, Batch, Estimate, Kernel, Model, Progress
 
-Start = Literal["fresh", "persistent"]
 CODES = 10_000  # training examples whose codes stand for all
 
 
@@ -122,6 +122,18 @@ class Run:
     def prepared(self) -> Prepared:
         """The data, read now where that was not needed before. Raises `UserError` where they are gone, or others."""
         return self.loaded or reread(self.folder or Path(self.name), self.config, self.settings, self.record)
+
+    def on_named_data(self) -> tuple["Run", str | None]:
+        """This run, asked about the data that its settings name now, and what differs from its own; None where they
+        are its own. Raises `UserError` where they are of another shape, or not there."""
+        refuse_missing(self.settings, self.folder or Path(self.name))
+        dataset = read(self.settings, self.model)
+        other = difference(self.record, (self.model.describe or of_images)(dataset))
+        if other is None:
+            return self, None
+        if self.model.read is None and tuple(dataset.shape) != tuple(self.record.shape):
+            raise UserError(f"`dataset` {self.settings.dataset}: {other}; evaluate it on data of that shape.")
+        return replace(self, loaded=prepare(self.config, self.settings, dataset)), other
 
     @property
     def history(self) -> dict[str, np.ndarray]:
@@ -301,7 +313,7 @@ class Run:
         began, model = time.perf_counter(), self.model
         if model.answer is None and model.evaluate is None and model.sample is None:
             raise self._no("a likelihood, or anything else that is measured", "evaluate")
-        train, test = self.fixed_train(), self.fixed_test()
+        train, test = self.fixed_train(getattr(model.effort, "training", None)), self.fixed_test()
         answer = None if model.answer is None else self.answer(seed, effort, progress)
         found: dict[str, Any] = {}
         if answer is not None:

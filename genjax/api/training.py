@@ -90,9 +90,10 @@ def train(
         try:
             state, step = _stage(run, stage, prepared, state, step, before, recorder, hooks)
         except early.Stopped as stop:
-            step, gap = stop.chunk.step, stop.chunk.metrics["free_energy_gap"]
+            step, gap = stop.chunk.step, stop.chunk.metrics.get("free_energy_gap")
             end = early.new_end(step, stage.steps)
-            hooks.say(f"the held-out gap is {gap:.2f} nats: ends at step {before + end}")
+            why = "stopped early" if gap is None else f"the held-out gap is {gap:.2f} nats"
+            hooks.say(f"{why}: ends at step {before + end}")
             state = early.shorten(stop.chunk.state, schedule or Constant(), step, end)
             recorder.decide(stopped_early={"step": step, "total_steps": end})
             stages = (*stages[:number], stage._replace(steps=end), *stages[number + 1 :])
@@ -151,6 +152,10 @@ def _stage(
         if checkpoints is not None and last[1] > first_step:
             checkpoints.save(last[1], last[0])
         return last
+    except early.Stopped as stop:  # a caller's own stop comes after the checkpoint of its chunk would have been due
+        if checkpoints is not None:
+            checkpoints.save(stop.chunk.step, stop.chunk.state)
+        raise
     except Diverged as error:
         kept_at = None if checkpoints is None else checkpoints.path(checkpoints.latest() or 0)
         where = "" if kept_at is None else f"; the last good checkpoint is {kept_at}"

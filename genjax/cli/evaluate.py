@@ -6,7 +6,7 @@ from typing import Any
 
 from genjax.api.progress import Bar
 from genjax.api.run import Run
-from genjax.cli.options import cost, parse_with
+from genjax.cli.options import OpenOptions, cost, open_run, parse_with
 from genjax.cli.writing import in_any_case, refuse_run_folder
 from genjax.models.effort import EFFORTS
 
@@ -15,7 +15,7 @@ BASELINES = {"test": "RBM of ratings", "biases": "user + item biases", "item_mea
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class Options(OpenOptions):
     """Estimate the log-likelihood of a trained model on its training and test images, or what else it is measured by.
     The log Z of a machine that comes with genjax comes with it, and is estimated anew only where an option of the
     estimate is given."""
@@ -26,12 +26,16 @@ class Options:
 
 def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     """Run `genjax evaluate`."""
-    run, options, effort = parse_with(Options, arguments, "genjax evaluate", EFFORTS)
+    options, effort = parse_with(Options, arguments, "genjax evaluate", EFFORTS)
+    run, other = open_run(options), None
     refuse_run_folder(run)
-    numbers = measure(run, options.seed or 0, **effort)
+    if options.dataset is not None or options.data_dir is not None:
+        run, other = run.on_named_data()
+    numbers = measure(run, options.seed or 0, **effort) | ({} if other is None else {"other_data": other})
     text = "\n".join(sentences(run, numbers))
-    with in_any_case(numbers, text):
-        run.write_evaluation(numbers)
+    if other is None:
+        with in_any_case(numbers, text):
+            run.write_evaluation(numbers)
     return numbers, text
 
 
@@ -52,6 +56,8 @@ def sentences(run: Run, numbers: dict[str, Any]) -> list[str]:
         lines += of_samples(numbers)
     if isinstance(numbers.get("test"), dict):
         lines += of_reconstructions(numbers)
+    if "other_data" in numbers:
+        lines.insert(0, f"on {numbers['dataset']}, other data than the run's ({numbers['other_data']})")
     return [*lines, f"binarisation {numbers['binarisation']}; {cost(numbers)}"]
 
 

@@ -189,29 +189,19 @@ def open_run(options: Any) -> Any:
 
 
 def parse_with(
-    own: Any, arguments: list[str], program: str, efforts: Sequence[type]
-) -> tuple[Any, Any, dict[str, Any]]:
-    """The run that a command names, its own options, and those of the estimate that were given.
+    own: type[Options], arguments: list[str], program: str, efforts: Sequence[type]
+) -> tuple[Options, dict[str, Any]]:
+    """A command's own options, and those of estimates that were given.
 
     All options of `efforts` are known; one that the run's model does not have is refused by the run.
     """
-    fields: dict[str, Any] = {f.name: (f.name, *_own(own, f)) for f in dataclasses.fields(own)}
+    fields: dict[str, Any] = {}
     for effort in efforts:
         for f in dataclasses.fields(effort):
             doc = f"{_doc(effort, f.name)}" + ("" if f.default is None else f" By default {f.default}.")
             annotated = Annotated[f.type | None, tyro.conf.arg(help=doc)]  # type: ignore[operator]
             fields[f.name] = (f.name, annotated, dataclasses.field(default=None))
-    bases = (OpenOptions,)
-    whole: Any = dataclasses.make_dataclass("Whole", list(fields.values()), bases=bases, frozen=True, kw_only=True)
+    whole: Any = dataclasses.make_dataclass("Whole", list(fields.values()), bases=(own,), frozen=True, kw_only=True)
     whole.__doc__ = own.__doc__
     parsed = parse(whole, arguments, program)
-    names = {f.name for effort in efforts for f in dataclasses.fields(effort)}
-    given = {name: value for name in names if (value := getattr(parsed, name)) is not None}
-    return open_run(parsed), own(**{f.name: getattr(parsed, f.name) for f in dataclasses.fields(own)}), given
-
-
-def _own(own: Any, field: Any) -> tuple[Any, ...]:
-    annotated = Annotated[field.type, tyro.conf.arg(help=_doc(own, field.name))]
-    return (
-        (annotated,) if field.default is dataclasses.MISSING else (annotated, dataclasses.field(default=field.default))
-    )
+    return parsed, {name: value for name in fields if (value := getattr(parsed, name)) is not None}

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from genjax.likelihood.bidirectional import PathKind, Schedule
 from genjax.training.config import at_least, positive
@@ -34,6 +35,9 @@ class ImportanceSampling:
 
     draws: int = 5000
     """Importance samples an image."""
+
+    training: ClassVar[int] = 1000
+    """Training examples that an evaluation takes, as each of them costs so many draws."""
 
     def check(self) -> None:
         """Raise `UserError` for numbers out of range."""
