@@ -13,8 +13,8 @@ from scipy import stats
 
 from genjax import data
 from genjax.algorithms.vae import IWAE, BoundInputs, VAEConfig, divergence_weight, elbo, iwae, vae
+from genjax.evaluation.latent import latent_activity
 from genjax.likelihood.importance import effective, importance, total
-from genjax.likelihood.latent import latent_activity
 from genjax.networks.latent import Architecture, LatentModel, generated, latent_model, log_weight
 from genjax.training import loop
 from genjax.training.config import split
