@@ -14,7 +14,8 @@ from genjax.data import record as records
 from genjax.data.record import Record
 from genjax.errors import UserError
 
-FORMAT = 1
+FORMAT = 2
+READABLE = (1, 2)  # in the first a choice was a name, with the options of all kinds beside it (`options.from_json`)
 NAMES = "names.json"  # of users and items, where ratings have them
 
 
@@ -57,9 +58,9 @@ def create(
             (folder / NAMES).write_text(json.dumps(data.names) + "\n")
         write_json(folder / "config.json", content)
     except FileExistsError:
-        raise UserError(f"--out {folder} exists; name another folder, or continue it with --resume {folder}.") from None
+        raise UserError(f"`out` {folder} exists; name another folder, or continue it with `resume` {folder}.") from None
     except OSError as error:
-        raise UserError(f"--out {folder} cannot be written ({error.strerror}); name a folder that can.") from None
+        raise UserError(f"`out` {folder} cannot be written ({error.strerror}); name a folder that can.") from None
     return folder
 
 
@@ -76,9 +77,9 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise UserError(f"{path} cannot be read ({error.strerror}).") from None
     except ValueError as error:
         raise UserError(f"{path} is damaged ({error}); restore it from a copy.") from None
-    if content.get("format") != FORMAT:
-        found = content.get("format")
-        raise UserError(f"{path} has format {found}; this version of genjax reads format {FORMAT}.")
+    if content.get("format") not in READABLE:
+        written = content.get("format")
+        raise UserError(f"{path} has format {written}; this version of genjax reads formats 1 and {FORMAT}.")
     return content
 
 

@@ -16,6 +16,7 @@ from genjax.algorithms.gan import (
     divided,
     gan,
     generate,
+    second_moments,
     updated_discriminator,
     updated_generator,
 )
@@ -94,7 +95,7 @@ def start(config: GANConfig, **rates):
         )
         return Network(jax.tree.map(drawn, shapes.parameters), ones)
 
-    state = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), state)._replace(hyper=hyper)
+    state = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), state)._replace(hyper=second_moments(static) | hyper)
     players = [player._replace(network=network(player.network)) for player in (state.generator, state.discriminator)]
     film = state.film._replace(latents=drawn(state.film.latents))
     state = state._replace(generator=players[0], discriminator=players[1], average=players[0].network, film=film)
@@ -359,7 +360,7 @@ def test_a_step_takes_a_batch_for_each_update():
     assert made(config, packing=3).images_of_a_step(1) == 15
     assert GANConfig().images_of_a_step(64, 50) == 50
     parts = divided(images(), 4, 2)
-    assert parts.label.shape == (4, 6)
+    assert parts.target.shape == (4, 6)
     np.testing.assert_array_equal(parts.x.reshape(24, -1), images().x)
 
 

@@ -13,10 +13,10 @@ from genjax.algorithms.recommender import (
     a_rating,
     gradient,
     negative_phase,
+    prediction_errors,
     pseudo_gradient,
     recommender,
     trained_machine,
-    watch,
     with_prior,
 )
 from genjax.boltzmann.rating import RatingMachine, draw_ratings, energy, hidden_fields, predict, rating_fields
@@ -268,7 +268,9 @@ def test_the_learning_curves_errors_by_hand():
         for u, i, _ in places
     ]
     errors = np.array(guesses) - [value for *_, value in places]
-    got = jax.jit(watch, static_argnums=4)(jax.random.key(1), state, jnp.asarray(x), jnp.asarray(x <= -1), "held_out_")
+    got = jax.jit(prediction_errors, static_argnums=4)(
+        jax.random.key(1), state, jnp.asarray(x), jnp.asarray(x <= -1), "held_out_"
+    )
     assert float(got["held_out_rmse"]) == pytest.approx(np.sqrt(np.mean(errors**2)), rel=1e-5)
     assert float(got["held_out_mae"]) == pytest.approx(np.mean(np.abs(errors)), rel=1e-5)
 
