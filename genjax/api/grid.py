@@ -152,9 +152,9 @@ def train_members(members: Sequence[Member], common_batches: bool = False, progr
             for indices in side_by_side.split(group, bytes_of(members[group[-1]])):
                 some = [members[i] for i in indices]
 
-                def shown(steps: int, runs: int, before: int = done) -> None:
+                def shown(steps: int, runs: int, before: int = done, earlier: int = len(ended)) -> None:
                     if bar is not None:
-                        bar.update(before + steps, f"{len(ended) + runs} of {len(members)} runs")
+                        bar.update(before + steps, f"{earlier + runs} of {len(members)} runs")
 
                 ended |= zip(indices, together(some, [entries[i] for i in indices], batches, shown))
                 done += sum(stage.steps for member in some for stage in member.stages)
