@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -46,10 +47,10 @@ def create(folder: Path, config: Any, run: RunConfig, facts: dict[str, Any], lic
     return run_folder.create(folder, config.model.name, content(config, run), facts, licence, record)
 
 
-def create_grid(folder: Path, config: Any, runs: list[Any], facts: dict[str, Any]) -> None:
-    """A grid's folder. Raises `UserError` where it exists or cannot be written."""
-    licences = ", ".join(dict.fromkeys(run.licence for run in runs))
-    run_folder.create(folder, f"grid {config.model.name}", content(config, runs[0].settings), facts, licences)
+def create_grid(folder: Path, config: Any, members: Sequence[Any], facts: dict[str, Any]) -> None:
+    """A grid's folder, before its members are trained. Raises `UserError` where it exists or cannot be written."""
+    licences = ", ".join(dict.fromkeys(getattr(m.prepared.dataset, "licence", "see source") for m in members))
+    run_folder.create(folder, f"grid {config.model.name}", content(config, members[0].run), facts, licences)
 
 
 def read(folder: Path, own: Any = None, given: dict[str, Any] | None = None) -> Saved:
