@@ -34,12 +34,13 @@ class Prepared(NamedTuple):
     settled: dict[str, Any]  # what the data decide of the algorithm
 
 
-def read(run: RunConfig, model: Model, old: bool = False) -> Any:
-    """A run's data by their name, split as it sees them; `old` as a run did that keeps no record of them."""
+def read(run: RunConfig, model: Model, old: bool = False, validation: Any = None) -> Any:
+    """A run's data by their name, split as it sees them, with another `validation` split where one is given; `old` as
+    a run did that keeps no record of them."""
     if model.read is not None:
         return model.read(run, old)
     assert run.dataset is not None
-    return data.load(run.dataset, run.data_dir, run.size, run.validation)
+    return data.load(run.dataset, run.data_dir, run.size, run.validation if validation is None else validation)
 
 
 def describe(prepared: Prepared, model: Model) -> Record:

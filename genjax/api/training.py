@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 
 from genjax import random
@@ -139,7 +140,7 @@ def _stage(
             kept = now
         for call in hooks.on_chunk:
             call(chunk, stage, alarms)
-        if ending:
+        if ending or hooks.ending():  # also where Ctrl-C came after the checkpoint
             raise Ended
         if stop:
             raise early.Stopped(chunk)
@@ -149,6 +150,8 @@ def _stage(
         data, plan = prepared.training, prepared.plan
         return loop.train(key, stage.algorithm, data, plan, state, total, first_step, [record]), total
     except (Ended, KeyboardInterrupt):
+        if any(leaf.is_deleted() for leaf in jax.tree.leaves(last[0]) if isinstance(leaf, jax.Array)):
+            raise  # within a chunk, which was given the buffers: there is no state to return
         if checkpoints is not None and last[1] > first_step:
             checkpoints.save(last[1], last[0])
         return last

@@ -106,7 +106,8 @@ def members_of_line(base: Any, run: RunConfig, options: Options, values: dict[st
     data, validation = values.get("dataset", [run.dataset]), values.get("validation", run.validation)
     own = {name: value for name, value in values.items() if name not in ("dataset", "validation")}
     seeds = range(run.seed, run.seed + options.seeds)
-    return members_of(base, data, list(seeds), validation, of_run | own)
+    rest = {name: value for name, value in of_run.items() if name not in own}
+    return members_of(base, data, list(seeds), validation, own | rest)
 
 
 def refuse(run: RunConfig, options: Options, of_estimates: set[str]) -> None:

@@ -117,7 +117,7 @@ curves are drawn against steps, without `stage` there is one."""
 
 
 def label_of(panels: Sequence[Panel], metric: str) -> str:
-    """What an axis says of a metric: its panel, its unit, and of which examples it is; its name where no panel has it."""
+    """What an axis says of a metric: panel, unit and which examples it is of; its name where no panel has it."""
     for panel in panels:
         if metric in panel.metrics:
             return f"{panel.label} ({panel.unit}), {panel.metrics[metric]}"

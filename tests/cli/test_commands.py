@@ -208,7 +208,7 @@ def test_damaged_and_foreign_run_folders_are_refused(genjax, trained, tmp_path):
         ("{", "is damaged"),
         (json.dumps(config | {"model": "flow"}), "holds a model 'flow'"),
         (json.dumps(config | {"format": 99}), "format 99"),
-        (json.dumps(config | {"config": {k: v for k, v in model.items() if k != "hidden"}}), "lacks hidden"),
+        (json.dumps(config | {"config": {k: v for k, v in model.items() if k != "hidden"}}), "another model"),
         (json.dumps(config | {"config": model | {"hidden": 13}}), "another model"),
         (json.dumps(config | {"config": model | {"hidden": "abc"}}), "hidden = 'abc'"),
         (json.dumps(config | {"config": model | {"negative": {"kind": "xx"}}}), "negative = "),
