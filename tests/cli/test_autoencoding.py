@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from genjax.cli.run import load
 
 from genjax.cli import pictures
 from genjax.cli.latent import spherical
 from genjax.cli.main import main
+from genjax.cli.run import load
 
 SMALL = ["--epochs", "24", "--layers", "30", "--learning-rate", "5e-3", "--no-evaluate"]
 MODELS = {

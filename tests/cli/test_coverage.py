@@ -5,10 +5,10 @@ import json
 
 import numpy as np
 import pytest
-from genjax.cli.run import load
 
 from genjax import data
 from genjax.cli import coverage
+from genjax.cli.run import load
 from genjax.evaluation import classifier
 from tests.cli.test_commands import TOO_SMALL_FOR_A_PICTURE, one_sentence
 from tests.cli.test_moved import untrained

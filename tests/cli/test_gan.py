@@ -12,12 +12,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from genjax.cli.adversarial import ALARMS, gan_watch
-from genjax.cli.run import load
 from rich.console import Console
 
 from genjax.cli import progress
+from genjax.cli.adversarial import ALARMS, gan_watch
 from genjax.cli.main import main
+from genjax.cli.run import load
 from genjax.evaluation import classifier
 from genjax.training import loop
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from genjax.cli.run import FIXED_DRAW, load
 
 from genjax import data
 from genjax.algorithms.contrastive import trained_machine
 from genjax.cli import grid, pictures
 from genjax.cli.grid import GridRun, axes_of, program_of, summarise, tables_of
 from genjax.cli.main import main
+from genjax.cli.run import FIXED_DRAW, load
 from tests.cli.test_commands import one_sentence
 
 

@@ -7,9 +7,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from genjax.cli.belief import dbn_features
-from genjax.cli.boltzmann import error, rbm_features, rbm_sample
-from genjax.cli.run import load
 
 from genjax import data
 from genjax.algorithms.contrastive import ContrastiveState
@@ -18,7 +15,10 @@ from genjax.algorithms.updown import BeliefState
 from genjax.boltzmann.dbn import as_machine, stacked
 from genjax.boltzmann.rbm import with_classes
 from genjax.cli import pictures
+from genjax.cli.belief import dbn_features
+from genjax.cli.boltzmann import error, rbm_features, rbm_sample
 from genjax.cli.main import main
+from genjax.cli.run import load
 from genjax.typing import Batch
 from tests.cli.test_commands import TOO_SMALL_FOR_A_PICTURE, one_sentence
 from tests.machines import all_states, energies, random_machine

@@ -9,10 +9,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from genjax.cli.adversarial import gan_space
-from genjax.cli.boltzmann import RBMRun
-from genjax.cli.families import FAMILIES
-from genjax.cli.run import Prepared, Run
 from matplotlib.figure import Figure
 
 from experiments import course_figure
@@ -21,7 +17,11 @@ from genjax.algorithms.gan import GANState
 from genjax.algorithms.gan_game import Game, GANConfig, Network
 from genjax.boltzmann.rbm import with_classes
 from genjax.cli import filters, latent, pictures, sample
+from genjax.cli.adversarial import gan_space
+from genjax.cli.boltzmann import RBMRun
 from genjax.cli.evaluate import called
+from genjax.cli.families import FAMILIES
+from genjax.cli.run import Prepared, Run
 from genjax.evaluation.latent import LatentSpace
 from genjax.plots.images import own_scale
 from tests.machines import random_machine

@@ -8,10 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from genjax.cli.recommending import expected, recommender_evaluate
-from genjax.cli.run import load
 
 from genjax.algorithms.recommender import RecommenderConfig, recommender
+from genjax.cli.recommending import expected, recommender_evaluate
+from genjax.cli.run import load
 from genjax.data import ratings, tastes
 from genjax.training.config import split
 from genjax.typing import Batch, Example

@@ -4,9 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from genjax.cli.variational import vae_draw
 
 from genjax.algorithms.vae import VAEState
+from genjax.cli.variational import vae_draw
 from genjax.networks.latent import Architecture, LatentModel, latent_model
 from tests.algorithms.test_vae import DEVIATION, linear, two_layers
 
