@@ -17,6 +17,7 @@ from genjax.api.compilation import keep_compiled_programs
 from genjax.api.prepared import (
     Prepared,
     as_dataset,
+    as_long,
     begin,
     completed,
     describe,
@@ -220,7 +221,7 @@ def again(old: Run, data: Any, length: dict[str, Any], out: Any = None, validati
     if folder is not None and folder != old.folder:
         on_disk.save(made, folder)
     elif folder is not None:
-        on_disk.lengthen(folder, run, facts)
+        on_disk.lengthen(folder, old.config, run, facts)
     return Training(made, prepared, stages, here)
 
 
@@ -239,7 +240,7 @@ def reopen(folder: Path, config: Any, run: RunConfig, source: Any) -> Training:
     """The run in a folder goes on. Raises `UserError` where it is of another model, other options or other data."""
     saved = on_disk.read(folder, config, _outside(config))
     on_disk.unless_same(folder, (config, run), (saved.config, saved.run))
-    length = {name: getattr(run, name) for name in ("epochs", "steps") if getattr(run, name) is not None}
+    length = {} if run.epochs is None and run.steps is None else {"epochs": run.epochs, "steps": run.steps}
     return resume(folder, saved, dataclasses.replace(saved.run, **length), source)
 
 
@@ -247,12 +248,15 @@ def resume(folder: Path, saved: on_disk.Saved, run: RunConfig, source: Any) -> T
     """The run in a folder, as it is saved there, goes on with these options on its data."""
     keep_compiled_programs()
     config, record = saved.config, saved.record
-    prepared = prepare(config, run, source) if record is None else same(folder, config, run, record, source)
+    if record is None:
+        prepared = as_long(folder, prepare(config, run, source))
+    else:
+        prepared = same(folder, config, run, record, source)
     record = record or describe(prepared, config.model)
     stages = stages_of(config, run, prepared)
     here = newest(folder, run, prepared, stages)
     here, stages, facts = going_on(str(folder), config, run, saved.run, here, stages, dict(saved.decided), _say)
-    on_disk.lengthen(folder, run, facts)
+    on_disk.lengthen(folder, config, run, facts)
     entries = on_disk.rewound(folder, here.step + sum(stage.steps for stage in stages[: here.stage]))
     made = Run(config, run, record, here.state, here.step, stages[here.stage].name, folder, prepared, entries, facts)
     return Training(made, prepared, stages, here)
@@ -307,7 +311,8 @@ def bar(training: Training, wanted: bool = True) -> Iterator[tuple[Callable[...,
         def update(chunk: loop.Chunk, stage: Stage, alarms: list[str]) -> None:
             notes = [f"ALARM: {', '.join(alarms)}"] if alarms else []  # first: a narrow terminal cuts off the end
             notes += [] if stage.name == LAST else [stage.name]
-            notes += [f"epoch {chunk.epoch:.0f}"]
+            begun = training.here.step if stage.name == stages[training.here.stage].name else 0
+            notes += [f"epoch {chunk.epoch:.0f}", f"{(chunk.step - begun) / chunk.seconds:.0f} steps/s"]
             notes += [f"{name} {chunk.metrics[name]:.4g}" for name in SHOWN if name in chunk.metrics]
             shown.update(before[stage.name] + chunk.step, "  ".join(notes))
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import inspect
-import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +15,7 @@ from genjax.data.binarisation import refuse_unbounded
 from genjax.data.places import refuse_missing
 from genjax.data.ratings import SplitRatings
 from genjax.data.record import Record, difference, of_images
-from genjax.errors import DataWarning, UserError
+from genjax.errors import UserError
 from genjax.training import folder as run_folder
 from genjax.training import loop, stages
 from genjax.training.settings import RunConfig
@@ -41,9 +40,7 @@ def read(run: RunConfig, model: Model, old: bool = False, validation: Any = None
     if model.read is not None:
         return model.read(run, old)
     assert run.dataset is not None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DataWarning)
-        return data.load(run.dataset, run.data_dir, run.size, run.validation if validation is None else validation)
+    return data.load(run.dataset, run.data_dir, run.size, run.validation if validation is None else validation)
 
 
 def describe(prepared: Prepared, model: Model) -> Record:

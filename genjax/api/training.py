@@ -99,7 +99,7 @@ def train(
             recorder.decide(stopped_early={"step": step, "total_steps": end})
             stages = (*stages[:number], stage._replace(steps=end), *stages[number + 1 :])
             continue
-        if step < stage.steps or number + 1 == len(stages):
+        if step < stage.steps or number + 1 == len(stages) or hooks.ending():
             return Position(number, state, step), stages
         number, step = number + 1, 0
         state = begin(prepared, stages[number], run, state)
@@ -226,6 +226,11 @@ def schedule_of(config: Any) -> Any:
     return getattr(config, "schedule", None) or Constant()
 
 
+def length(run: RunConfig, steps_per_epoch: int) -> int:
+    """Steps of a run's last stage."""
+    return run.steps if run.steps is not None else (run.epochs or 0) * steps_per_epoch
+
+
 def longer_since(
     config: Any, run: RunConfig, before: RunConfig, decided: dict[str, Any], step: int, say: Callable[[str], None]
 ) -> Hyper:
@@ -236,7 +241,8 @@ def longer_since(
     options = flat(config)
     decays = any(f.name == "average" and f.metadata.get("rate") for f in dataclasses.fields(config))
     average, schedule = 0.0 if decays else options.get("average", 0.0), options.get("schedule", "constant")
-    longer = (run.epochs or 0) > (before.epochs or 0) or (run.steps or 0) > (before.steps or 0)
+    each = decided.get("steps_per_epoch", 1)
+    longer = length(run, each) > length(before, each)
     since = step if longer else decided.get("averaged_from", 0)
     if not since or (schedule == "constant" and not average):
         return {}  # as if it had been to be as long from the start

@@ -59,11 +59,7 @@ def _option_of(name: str, chosen: Choice, default: Any) -> Option:
             docs.setdefault(field_docs(kind).get(name, ""), []).append(label)
             usual = getattr(default, name) if type(default) is kind else f.default
             defaults.setdefault(usual, []).append(label)
-    doc = (
-        next(iter(docs))
-        if len(docs) == 1
-        else " ".join(f"{d.rstrip('.')} ({', '.join(of)})." for d, of in docs.items())
-    )
+    doc = " ".join(f"{d.rstrip('.')} ({', '.join(of)})." for d, of in docs.items())
     if len(defaults) > 1:
         doc += " By default " + ", ".join(f"{d} ({', '.join(of)})" for d, of in defaults.items()) + "."
     usual = getattr(default, name, next(iter(defaults)))
