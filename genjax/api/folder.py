@@ -70,10 +70,12 @@ def read(folder: Path, own: Any = None, given: dict[str, Any] | None = None) -> 
         known = ", ".join(MODELS)
         raise UserError(f"{folder} holds a model {name!r}; known are {known}: for one of your own give `model`.")
     old, path = saved["format"] == 1, folder / "config.json"
+    of_model, of_run = (saved if old else saved.get(name) for name in ("config", "run"))
+    if not isinstance(of_model, dict) or not isinstance(of_run, dict):
+        raise UserError(f"{path} lacks config or run; restore it from a copy.")
     try:
-        of_run = saved if old else saved.get("run", {})
         run = from_json(RunConfig, dataclasses.asdict(RunConfig()) | dict(kind.model.defaults) | of_run)
-        config = from_json(kind, saved if old else saved.get("config", {}), given or {})
+        config = from_json(kind, of_model, given or {})
     except (UserError, TypeError, ValueError) as error:
         raise UserError(f"{path}: {error}") from None
     if run.epochs is None and run.steps is None:

@@ -28,8 +28,9 @@ from genjax.evaluation.inception import inception as inception_network
 from genjax.evaluation.inception import inception_distances
 from genjax.evaluation.likelihood import report
 from genjax.likelihood.estimate import plain
+from genjax.models.chains import fresh
 from genjax.sampling import diagnostics as of_chains
-from genjax.sampling.gibbs import Gibbs, initial_states
+from genjax.sampling.gibbs import Gibbs
 from genjax.training.folder import write_json
 from genjax.training.options import flat
 from genjax.training.settings import RunConfig
@@ -37,6 +38,7 @@ from genjax.training.stages import LAST
 from genjax.typing import Answer, Batch, Estimate, Kernel, Model, Progress
 
 CODES = 10_000  # training examples whose codes stand for all
+diagnose = jax.jit(of_chains.diagnose, static_argnums=(3, 4))
 
 
 @dataclass(eq=False, repr=False)
@@ -267,8 +269,8 @@ class Run:
             assert self.model.clamped is not None
             machine = self.model.clamped(machine, self.class_number(label))
         if states is None:
-            states = initial_states(jax.random.fold_in(key, 0), machine, chains)
-        numbers = jax.jit(of_chains.diagnose, static_argnums=(3, 4))(key, machine, states, sweeps, kernel or Gibbs())[1]
+            states = fresh(jax.random.fold_in(key, 0), machine, chains)
+        numbers = diagnose(key, machine, states, sweeps, kernel or Gibbs())[1]
         return {name: np.asarray(value).tolist() for name, value in numbers.items()}
 
     def reconstruct(self, x: Any, missing: Any = None, *, sweeps: int = 400, seed: int = 0) -> np.ndarray:

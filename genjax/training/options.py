@@ -225,7 +225,7 @@ def from_json(kind: type[Config], saved: Mapping[str, Any], given: Mapping[str, 
     values, hints = {}, get_type_hints(kind)
     for f in dataclasses.fields(kind):  # type: ignore[arg-type]
         if f.name not in saved and f.default is dataclasses.MISSING:
-            raise UserError(f"The config lacks `{f.name}`; restore it from a copy.")
+            raise UserError(f"it lacks {f.name}; restore it from a copy.")
         if f.name not in saved:
             continue
         value, chosen = saved[f.name], f.metadata.get("choice")
@@ -249,7 +249,7 @@ def _chosen(name: str, chosen: Choice, value: Any, saved: Mapping[str, Any]) -> 
     written = isinstance(value, dict)
     kind: Any = chosen.named(value.get("kind") if isinstance(value, dict) else value)
     if kind is None:
-        raise UserError(f"The config has `{name}` = {value!r}; restore it from a copy.")
+        raise UserError(f"it has {name} = {value!r}; restore it from a copy.")
     hints, settings = get_type_hints(kind), {}
     for f in dataclasses.fields(kind):
         places = [(value, f.name)] if written else [(saved, chosen.prefix + f.name), (saved, f.name)]
@@ -263,7 +263,7 @@ def _chosen(name: str, chosen: Choice, value: Any, saved: Mapping[str, Any]) -> 
 def _saved(name: str, value: Any, hint: Any) -> Any:
     value = tuple(value) if isinstance(value, list) else value
     if not fits(value, hint):
-        raise UserError(f"The config has `{name}` = {value!r}; restore it from a copy.")
+        raise UserError(f"it has {name} = {value!r}; restore it from a copy.")
     return value
 
 
