@@ -32,7 +32,7 @@ from genjax.api.training import Hooks, Position, Recorder, going_on, newest, sch
 from genjax.data.places import with_absolute_paths
 from genjax.errors import UserError
 from genjax.training import early, loop
-from genjax.training.config import choices
+from genjax.training.config import Checked, choices
 from genjax.training.settings import RunConfig
 from genjax.training.stages import LAST
 from genjax.typing import Stage
@@ -147,7 +147,8 @@ def settled(model: Any, data: Any, given: dict[str, Any], validation: Any) -> tu
     run = RunConfig(**plain | named | {"dataset": dataset, "validation": kept})
     run = completed(config, with_absolute_paths(run) if dataset is not None else run)
     run.check()
-    config.check()
+    if isinstance(config, Checked):
+        config.check()
     return config, run
 
 
