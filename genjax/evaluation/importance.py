@@ -26,7 +26,6 @@ from genjax.random import subkey
 from genjax.typing import Answer, Batch, Estimate, Progress
 
 BELIEF_DRAWS, LATENT_DRAWS = 100, 5000  # from the recognition model, an example
-TRAINING = 1000  # training examples that a latent-variable model is evaluated on
 DREAMS = 1000  # samples of a belief network itself, at most, on which its recognition model is tried
 ROWS = {"cpu": (100, 10), "gpu": (1000, 50), "tpu": (1000, 50)}
 """Images of a block and draws side by side: as many rows as the caches hold, or as keep a device busy."""

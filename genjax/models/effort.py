@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from genjax.likelihood.bidirectional import PathKind, Schedule
 from genjax.training.config import at_least, positive
@@ -35,6 +36,9 @@ class ImportanceSampling:
     draws: int = 5000
     """Importance samples an image."""
 
+    training: ClassVar[int] = 1000
+    """Training examples that an evaluation takes, as each of them costs so many draws."""
+
     def check(self) -> None:
         """Raise `UserError` for numbers out of range."""
         positive(self, "draws")
@@ -49,6 +53,3 @@ class Inception:
 
     def check(self) -> None:
         """Nothing to refuse before the file is read."""
-
-
-EFFORTS = (AIS, ImportanceSampling, Inception)
