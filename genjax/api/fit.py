@@ -33,7 +33,7 @@ from genjax.api.training import Hooks, Position, Recorder, going_on, newest, sch
 from genjax.data.places import with_absolute_paths
 from genjax.errors import UserError
 from genjax.training import early, loop
-from genjax.training.config import choices
+from genjax.training.config import Checked, choices
 from genjax.training.options import build, replaced
 from genjax.training.settings import RunConfig
 from genjax.training.stages import LAST
@@ -150,7 +150,8 @@ def settled(model: Any, data: Any, given: dict[str, Any], validation: Any) -> tu
     run = build(RunConfig, plain | own | {"validation": validation if named(validation) else True})
     run = completed(config, run if run.dataset is None else with_absolute_paths(run))
     run.check()
-    config.check()
+    if isinstance(config, Checked):
+        config.check()
     return config, run
 
 
