@@ -12,11 +12,12 @@ from genjax.sampling.imputation import impute
 from genjax.sampling.inpainting import inpaint
 from genjax.training import loop
 from genjax.training.config import split
+from tests.algorithms.configs import made
 from tests.algorithms.test_contract import CASES, training_set
 from tests.machines import random_machine
 
 WIDE = (jnp.float64, jnp.int64, jnp.uint64)
-LEARNERS = CASES | {"belief": (updown.updown, updown.BeliefConfig(layers=(5, 4), chains=7))}
+LEARNERS = CASES | {"belief": (updown.updown, made(updown.DBNConfig, layers=(5, 4), chains=7))}
 
 
 @pytest.fixture(autouse=True)

@@ -14,11 +14,19 @@ from genjax.training.stages import LAST
 LEFT_OUT = ("checkpoint_seconds", "seed", "data_dir")
 
 
+COMMON_BATCHES = "The runs share order and binarisation of their batches: intervals are over the seeds of all else."
+
+
 class Table(list):
-    """Rows as dicts: a setting each, with the number of its seeds and for each score `mean` and `half_interval`."""
+    """Rows as dicts: a setting each, with the number of its seeds and for each score `mean` and `half_interval`.
+
+    `notes` are sentences that a reader of the intervals should know.
+    """
+
+    notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        return "\n".join(lines_of(self))
+        return "\n".join([*lines_of(self), *self.notes])
 
     def _repr_html_(self) -> str:
         from html import escape
@@ -26,7 +34,8 @@ class Table(list):
         header, *body = cells_of(self) or [[]]
         head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
         rows = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in body)
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{notes}"
 
 
 def compare(runs: Sequence[Run] | Run, scores: Sequence[str] = ()) -> Table:
@@ -47,6 +56,7 @@ def compare(runs: Sequence[Run] | Run, scores: Sequence[str] = ()) -> Table:
         groups.setdefault(tuple(repr(one.get(name)) for name in axes), []).append(run)
     wanted = list(scores) or shared_scores(runs)
     rows = Table()
+    rows.notes = notes_of(runs)
     for members in groups.values():
         one = settings_of(members[0])
         row: dict[str, Any] = {name: one.get(name) for name in axes} | {"seeds": len(members)}
@@ -55,6 +65,11 @@ def compare(runs: Sequence[Run] | Run, scores: Sequence[str] = ()) -> Table:
             row | ({"diverged": diverged} if diverged else {}) | {name: score(members, name) for name in wanted}
         )
     return rows
+
+
+def notes_of(runs: Sequence[Run]) -> tuple[str, ...]:
+    """What is to be known of intervals over the seeds of these runs."""
+    return (COMMON_BATCHES,) if any(run.decided.get("common_batches") for run in runs) else ()
 
 
 def settings_of(run: Run) -> dict[str, Any]:
@@ -107,9 +122,11 @@ def last(run: Run, name: str) -> float | None:
 def paired(first: Sequence[Run], second: Sequence[Run], name: str) -> tuple[float, float, float]:
     """Mean difference (first - second) of a score over common seeds, and its 95 % interval. Raises `UserError` where
     the seeds are not the same."""
-    both = [{run.settings.seed: last(run, name) or np.nan for run in runs} for runs in (first, second)]
-    if set(both[0]) != set(both[1]) or len(both[0]) < 2:
+    both = [{run.settings.seed: last(run, name) for run in runs} for runs in (first, second)]
+    if set(both[0]) != set(both[1]) or not 2 <= len(both[0]) == len(first) == len(second):
         raise UserError("`first` and `second` have other seeds, or a single one; train both on the same seeds.")
+    if missing := [run.name for run in (*first, *second) if last(run, name) is None]:
+        raise UserError(f"`name` {name}: {missing[0]} has none, or has diverged; compare runs that have it.")
     difference = np.array([both[0][seed] - both[1][seed] for seed in both[0]], float)
     half = t.ppf(0.975, len(difference) - 1) * difference.std(ddof=1) / np.sqrt(len(difference))
     return float(difference.mean()), float(difference.mean() - half), float(difference.mean() + half)

@@ -1,7 +1,9 @@
 """`grid`: settings times seeds, trained side by side in as few programs as their options allow."""
 
+import contextlib
 import dataclasses
 import itertools
+import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -13,11 +15,13 @@ from genjax import random
 from genjax.api import folder as on_disk
 from genjax.api.compare import interval_of, last, settings_of, shared_scores
 from genjax.api.compilation import keep_compiled_programs
-from genjax.api.fit import settled
-from genjax.api.prepared import Prepared, as_dataset, describe, prepare, read, stages_of, with_length
+from genjax.api.fit import settled, source_of
+from genjax.api.prepared import Prepared, describe, prepare, stages_of, with_length
 from genjax.api.progress import Bar
 from genjax.api.run import Run
 from genjax.boltzmann.machine import Machine
+from genjax.data import Dataset
+from genjax.data.record import Record
 from genjax.errors import UserError
 from genjax.evaluation.likelihood import pseudo, report
 from genjax.training import grid as side_by_side
@@ -28,8 +32,9 @@ from genjax.training.settings import RunConfig
 from genjax.training.stages import LAST, key_of
 from genjax.typing import Batch, Stage
 
-NOT_OF_A_GRID = ("stop_gap", "checkpoint_seconds", "log_every")
-OF_A_RUN = ("epochs", "steps", "batch_size", "binarisation")
+OF_SINGLE_RUNS = ("stop_gap", "checkpoint_seconds", "log_every")
+OF_A_RUN = ("epochs", "steps", "batch_size", "binarisation", "data_dir", "size", "rng")
+SCORES = ("log_likelihood", "pseudo_log_likelihood")
 
 
 class Member(NamedTuple):
@@ -38,6 +43,7 @@ class Member(NamedTuple):
     config: Any
     run: RunConfig
     prepared: Prepared
+    record: Record
     stages: tuple[Stage, ...]
 
 
@@ -48,75 +54,80 @@ def grid(
     seeds: int | Sequence[int] = 8,
     common_batches: bool = False,
     validation: Any = True,
+    devices: int | None = None,
     progress: bool = True,
     **options: Any,
 ) -> list[Run]:
     """Train every setting with every seed; the runs, settings in the order of their axes, seeds within a setting.
 
     `options` are the model's and those of `fit` (`epochs`, `steps`, `batch_size`, `binarisation`). A list or array is
-    an axis, a tuple a value: `learning_rate=[0.01, 0.06], layers=[(64, 32), (128, 64)]`. `seeds=8` is 0 to 7, a
-    sequence those. Each run is the one that `fit` makes of its seed: its own batches, binarisation and noise; with
-    `common_batches` all seeds share order and binarisation, which is faster, but intervals over them say less. A run
-    that diverges leaves the others alone, and its `diverged` says so. Raises `UserError` before any work.
+    an axis, a tuple a value: `learning_rate=[0.01, 0.06], layers=[(64, 32), (128, 64)]`; `data` is an axis too, the
+    first one, where it is a list of names or Datasets. `seeds=8` is 0 to 7, a sequence those. Each run is the one that
+    `fit` makes of its seed: its own batches, binarisation and noise; with `common_batches` all share order and
+    binarisation, which is faster, but intervals over seeds say less. A run that diverges leaves the others alone, and
+    its `diverged` says so. Raises `UserError` before any work.
     """
-    keep_compiled_programs()
+    if devices not in (None, 1):
+        raise UserError(f"`devices` {devices}: a grid trains on one device; leave it out.")
     members = members_of(model, data, seeds, validation, options)
-    entries: list[list[dict[str, Any]]] = [[] for _ in members]
-    diverged: list[str | None] = [None] * len(members)
-    states: list[Any] = [None] * len(members)
-    total = sum(stage.steps for member in members for stage in member.stages)
-    with Bar("training", total) if progress else _quiet() as bar:
-        done = 0
-        for group in groups_of(members):
-            for indices in side_by_side.split(group, bytes_of(members[group[-1]])):
-                some = [members[i] for i in indices]
-                made = together(some, common_batches, [entries[i] for i in indices])
-                for i, (state, said) in zip(indices, made):
-                    states[i], diverged[i] = state, said
-                done += sum(stage.steps for member in some for stage in member.stages)
-                bar.update(done, f"{sum(s is not None for s in states)} of {len(members)} runs")
-    return [
-        Run(
-            member.config,
-            member.run,
-            describe(member.prepared, member.config.model),
-            states[i],
-            member.stages[-1].steps,
-            loaded=member.prepared,
-            entries=entries[i],
-            decided=on_disk.decided(member.prepared.plan),
-            licence=getattr(member.prepared.dataset, "licence", "see source"),
-            diverged=diverged[i],
-        )
-        for i, member in enumerate(members)
-    ]
+    return train_members(members, common_batches, progress)
 
 
 def members_of(model: Any, data: Any, seeds: Any, validation: Any, options: dict[str, Any]) -> list[Member]:
-    """All runs, checked. Raises `UserError` where an option is unknown or a setting goes with no data."""
+    """All runs, checked. Raises `UserError` where an option is unknown or a setting does not go with its data."""
+    numbers = _seeds(seeds)
+    if "seed" in options:
+        raise UserError(f"`seed` {options['seed']}: a grid takes `seeds`, how many or which.")
+    axes: dict[str, list[Any]] = {"data": data if _is_axis(data) else [data]}
+    axes |= {name: _values(name, value) for name, value in options.items()}
+    axes["validation"] = _values("validation", validation) if isinstance(validation, list) else [validation]
+    members, sources, base = [], Sources(), model() if isinstance(model, type) else model
+    for chosen in itertools.product(*axes.values()):
+        setting = dict(zip(axes, chosen))
+        source, held_out = setting.pop("data"), setting.pop("validation")
+        of_run = {name: setting.pop(name) for name in OF_A_RUN if name in setting}
+        config, run = settled(replaced(base, setting), source, of_run, held_out)
+        prepared, record = sources.prepared(config, run, source, held_out)
+        run = with_length(run, prepared.plan)
+        for seed in numbers:
+            own = dataclasses.replace(run, seed=seed)
+            members.append(Member(config, own, prepared, record, stages_of(config, own, prepared)))
+    return members
+
+
+class Sources:
+    """The data of all settings: read once, and one array on the device for settings that are shown the same."""
+
+    def __init__(self) -> None:
+        self.read: dict[Any, Any] = {}
+        self.records: dict[Any, Record] = {}
+        self.training: dict[Any, loop.TrainingSet] = {}
+
+    def prepared(self, config: Any, run: RunConfig, data: Any, validation: Any) -> tuple[Prepared, Record]:
+        """A setting's data and their record. Raises `UserError` where the two do not go together."""
+        source = run.dataset, run.data_dir, run.size, repr(run.validation), id(data) if run.dataset is None else None
+        if source not in self.read:
+            self.read[source] = source_of(run, config.model, data, validation)
+        prepared = prepare(config, run, self.read[source])
+        if source not in self.records:
+            self.records[source] = describe(prepared, config.model)
+        training = self.training.setdefault((source, run.binarisation), prepared.training)
+        record = dataclasses.replace(self.records[source], settled=prepared.settled)
+        return prepared._replace(training=training), record
+
+
+def _seeds(seeds: int | Sequence[int]) -> list[int]:
     numbers = list(range(seeds)) if isinstance(seeds, int) else [int(seed) for seed in seeds]
     if not numbers:
         raise UserError(f"`seeds` {seeds} are none; give the number of runs of each setting, or the seeds.")
-    if "seed" in options:
-        raise UserError(f"`seed` {options['seed']}: a grid takes `seeds`, how many or which.")
-    axes = {name: _values(name, value) for name, value in options.items()}
-    members, sources = [], {}
-    base = model() if isinstance(model, type) else model
-    for chosen in itertools.product(*axes.values()):
-        setting = dict(zip(axes, chosen))
-        of_run = {name: value for name, value in setting.items() if name in OF_A_RUN}
-        config = replaced(base, {name: value for name, value in setting.items() if name not in OF_A_RUN})
-        config, run = settled(config, data, of_run, validation)
-        source = (run.dataset, run.data_dir, run.size, repr(run.validation))
-        if source not in sources:
-            sources[source] = read(run, config.model) if run.dataset is not None else as_dataset(data, validation)
-        prepared = prepare(config, run, sources[source])
-        run = with_length(run, prepared.plan)
-        for seed in numbers:
-            random.key(seed)  # refuses seeds out of range
-            own = dataclasses.replace(run, seed=seed)
-            members.append(Member(config, own, prepared, stages_of(config, own, prepared)))
-    return members
+    for number in numbers:
+        random.key(number)  # refuses seeds out of range
+    return numbers
+
+
+def _is_axis(data: Any) -> bool:
+    """Whether data are several sets: a list of names or Datasets."""
+    return isinstance(data, list) and bool(data) and all(isinstance(one, str | os.PathLike | Dataset) for one in data)
 
 
 def _values(name: str, value: Any) -> list[Any]:
@@ -126,6 +137,43 @@ def _values(name: str, value: Any) -> list[Any]:
     if isinstance(value, list) and not value:
         raise UserError(f"`{name}` is an empty axis; give values.")
     return value if isinstance(value, list) else [value]
+
+
+def train_members(members: Sequence[Member], common_batches: bool = False, progress: bool = True) -> list[Run]:
+    """All runs, in as few programs as their options allow, in the order of `members`."""
+    keep_compiled_programs()
+    entries: list[list[dict[str, Any]]] = [[] for _ in members]
+    ended: dict[int, tuple[Any, str | None]] = {}
+    total = sum(stage.steps for member in members for stage in member.stages)
+    batches = random.key(members[0].run.seed, members[0].run.rng) if common_batches else None
+    with Bar("training", total) if progress else contextlib.nullcontext() as bar:
+        done = 0
+        for group in groups_of(members):
+            for indices in side_by_side.split(group, bytes_of(members[group[-1]])):
+                some = [members[i] for i in indices]
+
+                def shown(steps: int, runs: int, before: int = done, earlier: int = len(ended)) -> None:
+                    if bar is not None:
+                        bar.update(before + steps, f"{earlier + runs} of {len(members)} runs")
+
+                ended |= zip(indices, together(some, [entries[i] for i in indices], batches, shown))
+                done += sum(stage.steps for member in some for stage in member.stages)
+    shared = {"common_batches": True} if common_batches else {}
+    return [
+        Run(
+            member.config,
+            member.run,
+            member.record,
+            ended[i][0],
+            member.stages[-1].steps,
+            loaded=member.prepared,
+            entries=entries[i],
+            decided=on_disk.decided(member.prepared.plan) | shared,
+            licence=getattr(member.prepared.dataset, "licence", "see source"),
+            diverged=ended[i][1],
+        )
+        for i, member in enumerate(members)
+    ]
 
 
 def groups_of(members: Sequence[Member]) -> Iterator[list[int]]:
@@ -147,7 +195,7 @@ def program_of(member: Member) -> Any:
     if padding is not None and padding.possible(config) and member.run.rng == "counter":
         config = dataclasses.replace(config, hidden=1)
     lengths = tuple(stage.steps for stage in member.stages[:-1])
-    return config, member.prepared.plan, id(member.prepared.dataset), member.run.rng, lengths
+    return config, member.prepared.plan, id(member.prepared.training.x), member.run.rng, lengths
 
 
 def bytes_of(member: Member) -> int:
@@ -162,59 +210,79 @@ def bytes_of(member: Member) -> int:
     return state + 4 * (member.prepared.plan.batch_size + 1000) * values
 
 
+class Watch:
+    """What is kept of runs that are trained together: entries as they learn, and each one's state at its end."""
+
+    def __init__(self, members: Sequence[Member], entries: Sequence[list[dict[str, Any]]]):
+        self.members, self.entries = members, entries
+        self.kept: dict[int, Any] = {}
+        self.diverged: dict[int, str] = {}
+        self.done = [0] * len(members)  # steps of all stages
+
+    def of_stage(self, number: int, steps_per_epoch: int) -> Callable[[side_by_side.GridChunk], None]:
+        """What is called with each chunk of a stage."""
+        stages = [member.stages[number] for member in self.members]
+        befores = [sum(stage.steps for stage in member.stages[:number]) for member in self.members]
+
+        def watch(chunk: side_by_side.GridChunk) -> None:
+            length = len(next(iter(chunk.steps.values()))[0])
+            for i, (stage, before) in enumerate(zip(stages, befores)):
+                if stage.steps <= chunk.step - length:
+                    continue  # it has ended, and others go on
+                self.done[i] = before + chunk.step
+                if i in self.diverged:
+                    continue
+                if (why := side_by_side.diverged(chunk, i)) is not None:
+                    self.diverged[i] = why
+                    continue
+                entry: dict[str, Any] = {"step": before + chunk.step, "epoch": (before + chunk.step) / steps_per_epoch}
+                entry |= {} if stage.name == LAST else {"stage": stage.name}
+                self.entries[i].append(entry | {name: float(values[i]) for name, values in chunk.metrics.items()})
+                if stage.name == LAST and chunk.step == stage.steps:
+                    self.kept[i] = jax.tree.map(np.asarray, side_by_side.run_of(chunk.states, i))
+
+        return watch
+
+    def progress(self) -> tuple[int, int]:
+        """Steps and runs that are done."""
+        lengths = (sum(stage.steps for stage in member.stages) for member in self.members)
+        return sum(self.done), sum(done == length for done, length in zip(self.done, lengths))
+
+
 def together(
-    members: Sequence[Member], common_batches: bool, entries: Sequence[list[dict[str, Any]]]
+    members: Sequence[Member],
+    entries: Sequence[list[dict[str, Any]]],
+    batches: Any = None,
+    shown: Callable[[int, int], None] = lambda steps, runs: None,
 ) -> list[tuple[Any, str | None]]:
     """Train runs in one program, stage by stage; each one's last state, and how it diverged if it did.
 
-    Runs are padded to the largest machine and trained to the longest length, each kept when it is done.
+    Runs are padded to the largest machine and trained to the longest length, each kept when it is done. `batches` is
+    the key by which all draw theirs, None for each its own; `shown` is told how many steps and runs are done.
     """
-    first = members[0]
-    plan, data = first.prepared.plan, first.prepared.training
-    plan = (
-        plan._replace(chunk=min(plan.chunk, plan.steps_per_epoch)) if len({m.run.epochs for m in members}) > 1 else plan
-    )
-    keys = side_by_side.stacked([random.key(m.run.seed, m.run.rng) for m in members])
-    padding = first.config.model.padding
-    sizes = [getattr(m.config, "hidden", 0) for m in members]
-    padded = len(set(sizes)) > 1
-    said: dict[int, str] = {}
-    states: Any = None
-    kept: dict[int, Any] = {}
-    before = 0
-    for number, stage in enumerate(first.stages):
+    plan, data = members[0].prepared.plan, members[0].prepared.training
+    if len({member.stages[-1].steps for member in members}) > 1:
+        plan = plan._replace(chunk=min(plan.chunk, plan.steps_per_epoch))
+    keys = side_by_side.stacked([random.key(member.run.seed, member.run.rng) for member in members])
+    padding, sizes = members[0].config.model.padding, [getattr(member.config, "hidden", 0) for member in members]
+    padding = padding if len(set(sizes)) > 1 else None
+    watch, states = Watch(members, entries), None
+    for number, stage in enumerate(members[0].stages):
         stages = [member.stages[number] for member in members]
         own = jax.vmap(lambda key, stage=stage: key_of(key, stage))(keys)
-        if padded and padding is not None:
+        shared = None if batches is None else key_of(batches, stage)
+        if padding is not None:
             states, algorithm = beginnings(own, members, stages, max(sizes), padding.pad)
         else:
             states, algorithm = begin(own, stages, data, plan, states), stage.algorithm
-        ends = [one.steps for one in stages]
-
-        def watch(
-            chunk: side_by_side.GridChunk, stage: Stage = stage, ends: list[int] = ends, before: int = before
-        ) -> None:
-            for i in range(len(members)):
-                done = ends[i] <= chunk.step - len(next(iter(chunk.steps.values()))[i])
-                if done or i in said:
-                    continue
-                if (why := side_by_side.diverged(chunk, i)) is not None:
-                    said[i] = why
-                    continue
-                entry = {"step": before + chunk.step, "epoch": (before + chunk.step) / plan.steps_per_epoch}
-                entry |= {} if stage.name == LAST else {"stage": stage.name}
-                entries[i].append(entry | {name: float(values[i]) for name, values in chunk.metrics.items()})
-                if stage.name == LAST and chunk.step == ends[i]:
-                    kept[i] = jax.tree.map(np.asarray, side_by_side.run_of(chunk.states, i))
-
-        batches = own[0] if common_batches else None
-        states = side_by_side.train(own, algorithm, data, plan, states, max(ends), [watch], sorted(ends), batches)
-        before += stage.steps
+        ends = sorted(one.steps for one in stages)
+        calls = [watch.of_stage(number, plan.steps_per_epoch), lambda chunk: shown(*watch.progress())]
+        states = side_by_side.train(own, algorithm, data, plan, states, ends[-1], calls, ends, shared)
     made = []
-    for i in range(len(members)):
-        state = kept.get(i, jax.tree.map(np.asarray, side_by_side.run_of(states, i)))
+    for i, size in enumerate(sizes):
+        state = watch.kept.get(i, jax.tree.map(np.asarray, side_by_side.run_of(states, i)))
         state = jax.tree.map(jnp.asarray, state)
-        made.append((padding.unpad(state, sizes[i]) if padded and padding is not None else state, said.get(i)))
+        made.append((state if padding is None else padding.unpad(state, size), watch.diverged.get(i)))
     return made
 
 
@@ -248,52 +316,60 @@ def beginnings(
     return side_by_side.stacked([states[row] for row in range(len(members))]), largest.stages[-1].algorithm
 
 
-class _quiet:
-    """A bar that shows nothing."""
+def rows_of(
+    runs: Sequence[Run], effort: dict[str, Any] | None, progress: Callable[[int], None] = lambda done: None
+) -> list[dict[str, Any]]:
+    """A row of plain numbers a run: its settings, how it diverged if it did, and its scores.
 
-    def __enter__(self) -> "_quiet":
-        return self
+    With an `effort` the log-likelihood of the test examples of its own data, by as much effort; of Boltzmann machines
+    also the pseudo-log-likelihood of the first 1,000. Models without a likelihood have instead the last value of a
+    metric that all have as they learned, by its name. `progress` is told how many runs are done.
+    """
+    names = metrics_of(runs)[:1] if runs[0].model.answer is None else []
+    rows = []
+    for number, run in enumerate(runs, 1):
+        row = settings_row(run) | {"diverged": run.diverged is not None}
+        row |= {} if run.diverged is None else {"reason": run.diverged}
+        rows.append(row | {name: last(run, name) for name in names} | scores_of(run, effort))
+        progress(number)
+    return rows
 
-    def __exit__(self, *_: object) -> None:
-        return None
 
-    def update(self, done: float, note: str = "") -> None:
-        """Nothing."""
+def settings_row(run: Run) -> dict[str, Any]:
+    """A run's options, and its seed."""
+    settings = settings_of(run).items()
+    row = {name: value for name, value in settings if name not in ("data", *OF_SINGLE_RUNS)}
+    return row | {"seed": run.settings.seed}
 
 
-def compatible(run: Run, effort: dict[str, Any] | None) -> dict[str, Any]:
-    """One run as a row of plain numbers: its settings, how it diverged if it did, and, with an `effort`, its scores on
-    the test examples of its own data."""
-    row = {name: value for name, value in settings_of(run).items() if name not in ("data", *NOT_OF_A_GRID)}
-    row |= {"seed": run.settings.seed, "diverged": run.diverged is not None}
+def metrics_of(runs: Sequence[Run]) -> list[str]:
+    """What all runs that have not diverged at once measured as they learned, the most telling first."""
+    measured = [run for run in runs if run.entries]
+    return [name for name in shared_scores(measured) if name != "log_likelihood"] if measured else []
+
+
+def scores_of(run: Run, effort: dict[str, Any] | None) -> dict[str, Any]:
+    """The scores of a run on its test examples; None where it diverged."""
+    scores: dict[str, Any] = {}
+    if isinstance(run.parameters, Machine) and run.parameters.units[0].states == 2:
+        scores["pseudo_log_likelihood"] = None if run.diverged is not None else pseudo_of(run, run.fixed_test())
+    if run.model.answer is None or effort is None:
+        return scores
     if run.diverged is not None:
-        row["reason"] = run.diverged
-    if effort is None:
-        return row
-    if run.model.answer is None:
-        score = last(run, shared_scores([run])[0]) if shared_scores([run]) else None
-        return row | {"score": score, "trusted": None if run.diverged is None else False}
-    row |= {name: effort[name] for name in effort}
-    if run.diverged is not None:
-        return row | {"log_likelihood": None, "trusted": None, "pseudo_log_likelihood": None}
+        return effort | scores | {"log_likelihood": None, "trusted": None}
     test = run.fixed_test()
     found, _ = report(run.answer(run.settings.seed, effort), test, test, run.refute)
     answer = found["log_likelihood"]["test"]
-    row |= {"log_likelihood": answer.mean, "trusted": answer.trusted}
-    if run.has_chains and (one := pseudo_of(run, test)) is not None:
-        row["pseudo_log_likelihood"] = one
-    return row
+    return effort | scores | {"log_likelihood": answer.mean, "trusted": answer.trusted}
 
 
 def pseudo_of(run: Run, test: Batch) -> float | None:
-    """The exact pseudo-log-likelihood of the first 1,000 test examples; None where the model has none."""
-    if not isinstance(run.parameters, Machine):
-        return None
+    """The exact pseudo-log-likelihood of the first 1,000 test examples; None where the machine has none."""
     found = pseudo(jax.random.key(0), run.parameters, test)
     return None if found is None else found["exact"].mean
 
 
-def summarise(rows: Sequence[dict[str, Any]], axes: Sequence[str]) -> list[dict[str, Any]]:
+def summarise(rows: Sequence[dict[str, Any]], axes: Sequence[str], scores: Sequence[str] = SCORES) -> list[dict]:
     """A line a setting: mean over seeds of each score with its 95 % interval (Student's t).
 
     Every line says on which data and under which binarisation: scores of two of them do not compare.
@@ -307,8 +383,8 @@ def summarise(rows: Sequence[dict[str, Any]], axes: Sequence[str]) -> list[dict[
         line |= {name: members[0].get(name) for name in axes} | {"seeds": len(members)}
         line["diverged"] = sum(row["diverged"] for row in members)
         line["not_trusted"] = sum(row.get("trusted") is False for row in members)
-        for score in ("log_likelihood", "pseudo_log_likelihood", "score"):
-            if any(score in row for row in members):
+        for score in scores:
+            if any(row.get(score) is not None for row in members):
                 line[score] = interval_of([row.get(score) for row in members])
         table.append(line)
     return table

@@ -10,10 +10,12 @@ from genjax.api import folder as on_disk
 from genjax.api.prepared import describe, outline, reread, stages_of
 from genjax.api.run import Run
 from genjax.api.training import newest
+from genjax.boltzmann.arrays import layered
 from genjax.data.places import moved
 from genjax.errors import UserError
 from genjax.likelihood.estimate import both_from_numbers
 from genjax.training import folder as run_folder
+from genjax.training.checkpoint import any_saved
 
 
 def load(
@@ -44,6 +46,8 @@ def load(
     else:
         prepared, loaded, record = outline(saved.record, saved.config, run, path), None, saved.record
     stages = stages_of(saved.config, run, prepared)
+    if not any(any_saved(path, stage.name) for stage in stages):
+        raise UserError(f"{path} has no checkpoint of {stages[-1].name}; go on with `resume`, or train it again.")
     here = newest(path, run, prepared, stages)
     return Run(
         saved.config,
@@ -63,14 +67,15 @@ def shipped(name: str, data_dir: str | None = None, dataset: str | None = None) 
     """A machine that comes with genjax, as a run whose own folder is under runs/pretrained, apart from trained ones."""
     folder = pretrained.folder(name)
     saved = on_disk.read(folder)
-    about = run_folder.read_config(folder)["shipped"]
+    content = run_folder.read_config(folder)
+    about, config, arrays = content["shipped"], saved.config, pretrained.read(folder, content)
     assert saved.record is not None
     return Run(
-        saved.config,
+        config,
         moved(saved.run, data_dir, dataset),
         saved.record,
         step=about["step"],
         folder=Path("runs") / "pretrained" / name,
-        kept_parameters=pretrained.machine(name),
+        kept_parameters=layered(arrays, config.visible_type, config.hidden_type, config.classes),
         known_log_z=both_from_numbers(json.loads((folder / "evaluation.json").read_text())["log_z"]),
     )

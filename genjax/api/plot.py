@@ -123,13 +123,18 @@ class Plots:
         self, n: int = 16, missing: np.ndarray | None = None, sweeps: int = 400, seed: int = 0
     ) -> Figure:
         """Test images, what was left of them, and what the model fills in (the lower half unless told otherwise)."""
-        run = self.run
-        truth = np.asarray(run.fixed_test(n).x)
-        if missing is None:
-            where = f"bottom:{run.image_shape[0] // 2}" if run.image_shape[0] > 1 else "random:0.5"
-            missing = missing_mask(region(where), run.image_shape, len(truth), seed)
-        filled = run.reconstruct(truth, missing, sweeps=sweeps, seed=seed).reshape(len(truth), -1)
+        truth, missing = self.damaged(n, missing, seed)
+        filled = self.run.reconstruct(truth, missing, sweeps=sweeps, seed=seed).reshape(len(truth), -1)
         return self.of_reconstructions(truth, missing, filled)
+
+    def damaged(self, n: int, missing: np.ndarray | None = None, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Test images and which of their values are missing: the lower half of images, half of all in examples of one
+        row, unless told otherwise."""
+        shape, truth = self.run.image_shape, np.asarray(self.run.fixed_test(n).x)
+        if missing is None:
+            where = f"bottom:{shape[0] // 2}" if shape[0] > 1 else "random:0.5"
+            missing = missing_mask(region(where), shape, len(truth), seed)
+        return truth, missing
 
     def of_reconstructions(self, truth: np.ndarray, missing: np.ndarray, filled: np.ndarray) -> Figure:
         """The same of images that are filled in already."""

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from genjax.boltzmann.machine import Machine
-from genjax.boltzmann.units import Unit
+from genjax.boltzmann.units import Label, Unit
 from genjax.errors import UserError
 
 
@@ -35,3 +35,10 @@ def from_arrays(arrays: dict[str, np.ndarray], units: tuple[Unit, ...]) -> Machi
     quadratics = tuple(None if g is None else jnp.asarray(g, jnp.float32) for g in precisions)
     quadratics = quadratics if any(unit.curved for unit in units) else ()
     return Machine(all_of("weights", len(units) - 1), all_of("bias", len(units)), units, quadratics).check()
+
+
+def layered(arrays: dict[str, np.ndarray], visible: Unit, hidden: Unit, classes: int = 0) -> Machine:
+    """`from_arrays` where all hidden layers are of one type, and below labels where there are classes."""
+    depth = sum(name.startswith("bias_") for name in arrays)
+    labels = (Label(classes),) if classes else ()
+    return from_arrays(arrays, (visible, *(hidden,) * (depth - 1 - len(labels)), *labels))

@@ -8,7 +8,7 @@ from genjax.api.progress import Bar
 from genjax.api.run import Run
 from genjax.cli.options import OpenOptions, cost, open_run, parse_with
 from genjax.cli.writing import in_any_case, refuse_run_folder
-from genjax.models.effort import EFFORTS
+from genjax.models.table import EFFORTS
 
 AGREE = 0.5  # nats between the two sides of log Z, above which it is said
 BASELINES = {"test": "RBM of ratings", "biases": "user + item biases", "item_means": "item means"}

@@ -3,7 +3,6 @@
 Options with several values span the grid; an option that takes several values as one (--layers) is given once for each.
 """
 
-import dataclasses
 import json
 import time
 from dataclasses import dataclass
@@ -14,17 +13,33 @@ import numpy as np
 
 from genjax import random
 from genjax.api import folder as on_disk
-from genjax.api.compare import lines_of, shared_scores
-from genjax.api.grid import compatible, grid, summarise
+from genjax.api.compare import lines_of, notes_of
+from genjax.api.grid import (
+    OF_A_RUN,
+    OF_SINGLE_RUNS,
+    SCORES,
+    Member,
+    members_of,
+    metrics_of,
+    rows_of,
+    settings_row,
+    summarise,
+    train_members,
+)
 from genjax.api.progress import Bar
 from genjax.api.run import Run
+from genjax.cli.main import finite
 from genjax.cli.options import Parser, say, tuples
 from genjax.errors import UserError
 from genjax.likelihood.estimate import plain
 from genjax.models.table import MODELS
+from genjax.plots import curves as curves_plots
 from genjax.plots import grids
 from genjax.plots.images import save
 from genjax.training import folder as run_folder
+from genjax.training.options import flat
+from genjax.training.settings import RunConfig
+from genjax.training.stages import LAST
 
 OF_TRAINING = ("temperatures", "ais_chains", "standard_error", "draws")
 SHOWN = 8  # test images that are filled in
@@ -60,43 +75,52 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     parser.usual({"epochs": EPOCHS, "batch_size": BATCH, "temperatures": TEMPERATURES, "ais_chains": CHAINS})
     axes, rest = axes_of(arguments[1:], tuples(kind))
     base, run, effort, options = parser(rest)
-    refuse(run, options)
     values = {axis: [typed(parser, rest, axis, value) for value in given] for axis, given in axes.items()}
+    refuse(run, options, {*values} & {*effort})
+    if kind.model.effort is not None:
+        kind.model.effort(**effort).check()
+    members = members_of_line(base, run, options, values)
+    names = list(values)
     stem = Path(run.dataset or "").stem or "images"
     folder = Path(options.out) if options.out else run_folder.free_name(Path("runs") / f"grid-{name}-{stem}")
-    of_run = {field.name: getattr(run, field.name) for field in dataclasses.fields(run)}
-    for fixed in ("dataset", "seed", "stop_gap", "checkpoint_seconds", "log_every", "steps", "validation"):
-        of_run.pop(fixed)
-    data = values.pop("dataset", [run.dataset])
-    seeds = range(run.seed, run.seed + options.seeds)
-    began, runs = time.perf_counter(), []
-    for dataset in data:
-        each: dict[str, Any] = {axis: value for axis, value in of_run.items() if value is not None} | values
-        each |= {"validation": run.validation, "common_batches": options.common_batches}
-        runs += grid(base, dataset, seeds=list(seeds), **each)
+    on_disk.create_grid(folder, base, members, {"axes": plain(values)})
+    say(f"{folder}: {len(members) // options.seeds} settings, {len(members)} runs")
+    began = time.perf_counter()
+    runs = train_members(members, options.common_batches)
     seconds = time.perf_counter() - began
-    names = (["dataset"] if len(data) > 1 else []) + list(values)
-    say(f"{folder}: {len(runs) // len(seeds)} settings, {len(runs)} runs")
-    on_disk.create_grid(folder, base, runs, {"axes": plain(values)})
-    rows = evaluated(runs, effort if options.evaluate else None)
-    (folder / "results.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with Bar("evaluating", len(runs)) as bar:
+        rows = rows_of(runs, effort if options.evaluate else None, bar.update)
+    (folder / "results.jsonl").write_text("".join(json.dumps(finite(row)) + "\n" for row in rows))
     np.savez(folder / "parameters.npz", **parameters_of(runs))  # type: ignore[arg-type]
-    table = summarise(rows, names)
+    table = summarise(rows, names, (*SCORES, *metrics_of(runs)))
     figures = [str(path) for path in draw(folder, runs, names)]
     result = {"run": str(folder), "runs": len(rows), "training_seconds": round(seconds, 2), "settings": table}
-    lines = [f"{folder}: {len(rows)} runs in {seconds:.0f} s", *tables_of(table, names)]
+    lines = [f"{folder}: {len(rows)} runs in {seconds:.0f} s", *tables_of(table, names), *notes_of(runs)]
     return result | {"figures": figures}, "\n".join([*lines, f"figures: {folder / 'figures'}"])
 
 
-def refuse(run: Any, options: Options) -> None:
-    """Raise `UserError` for seeds that are none, and for options that a grid does not have."""
+def members_of_line(base: Any, run: RunConfig, options: Options, values: dict[str, list[Any]]) -> list[Member]:
+    """All runs of the grid. Raises `UserError` where a setting does not go with its data."""
+    of_run = {name: value for name in OF_A_RUN if (value := getattr(run, name)) is not None}
+    of_run.pop("epochs" if "steps" in values or run.steps is not None else "steps", None)
+    data, validation = values.get("dataset", [run.dataset]), values.get("validation", run.validation)
+    own = {name: value for name, value in values.items() if name not in ("dataset", "validation")}
+    seeds = range(run.seed, run.seed + options.seeds)
+    rest = {name: value for name, value in of_run.items() if name not in own}
+    return members_of(base, data, list(seeds), validation, own | rest)
+
+
+def refuse(run: RunConfig, options: Options, of_estimates: set[str]) -> None:
+    """Raise `UserError` for seeds that are none, and for options that a grid does not have, or does not vary."""
     if options.seeds < 1:
         raise UserError(f"--seeds {options.seeds} is not positive; give the number of runs of each setting.")
     if run.seed + options.seeds - 1 > random.LARGEST_SEED:
         raise UserError(f"--seed {run.seed} with --seeds {options.seeds} goes beyond {random.LARGEST_SEED}.")
-    for name, usual in (("stop_gap", None), ("log_every", None), ("checkpoint_seconds", 15.0)):
-        if getattr(run, name) != usual:
-            raise UserError(f"--{name.replace('_', '-')} {getattr(run, name)} is of single runs; leave it out.")
+    for name in OF_SINGLE_RUNS:
+        if getattr(run, name) != getattr(RunConfig(), name):
+            raise UserError(f"`{name}` {getattr(run, name)} is of single runs; leave it out.")
+    for name in sorted(of_estimates):
+        raise UserError(f"`{name}` is of the estimate, which is the same for all runs of a grid; give one value.")
 
 
 def axes_of(arguments: list[str], tuples: set[str]) -> tuple[dict[str, list[list[str]]], list[str]]:
@@ -124,21 +148,9 @@ def axes_of(arguments: list[str], tuples: set[str]) -> tuple[dict[str, list[list
 
 def typed(parser: Parser, rest: list[str], name: str, values: list[str]) -> Any:
     """One value of an axis as the option takes it."""
-    config, run, _, _ = parser([*rest, f"--{name.replace('_', '-')}", *values])
-    from genjax.training.options import flat
-
-    options = flat(config)
-    return options[name] if name in options else getattr(run, name)
-
-
-def evaluated(runs: list[Run], effort: dict[str, Any] | None) -> list[dict[str, Any]]:
-    """Each run's settings, and what it is measured by on the test images of its own data."""
-    rows = []
-    with Bar("evaluating", len(runs)) as bar:
-        for number, run in enumerate(runs):
-            rows.append(compatible(run, effort))
-            bar.update(number + 1, "")
-    return rows
+    config, run, effort, own = parser([*rest, f"--{name.replace('_', '-')}", *values])
+    options = vars(own) | effort | vars(run) | flat(config)
+    return options[name]
 
 
 def parameters_of(runs: list[Run]) -> dict[str, np.ndarray]:
@@ -154,19 +166,25 @@ def tables_of(table: list[dict[str, Any]], names: list[str]) -> list[str]:
     """The settings as text: a table for each dataset and binarisation, whose scores do not compare."""
     kinds = dict.fromkeys((line["dataset"], line["binarisation"]) for line in table)
     lines = []
-    for dataset, how in kinds:
-        same = [
-            {
-                key: value
-                for key, value in line.items()
-                if key not in ("dataset", "binarisation") or (key in names and len(kinds) == 1)
-            }
-            for line in table
-            if (line["dataset"], line["binarisation"]) == (dataset, how)
-        ]
-        lines += [f"{dataset}, binarisation {how}:"] if len(kinds) > 1 else []
-        lines += lines_of(same)
+    for kind in kinds:
+        same = [line for line in table if (line["dataset"], line["binarisation"]) == kind]
+        shown = [name for name in names if len(kinds) == 1 or name not in ("dataset", "binarisation")]
+        lines += [f"{kind[0]}, binarisation {kind[1]}:"] if len(kinds) > 1 else []
+        lines += lines_of([row_of(line, shown) for line in same])
     return lines
+
+
+def row_of(line: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    """A setting as a person reads it: its axes, its scores, and what is wrong with some of its runs."""
+    scores = {f"{name} (test)" if name in SCORES else name: value for name, value in line.items() if is_score(value)}
+    notes = [f"{line['diverged']} diverged"] if line["diverged"] else []
+    notes += [f"{line['not_trusted']} NOT TO BE TRUSTED"] if line["not_trusted"] else []
+    return {name: line[name] for name in names} | scores | {"seeds": line["seeds"], "": ", ".join(notes)}
+
+
+def is_score(value: Any) -> bool:
+    """Whether this is a mean with its interval."""
+    return isinstance(value, dict) and "half_interval" in value
 
 
 def draw(folder: Path, runs: list[Run], names: list[str]) -> list[Path]:
@@ -175,29 +193,37 @@ def draw(folder: Path, runs: list[Run], names: list[str]) -> list[Path]:
     kinds = dict.fromkeys((run.settings.dataset, run.settings.binarisation) for run in runs)
     written = []
     for number, kind in enumerate(kinds):
-        same = [run for run in runs if (run.settings.dataset, run.settings.binarisation) == kind]
         of_setting: dict[str, list[Run]] = {}
-        for run in same:
-            options = compatible(run, None)
-            label = ", ".join(f"{name} {options.get(name)}" for name in names) or "all"
-            of_setting.setdefault(label, []).append(run)
+        for run in runs:
+            if (run.settings.dataset, run.settings.binarisation) == kind:
+                options = settings_row(run)
+                label = ", ".join(f"{name} {options.get(name)}" for name in names) or "all"
+                of_setting.setdefault(label, []).append(run)
         end = "" if len(kinds) == 1 else f"-{number + 1}"
         title = folder.name if len(kinds) == 1 else f"{folder.name}, {Path(kind[0] or '').name}, binarisation {kind[1]}"
-        metric = next(iter(shared_scores([run for run in same if run.entries])), None)
-        if metric is not None:
-            curves = {label: aligned([run.history for run in of], metric) for label, of in of_setting.items()}
-            figure = grids.bands(curves, metric.replace("_", " "), f"{title}: mean and range over seeds")
-            written.append(save(figure, folder / "figures" / f"curves{end}.png"))
-        if same[0].model.reconstruct is not None:
-            written.append(save(filled(of_setting, title), folder / "figures" / f"reconstructions{end}.png"))
+        for stem, figure in figures_of(of_setting, title).items():
+            written.append(save(figure, folder / "figures" / f"{stem}{end}.png"))
     return written
 
 
+def figures_of(of_setting: dict[str, list[Run]], title: str) -> dict[str, Any]:
+    """The figures of runs on the same data, by the names of their files."""
+    figures, same = {}, [run for runs in of_setting.values() for run in runs]
+    for metric in metrics_of(same)[:1]:
+        curves = {label: aligned([run.history for run in runs], metric) for label, runs in of_setting.items()}
+        label = curves_plots.label_of(same[0].model.panels, metric)
+        figures["curves"] = grids.bands(curves, label, f"{title}: mean and range over seeds")
+    if same[0].model.reconstruct is not None:
+        figures["reconstructions"] = filled(of_setting, title)
+    return figures
+
+
 def aligned(histories: list[dict[str, np.ndarray]], metric: str) -> grids.Curves:
-    """A metric of several runs on common epochs, NaN where one was not measured."""
-    epochs = np.unique(np.concatenate([history.get("epoch", np.zeros(0)) for history in histories]))
-    values = np.full((len(histories), len(epochs)), np.nan)
-    for row, history in enumerate(histories):
+    """A metric of several runs' last stages on common epochs, NaN where one was not measured."""
+    lasts = [{name: values[h["stage"] == LAST] for name, values in h.items()} for h in histories]
+    epochs = np.unique(np.concatenate([history.get("epoch", np.zeros(0)) for history in lasts]))
+    values = np.full((len(lasts), len(epochs)), np.nan)
+    for row, history in enumerate(lasts):
         if metric in history:
             values[row, np.searchsorted(epochs, history["epoch"])] = history[metric]
     return grids.Curves(epochs, values)
@@ -206,17 +232,11 @@ def aligned(histories: list[dict[str, np.ndarray]], metric: str) -> grids.Curves
 def filled(of_setting: dict[str, list[Run]], title: str) -> Any:
     """The lower halves of test images, filled in by the first seed of each setting."""
     first = next(iter(of_setting.values()))[0]
-    height, width, channels = first.image_shape
-    truth = np.asarray(first.fixed_test(SHOWN).x)
-    missing = np.zeros((len(truth), height, width, channels), bool)
-    missing[:, height // 2 :] = True
-    missing = missing.reshape(len(truth), -1)
+    truth, missing = first.plot.damaged(SHOWN, seed=first.settings.seed)
     rows = {
-        label: members[0].reconstruct(truth, missing, sweeps=400, seed=members[0].settings.seed)
-        for label, members in of_setting.items()
-        if members[0].diverged is None
+        label: runs[0].reconstruct(truth, missing, sweeps=400, seed=runs[0].settings.seed).reshape(len(truth), -1)
+        for label, runs in of_setting.items()
+        if runs[0].diverged is None
     }
-    damaged = np.where(missing, np.nan, truth)
-    return grids.reconstructions(
-        truth, damaged, rows, first.image_shape, f"{title}: lower halves filled in, first seed"
-    )
+    damaged, shape = np.where(missing, np.nan, truth), first.image_shape
+    return grids.reconstructions(truth, damaged, rows, shape, f"{title}: lower halves filled in, first seed")

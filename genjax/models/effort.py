@@ -53,6 +53,3 @@ class Inception:
 
     def check(self) -> None:
         """Nothing to refuse before the file is read."""
-
-
-EFFORTS = (AIS, ImportanceSampling, Inception)

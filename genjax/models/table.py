@@ -22,3 +22,5 @@ CONFIGS = (
     StackedAutoencoder,
 )
 MODELS = {config.model.name: config.model for config in CONFIGS}
+EFFORTS = tuple(dict.fromkeys(model.effort for model in MODELS.values() if model.effort is not None))
+"""The options of all estimators, which `genjax evaluate` takes."""

@@ -116,6 +116,14 @@ History = Mapping[str, np.ndarray]
 curves are drawn against steps, without `stage` there is one."""
 
 
+def label_of(panels: Sequence[Panel], metric: str) -> str:
+    """What an axis says of a metric: panel, unit and which examples it is of; its name where no panel has it."""
+    for panel in panels:
+        if metric in panel.metrics:
+            return f"{panel.label} ({panel.unit}), {panel.metrics[metric]}"
+    return metric.replace("_", " ")
+
+
 def learning_curves(history: History, panels: Sequence[Panel], title: str, summary: str = "") -> Figure:
     """A panel for each group of metrics against epochs, with the evaluation's summary below; panels without data go.
 

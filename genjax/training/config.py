@@ -56,6 +56,10 @@ class Choice(NamedTuple):
     prefix: str
     takes: Callable[[Any], bool] | None
 
+    def has(self, value: Any) -> bool:
+        """Whether it is of one of the kinds; what only inherits one is from outside."""
+        return type(value) in self.kinds
+
     def named(self, name: Any) -> type | None:
         """The kind of this name."""
         return next((kind for kind in self.kinds if kind_of(kind) == name), None)
@@ -193,7 +197,7 @@ def check_choices(config: Any) -> None:
     """Raise `UserError` where a field holds no choice of its, or a value that is out of its own range."""
     for f, chosen in choices(config):
         value = getattr(config, f.name)
-        if not isinstance(value, chosen.kinds) and not (chosen.takes and chosen.takes(value)):
+        if not chosen.has(value) and not (chosen.takes and chosen.takes(value)):
             raise UserError(
                 f"`{f.name}` {value!r} is none of its values; give {either(k.__name__ for k in chosen.kinds)}"
                 f"{', or an object of your own' if chosen.takes else ''}."

@@ -8,19 +8,23 @@ import pytest
 from genjax import data
 from genjax.algorithms.autoencoder import (
     AutoencoderConfig,
-    Lesson,
+    Clean,
+    GaussianNoise,
+    Masking,
+    SaltAndPepper,
+    StepInputs,
     autoencoder,
-    corrupted,
+    measured,
     pair_loss,
     stages,
     trained_model,
-    view,
 )
 from genjax.networks.stack import Stack, stack_model
 from genjax.training import loop
 from genjax.training.config import split
 from genjax.training.stages import begin, key_of
 from genjax.typing import Batch
+from tests.algorithms.configs import made
 
 
 def test_a_linear_autoencoder_finds_the_principal_components():
@@ -31,28 +35,27 @@ def test_a_linear_autoencoder_finds_the_principal_components():
     least = np.linalg.eigvalsh(np.cov(images.T, bias=True))[:-2].sum() / 8
     training = loop.TrainingSet(jnp.asarray(images), jnp.zeros(1000, jnp.int32), None)
     plan = loop.plan(1000, 100, "none")
-    static, hyper = split(AutoencoderConfig(layers=(2,), learning_rate=0.02), 1500)
+    static, hyper = split(made(AutoencoderConfig, layers=(2,), learning_rate=0.02), 1500)
     algorithm, seen = autoencoder(static), []
     state = loop.initial(jax.random.key(0), algorithm, training, plan, hyper)
     state = loop.train(jax.random.key(0), algorithm, training, plan, state, 1500, 0, [seen.append])
-    error = view(trained_model(state), Batch(training.x, training.labels))["reconstruction_error"]
+    error = measured(trained_model(state), Batch(training.x, training.target))["reconstruction_error"]
     assert float(error) == pytest.approx(least, rel=0.01)
     assert float(error) > least * (1 - 1e-4)
 
 
 def test_corruption_hits_the_share_that_it_says():
     x, key = jnp.full((200, 500), 0.7), jax.random.key(0)
-    level = jnp.asarray(0.3)
     error = 5.5 * np.sqrt(0.3 * 0.7 / x.size)
-    masked = corrupted(key, x, "masking", level)
+    masked = Masking(0.3).corrupt(key, x)
     assert set(np.unique(masked)) == {np.float32(0), np.float32(0.7)}
     assert abs(float((masked == 0).mean()) - 0.3) < error
-    salted = corrupted(key, x, "salt_and_pepper", level)
+    salted = SaltAndPepper(0.3).corrupt(key, x)
     for value in (0, 1):
         assert abs(float((salted == value).mean()) - 0.15) < error
-    noise = corrupted(key, x, "gaussian", level) - x
+    noise = GaussianNoise(0.3).corrupt(key, x) - x
     assert abs(float(noise.std()) - 0.3) < 5.5 * 0.3 / np.sqrt(2 * x.size)
-    assert corrupted(key, x, "none", level) is x
+    assert Clean().corrupt(key, x) is x
 
 
 def test_a_pair_learns_alone():
@@ -64,7 +67,7 @@ def test_a_pair_learns_alone():
     @jax.jit
     @jax.grad
     def slopes_of(model):
-        return pair_loss(jax.random.key(1), model, Lesson(batch, "none", jnp.ones(())), 1)
+        return pair_loss(jax.random.key(1), model, StepInputs(batch, Clean()), 1)
 
     slopes = slopes_of(model)
     assert {name for name, part in slopes.parameters["params"].items() if np.any(flat(part))} == {"up_1", "down_1"}
@@ -78,8 +81,8 @@ def test_a_stack_learns_pair_by_pair_then_its_softmax_layer_then_together(channe
     training = loop.TrainingSet(jnp.asarray(found.train), jnp.asarray(found.labels.train), None)
     test = Batch(jnp.asarray(found.test), jnp.asarray(found.labels.test))
     plan = loop.plan(len(found.train), 100, "none", longest_chunk=60)
-    config = AutoencoderConfig(
-        layers=(40, 20), channels=channels, linear_code=False, weight_decay=1e-3, learning_rate=5e-3
+    config = made(
+        AutoencoderConfig, layers=(40, 20), channels=channels, linear_code=False, weight_decay=1e-3, learning_rate=5e-3
     )
     each = 20 * plan.steps_per_epoch
     parts = stages(config, each, each, 1e-2, found.shape, 10)
@@ -92,14 +95,14 @@ def test_a_stack_learns_pair_by_pair_then_its_softmax_layer_then_together(channe
         seen = losses.setdefault(stage.name, [])
         watch = [lambda chunk, seen=seen: seen.append(chunk.metrics["loss"])]
         state = loop.train(key_of(key, stage), stage.algorithm, training, plan, state, stage.steps, 0, watch)
-        errors[stage.name] = float(view(trained_model(state), test)["error"])
+        errors[stage.name] = float(measured(trained_model(state), test)["error"])
         after = state.parameters["params"]
         moved[stage.name] = {name for name in before if not np.array_equal(*map(flat, (before[name], after[name])))}
     for number, name in enumerate(wanted):
         assert moved[name] == {f"up_{number}", f"down_{number}"}
     assert moved["softmax"] == {"head"}
     assert moved["train"] == set(before)
-    again = float(view(trained_model(state), test)["reconstruction_error"])
+    again = float(measured(trained_model(state), test)["reconstruction_error"])
     assert again < 0.5 * float(jnp.mean(jnp.var(test.x, axis=0)))
     assert all(seen[-1] < 0.7 * seen[0] for seen in losses.values())
     assert errors["train"] < min(errors["softmax"], 0.07)

@@ -1,6 +1,5 @@
 """Every `Algorithm` of the table through the same trials: jit, vmap, one compilation, finite metrics, resume."""
 
-import dataclasses
 from functools import partial
 
 import jax
@@ -10,21 +9,24 @@ import pytest
 
 from genjax.algorithms import greedy
 from genjax.algorithms.autoencoder import AutoencoderConfig, autoencoder
-from genjax.algorithms.contrastive import ContrastiveConfig, DeepConfig, contrastive
+from genjax.algorithms.contrastive import DBMConfig, RBMConfig, contrastive
 from genjax.algorithms.discriminative import DiscriminativeConfig, discriminative
 from genjax.algorithms.gan import gan
 from genjax.algorithms.gan_game import GANConfig
+from genjax.algorithms.negative import CD
 from genjax.algorithms.recommender import RecommenderConfig, recommender
 from genjax.algorithms.vae import VAEConfig, vae
+from genjax.errors import UserError
 from genjax.evaluation.classifier import ClassifierConfig, classifier
 from genjax.training import loop
 from genjax.training.config import split
 from genjax.typing import Algorithm
+from tests.algorithms.configs import made
 
 
-def second_layer(config: ContrastiveConfig, axis_name: str | None = None) -> Algorithm:
+def second_layer(config: RBMConfig, axis_name: str | None = None) -> Algorithm:
     """The top of a stack: its hidden units twice, on an RBM whose visible ones are there twice."""
-    below = ContrastiveConfig(hidden=5, chains=7)
+    below = made(RBMConfig, hidden=5, chains=7)
     return greedy.on_top(config, (1, 2), ((split(below, 1)[0], (2, 1)),), axis_name)
 
 
@@ -37,28 +39,41 @@ def small_images(config: GANConfig, axis_name: str | None = None) -> Algorithm:
 
 
 CASES = {
-    "pcd": (contrastive, ContrastiveConfig(hidden=5, chains=7)),
-    "cd": (contrastive, ContrastiveConfig(hidden=5, negative="cd", k=2, average=0.5, schedule="constant")),
+    "pcd": (contrastive, made(RBMConfig, hidden=5, chains=7)),
+    "cd": (contrastive, made(RBMConfig, hidden=5, negative="cd", k=2, average=0.5, schedule="constant")),
     "plain": (
         contrastive,
-        ContrastiveConfig(hidden=5, centred=False, optimiser="adam", momentum=0.9, schedule="cosine", average=0.0),
+        made(RBMConfig, hidden=5, centred=False, optimiser="adam", momentum=0.9, schedule="cosine", average=0.0),
     ),
-    "tempered": (contrastive, ContrastiveConfig(hidden=5, chains=7, negative="tempered", rungs=3)),
-    "trajectory": (contrastive, ContrastiveConfig(hidden=5, chains=7, negative="trajectory", rungs=3, swap_every=2)),
-    "gaussian": (contrastive, ContrastiveConfig(hidden=5, visible_type="gaussian", hidden_type="spin")),
-    "classes": (contrastive, ContrastiveConfig(hidden=5, visible_type="categorical", levels=3, classes=3)),
-    "deep": (contrastive, DeepConfig(layers=(5, 4, 3), classes=3, negative="tempered", rungs=3, damping=0.2)),
-    "second layer": (second_layer, ContrastiveConfig(hidden=8, chains=7)),
-    "recommender": (recommender, RecommenderConfig(hidden=5, conditional="rated")),
-    "recommender, cd": (recommender, RecommenderConfig(hidden=5, objective="cd", k_end=3, average=0.0)),
-    "fine-tuning": (discriminative, DiscriminativeConfig(layers=(5, 4, 3), classes=3)),
-    "vae": (partial(vae, shape=(3, 4, 1), classes=3), VAEConfig(**SMALL, channels=(4,), warm_up=0.5)),
-    "iwae": (vae, VAEConfig(**SMALL, bound="iwae", gradient="doubly", draws=4, average=0.0)),
-    "autoencoder": (autoencoder, AutoencoderConfig(layers=(6, 4), error="bernoulli", corruption="salt_and_pepper")),
-    "second pair": (partial(autoencoder, pair=1, classes=3), AutoencoderConfig(layers=(6, 4), corruption="gaussian")),
+    "tempered": (contrastive, made(RBMConfig, hidden=5, chains=7, negative="tempered", rungs=3)),
+    "trajectory": (
+        contrastive,
+        made(RBMConfig, hidden=5, chains=7, negative="trajectory", rungs=3, swap_every=2),
+    ),
+    "gaussian": (contrastive, made(RBMConfig, hidden=5, visible_type="gaussian", hidden_type="spin")),
+    "classes": (contrastive, made(RBMConfig, hidden=5, visible_type="categorical", levels=3, classes=3)),
+    "deep": (
+        contrastive,
+        made(DBMConfig, layers=(5, 4, 3), classes=3, negative="tempered", rungs=3, damping=0.2),
+    ),
+    "second layer": (second_layer, made(RBMConfig, hidden=8, chains=7)),
+    "recommender": (recommender, made(RecommenderConfig, hidden=5, conditional="rated")),
+    "recommender, cd": (recommender, made(RecommenderConfig, hidden=5, objective="cd", k_end=3, average=0.0)),
+    "fine-tuning": (discriminative, made(DiscriminativeConfig, layers=(5, 4, 3), classes=3)),
+    "vae": (partial(vae, shape=(3, 4, 1), classes=3), made(VAEConfig, **SMALL, channels=(4,), warm_up=0.5)),
+    "iwae": (vae, made(VAEConfig, **SMALL, bound="iwae", gradient="doubly", draws=4, average=0.0)),
+    "autoencoder": (
+        autoencoder,
+        made(AutoencoderConfig, layers=(6, 4), error="bernoulli", corruption="salt_and_pepper"),
+    ),
+    "second pair": (
+        partial(autoencoder, pair=1, classes=3),
+        made(AutoencoderConfig, layers=(6, 4), corruption="gaussian"),
+    ),
     "gan": (
         small_images,
-        GANConfig(
+        made(
+            GANConfig,
             latent=3,
             layers=(6, 5),
             conditioning="projection",
@@ -70,7 +85,8 @@ CASES = {
     ),
     "gan, wasserstein": (
         small_images,
-        GANConfig(
+        made(
+            GANConfig,
             loss="wasserstein",
             penalty="gradient",
             backbone="conv",
@@ -107,7 +123,7 @@ def training_set(seed: int = 0) -> loop.TrainingSet:
 
 def start(case, total=40, **rates):
     factory, config = case
-    static, hyper = split(dataclasses.replace(config, **rates), total)
+    static, hyper = split(made(config, **rates), total)
     algorithm = factory(static)
     data = training_set()
     plan = loop.plan(43, 10, "sampled", longest_chunk=4)
@@ -178,7 +194,7 @@ def test_the_step_runs_over_devices_by_an_axis_name(case):
     batch = loop.example(data, plan).batch
     stacked = jax.tree.map(lambda x: jnp.stack([x, x]), state)
     halves = jax.tree.map(lambda x: x.reshape(2, 5, *x.shape[1:]), batch)
-    if getattr(config, "negative", "pcd") == "cd":
+    if isinstance(getattr(config, "negative", None), CD):
         stacked = stacked._replace(chains=jax.tree.map(lambda x: x[:, :5], stacked.chains))
     both = jax.jit(jax.vmap(algorithm.step, (None, 0, 0), axis_name="devices"))
     new, metrics = both(jax.random.key(1), stacked, halves)
@@ -189,3 +205,29 @@ def test_the_step_runs_over_devices_by_an_axis_name(case):
     if hasattr(state, "chains"):
         assert any(not np.array_equal(x[0], x[1]) for x in jax.tree.leaves(new.chains))
     assert np.isfinite(metrics["parameter_max"]).all()
+
+
+UNLABELLED = [name for name in CASES if name not in ("classes", "deep", "vae", "fine-tuning", "second pair", "gan",
+                                                      "classifier")]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", UNLABELLED)
+@pytest.mark.parametrize("target", [None, {"weight": jnp.ones((43, 2))}])
+def test_an_algorithm_that_ignores_targets_takes_any(name, target):
+    factory, config = CASES[name]
+    algorithm, plan = factory(config), loop.plan(43, 10, "sampled")
+    data = training_set()._replace(target=target, held_out=None)
+    algorithm.check(loop.Batch(jnp.round(data.x), target))
+    example = jax.tree.map(jnp.asarray, loop.example(data, plan))
+    state = jax.eval_shape(algorithm.init, jax.random.key(0), example, {"total_steps": 10})
+    new, _ = jax.eval_shape(algorithm.step, jax.random.key(0), state, example.batch)
+    jax.eval_shape(algorithm.observe, jax.random.key(0), new, example.batch, example.batch)
+
+
+@pytest.mark.parametrize("target", [None, jnp.zeros((43, 2), jnp.int32), jnp.zeros(43), {"class": jnp.zeros(43, int)}])
+@pytest.mark.parametrize("name", [name for name in CASES if name not in UNLABELLED])
+def test_an_algorithm_of_labels_refuses_what_are_no_class_numbers(name, target):
+    factory, config = CASES[name]
+    said = "have no labels" if target is None else "are not class numbers"
+    with pytest.raises(UserError, match=said):
+        factory(config).check(loop.Batch(jnp.round(training_set().x), target))

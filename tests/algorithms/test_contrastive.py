@@ -9,18 +9,19 @@ import numpy as np
 import pytest
 
 from genjax.algorithms.contrastive import (
-    ContrastiveConfig,
+    RBMConfig,
     contrastive,
     gradient,
-    largest,
     trained_machine,
 )
-from genjax.algorithms.negative import expected, sweeps
+from genjax.algorithms.negative import CD, PCD, expected, sweeps
 from genjax.boltzmann.rbm import free_energy
 from genjax.likelihood import exact
 from genjax.likelihood.pseudo import pseudo_log_likelihood
 from genjax.training import loop
 from genjax.training.config import split
+from genjax.training.update import parameter_max
+from tests.algorithms.configs import made
 from tests.machines import all_states, probabilities, random_machine
 
 slow = partial(pytest.param, marks=pytest.mark.slow)
@@ -80,7 +81,7 @@ def images_with_structure(count: int) -> np.ndarray:
 
 def learn(total=1500, **options):
     images = images_with_structure(1000)
-    static, hyper = split(ContrastiveConfig(hidden=6, chains=100, **options), total)
+    static, hyper = split(made(RBMConfig, **{"hidden": 6, **options}), total)
     algorithm = contrastive(static)
     data = loop.TrainingSet(jnp.asarray(images), jnp.zeros(1000, jnp.int32), None)
     plan = loop.plan(1000, 100, "none")
@@ -95,11 +96,11 @@ def score(machine, images) -> float:
 @pytest.mark.parametrize(
     "options",
     [
-        {},
-        slow({"centred": False}),
+        {"chains": 100},
+        slow({"chains": 100, "centred": False}),
         slow({"negative": "cd", "k": 5}),
-        slow({"optimiser": "adam", "learning_rate": 0.02, "momentum": 0.9}),
-        slow({"average": 0.2}),
+        slow({"chains": 100, "optimiser": "adam", "learning_rate": 0.02}),
+        slow({"chains": 100, "average": 0.2}),
     ],
 )
 def test_it_learns_the_structure(options):
@@ -114,7 +115,7 @@ def test_it_learns_the_structure(options):
 def test_the_tail_average_is_the_mean_of_the_last_machines():
     options = {"average": 0.25, "schedule": "constant"}
     machines = []
-    static, hyper = split(ContrastiveConfig(hidden=6, **options), 20)
+    static, hyper = split(made(RBMConfig, hidden=6, **options), 20)
     algorithm = contrastive(static)
     images = images_with_structure(100)
     data = loop.TrainingSet(jnp.asarray(images), jnp.zeros(100, jnp.int32), None)
@@ -132,8 +133,8 @@ def test_the_tail_average_is_the_mean_of_the_last_machines():
 def test_persistent_chains_go_on_and_cd_chains_restart():
     batch = loop.Batch(jnp.ones((10, 9)), jnp.zeros(10, jnp.int32))
     example = loop.Example(batch, jnp.full(9, 0.5), jnp.full(9, 0.25))
-    for negative, chains in (("pcd", 17), ("cd", 10)):
-        static, hyper = split(ContrastiveConfig(hidden=6, negative=negative, chains=17, learning_rate=0.0), 5)
+    for negative, chains in ((PCD(chains=17), 17), (CD(), 10)):
+        static, hyper = split(RBMConfig(hidden=6, negative=negative, learning_rate=0.0), 5)
         algorithm = contrastive(static)
         state = jax.jit(algorithm.init)(jax.random.key(0), example, hyper)
         assert state.chains[0].shape == (chains, 9)
@@ -144,18 +145,18 @@ def test_persistent_chains_go_on_and_cd_chains_restart():
         machine = type(pinned.machine)((strong,), biases, pinned.machine.units)
         zeros = tuple(jnp.zeros_like(x) for x in state.chains)
         new, _ = jax.jit(algorithm.step)(jax.random.key(1), pinned._replace(machine=machine, chains=zeros), batch)
-        assert float(new.chains[0].mean()) == (0.0 if negative == "pcd" else 1.0)
+        assert float(new.chains[0].mean()) == (0.0 if negative.chains_of(new.chains) else 1.0)
 
 
 def test_weight_decay_and_schedule_act_as_said():
     batch = loop.Batch(jnp.ones((10, 9)), jnp.zeros(10, jnp.int32))
     example = loop.Example(batch, jnp.full(9, 0.2), jnp.full(9, 0.16))  # biases far from zero
     moved = {}
-    config = ContrastiveConfig(hidden=6, learning_rate=0.1, schedule="linear")
+    config = made(RBMConfig, hidden=6, learning_rate=0.1, schedule="linear")
     algorithm = contrastive(split(config, 10)[0])
     init, step = jax.jit(algorithm.init), jax.jit(algorithm.step)
     for decay in (0.0, 0.5):
-        _, hyper = split(dataclasses.replace(config, weight_decay=decay), 10)
+        _, hyper = split(made(config, weight_decay=decay), 10)
         state = init(jax.random.key(0), example, hyper)._replace(step=jnp.asarray(5))
         moved[decay], metrics = step(jax.random.key(1), state, batch)
         assert float(metrics["learning_rate"]) == pytest.approx(0.05)
@@ -169,7 +170,7 @@ def test_observe_says_what_it_names():
     images = [jnp.asarray(rng.integers(0, 2, (n, 9)), jnp.float32) for n in (300, 200)]
     train, held_out = (loop.Batch(x, jnp.zeros(len(x), jnp.int32)) for x in images)
     example = loop.Example(train, jnp.mean(train.x, 0), jnp.var(train.x, 0))
-    static, hyper = split(ContrastiveConfig(hidden=6), 10)
+    static, hyper = split(made(RBMConfig, hidden=6), 10)
     algorithm = contrastive(static)
     state = jax.jit(algorithm.init)(jax.random.key(0), example, hyper)
     machine = jax.tree.map(lambda x: x + 0.3 * jax.random.normal(jax.random.key(1), x.shape), state.machine)
@@ -183,13 +184,13 @@ def test_observe_says_what_it_names():
         assert 0 < float(seen[prefix + "reconstruction_error"]) < 0.5
     gap = float(seen["held_out_free_energy"]) - float(seen["free_energy"])
     assert float(seen["free_energy_gap"]) == pytest.approx(gap, abs=1e-5)
-    assert float(largest(dataclasses.replace(machine, biases=(machine.biases[0], machine.biases[1] - 99)))) > 90
+    assert float(parameter_max(dataclasses.replace(machine, biases=(machine.biases[0], machine.biases[1] - 99)))) > 90
 
 
 def test_offsets_are_the_datas_means():
     x = jnp.asarray(np.random.default_rng(0).integers(0, 2, (30, 9)), jnp.float32)
     example = loop.Example(loop.Batch(x, jnp.zeros(30, jnp.int32)), jnp.linspace(0.1, 0.9, 9), jnp.ones(9))
-    static, hyper = split(ContrastiveConfig(hidden=6), 10)
+    static, hyper = split(made(RBMConfig, hidden=6), 10)
     algorithm = contrastive(static)
     state = jax.jit(algorithm.init)(jax.random.key(0), example, hyper)
     new, _ = jax.jit(algorithm.step)(jax.random.key(1), state, example.batch)

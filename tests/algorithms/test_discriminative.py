@@ -8,9 +8,9 @@ import pytest
 from genjax import data
 from genjax.algorithms.discriminative import (
     DiscriminativeConfig,
-    begun,
     discriminative,
     dropped,
+    first_state,
     inputs,
     logits,
     trained_parameters,
@@ -23,13 +23,14 @@ from genjax.networks.unrolled import Unrolled
 from genjax.training import loop
 from genjax.training.config import split
 from genjax.typing import Batch
+from tests.algorithms.configs import made
 from tests.machines import random_machine
 
 
 def top_of_the_network(machine, config, x):
     """What the softmax would see before the first step: one dense layer on top that hands it on."""
     static, hyper = split(config, 10)
-    state = begun(machine, static, hyper)
+    state = first_state(machine, static, hyper)
     parameters = state.parameters["params"] | {"out": {"kernel": jnp.eye(config.classes), "bias": jnp.zeros(3)}}
     return Unrolled(config.layers, config.classes).apply({"params": parameters}, *inputs(machine, x, static))
 
@@ -39,7 +40,7 @@ def test_a_dbms_network_begins_as_its_mean_field():
     x = jnp.asarray(np.random.default_rng(0).random((8, 6)), jnp.float32)
     found = mean_field(machine, (x, None, None, None), iterations=500, tolerance=1e-7)
     truth = means(machine, (x, None, None, None), found.fields)[3]
-    config = DiscriminativeConfig(layers=(5, 4, 3), classes=3, mean_field=500, tolerance=1e-7)
+    config = made(DiscriminativeConfig, layers=(5, 4, 3), classes=3, mean_field=500, tolerance=1e-7)
     np.testing.assert_allclose(top_of_the_network(machine, config, x), truth, atol=1e-5)
     labelled = with_classes(jax.random.key(0), machine, 10)
     assert jax.tree.all(jax.tree.map(jnp.array_equal, without_label(labelled), machine))
@@ -49,7 +50,7 @@ def test_a_dbms_network_begins_as_its_mean_field():
 def test_without_a_posterior_it_is_one_pass_upwards():
     machine = random_machine((6, 5, 3))
     x = jnp.asarray(np.random.default_rng(0).random((8, 6)), jnp.float32)
-    config = DiscriminativeConfig(layers=(5, 3), classes=3, posterior=False)
+    config = made(DiscriminativeConfig, layers=(5, 3), classes=3, posterior=False)
     first = jax.nn.sigmoid(x @ machine.weights[0] + machine.biases[1])
     truth = jax.nn.sigmoid(first @ machine.weights[1] + machine.biases[2])
     np.testing.assert_allclose(top_of_the_network(machine, config, x), truth, atol=1e-5)
@@ -70,7 +71,7 @@ def test_it_learns_labels_and_leaves_the_machine_alone():
     held_out = Batch(jnp.asarray(digits.validation), jnp.asarray(digits.labels.validation))
     training = loop.TrainingSet(jnp.asarray(digits.train), jnp.asarray(digits.labels.train), held_out)
     plan = loop.plan(len(digits.train), 100, "none")
-    config = DiscriminativeConfig(layers=(40, 30), learning_rate=0.02, dropout=0.0, input_dropout=0.0)
+    config = made(DiscriminativeConfig, layers=(40, 30), learning_rate=0.02, dropout=0.0, input_dropout=0.0)
     total = 120 * plan.steps_per_epoch
     static, hyper = split(config, total)
     algorithm = discriminative(static)
@@ -85,7 +86,7 @@ def test_it_learns_labels_and_leaves_the_machine_alone():
 
 def test_a_posterior_that_stands_behind_the_pixels_is_the_one_found_in_the_step():
     machine = random_machine((6, 5, 4, 3), 1.0)
-    config = DiscriminativeConfig(layers=(5, 4, 3), classes=3)
+    config = made(DiscriminativeConfig, layers=(5, 4, 3), classes=3)
     x = jnp.asarray(np.random.default_rng(0).random((7, 6)), jnp.float32)
     both = with_posterior(machine, x, config)
     assert both.shape == (7, 6 + 4 + 3)

@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 
 from genjax import data
-from genjax.algorithms.contrastive import DeepConfig, through, trained_machine
+from genjax.algorithms.contrastive import DBMConfig, hidden_samples, trained_machine
 from genjax.algorithms.greedy import copies_of, stages
 from genjax.boltzmann.copies import merged
 from genjax.boltzmann.dbm import composed
 from genjax.boltzmann.mean_field import log_density
+from genjax.errors import UserError
 from genjax.likelihood import exact
 from genjax.training import loop
 from genjax.training.stages import begin, key_of, train
+from tests.algorithms.configs import made
 
 
 @pytest.fixture(scope="module", name="digits")
@@ -26,7 +28,8 @@ def digits_fixture() -> loop.TrainingSet:
 def ended_fixture(digits):
     """All stages of a small machine: the last state of each."""
     plan = loop.plan(len(digits.x), 100, "none")
-    parts = stages(DeepConfig(layers=(8, 6)), 100 * plan.steps_per_epoch, 40 * plan.steps_per_epoch)
+    config = made(DBMConfig, layers=(8, 6), pretraining=40)
+    parts = stages(config, 100 * plan.steps_per_epoch, plan.steps_per_epoch)
     key, states = jax.random.key(0), []
     state = None
     for stage in parts:
@@ -66,7 +69,7 @@ def test_the_next_rbm_sees_twice_the_message(ended, digits):
     bottom = trained_machine(states[1])
     one = merged(bottom, (2, 1))
     x = jnp.tile(digits.x[:1], (20_000, 1))
-    found = through(jax.random.key(1), states[2].below, x).mean(0)
+    found = hidden_samples(jax.random.key(1), states[2].below, x).mean(0)
     probability = jax.nn.sigmoid(one.biases[1] + 2 * digits.x[0] @ one.weights[0])
     np.testing.assert_allclose(found, probability, atol=0.02)
 
@@ -85,9 +88,24 @@ def test_pretraining_and_joint_training_learn(ended, digits):
 
 
 def test_without_pretraining_there_is_one_stage():
-    (only,) = stages(DeepConfig(layers=(8, 6)), 100, 0)
+    (only,) = stages(made(DBMConfig, layers=(8, 6), pretraining=0), 100, 10)
     assert only.name == "train"
     assert only.handover is None
+
+
+def test_the_last_stages_program_does_not_depend_on_the_stages_before_it():
+    parts = [
+        stages(made(DBMConfig, layers=(8, 6), pretraining=epochs, pretraining_rate=0.01 * epochs), 100, 10)
+        for epochs in (3, 5)
+    ]
+    assert [stage.steps for stage in parts[1]] == [50, 50, 100]
+    assert parts[0][-1].algorithm.step is parts[1][-1].algorithm.step
+    assert parts[0][0].algorithm.step is parts[1][0].algorithm.step
+
+
+def test_only_binary_layers_are_pretrained():
+    with pytest.raises(UserError, match="`hidden_type` spin has no pretraining; give `pretraining` 0"):
+        stages(made(DBMConfig, hidden_type="spin"), 100, 10)
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from genjax.algorithms.contrastive import ContrastiveConfig, DeepConfig, contrastive, trained_machine
+from genjax.algorithms.contrastive import DBMConfig, RBMConfig, contrastive, trained_machine
 from genjax.algorithms.labels import class_log_probabilities, observed
 from genjax.boltzmann.machine import Machine, fields, marginal
 from genjax.boltzmann.rbm import free_energy, with_classes
@@ -16,6 +16,7 @@ from genjax.boltzmann.units import BERNOULLI, GAUSSIAN, RECTIFIED, SPIN, Categor
 from genjax.likelihood import exact
 from genjax.training.config import split
 from genjax.typing import Batch, Example
+from tests.algorithms.configs import made
 from tests.algorithms.test_contrastive import images_with_structure, slow
 from tests.boltzmann.test_units import states_of
 from tests.machines import all_states, energies, random_machine
@@ -103,7 +104,7 @@ def test_a_machine_of_this_type_learns_a_known_one(name, options, margin):
     """Exact log-likelihoods of fresh data, nats: it begins far below the truth's and ends within the margin of it."""
     truth = known_machine(name)
     x, fresh = (exact_draws(truth, 5000, seed) for seed in (0, 1))
-    config = ContrastiveConfig(visible_type=name, hidden=HIDDEN, chains=200, average=0.3, **options)
+    config = made(RBMConfig, visible_type=name, hidden=HIDDEN, chains=200, average=0.3, **options)
     shown = truth.units[0].intensities(x)
     before, after = learn(config, shown, jnp.zeros(len(x), jnp.int32), 800, (truth.weights[0] / 3,))
     best, found, begun = (log_likelihood(machine, fresh) for machine in (truth, after, before))
@@ -131,7 +132,7 @@ def test_labels_are_told():
     images = jnp.asarray(images_with_structure(1000))
     prototypes = np.array([[1, 1, 1, 0, 0, 0, 0, 0, 0], [0, 0, 0, 1, 1, 1, 0, 0, 0], [1, 0, 0, 1, 0, 0, 1, 1, 1]])
     label = jnp.asarray(np.abs(np.asarray(images)[:, None] - prototypes).sum(-1).argmin(-1), jnp.int32)
-    _, machine = learn(ContrastiveConfig(hidden=6, classes=3, chains=100), images, label, 600)
+    _, machine = learn(made(RBMConfig, hidden=6, classes=3, chains=100), images, label, 600)
     guess = jnp.argmax(class_log_probabilities(machine, observed(machine, Batch(images, label))[0]), axis=-1)
     assert float(jnp.mean(guess != label)) < 0.1
 
@@ -141,11 +142,11 @@ def test_upper_weights_learn_at_their_share_of_the_rate():
     batch = Batch(jnp.asarray(images_with_structure(50)), jnp.zeros(50, jnp.int32))
     example = Example(batch, batch.x.mean(0), batch.x.var(0))
     moved = []
-    config = DeepConfig(layers=(5, 4), centred=False, weight_decay=0.0, average=0.0, chains=20)
+    config = made(DBMConfig, layers=(5, 4), centred=False, weight_decay=0.0, average=0.0, chains=20)
     algorithm = contrastive(split(config, 10)[0])
     init, step = jax.jit(algorithm.init), jax.jit(algorithm.step)
     for share in (1.0, 0.25):
-        _, hyper = split(dataclasses.replace(config, upper_rate=share), 10)
+        _, hyper = split(made(config, upper_rate=share), 10)
         state = init(jax.random.key(0), example, hyper)
         state = state._replace(machine=jax.tree.map(lambda x: 10 * x, state.machine))
         new, _ = step(jax.random.key(1), state, batch)

@@ -13,10 +13,10 @@ from genjax.algorithms.recommender import (
     a_rating,
     gradient,
     negative_phase,
+    prediction_errors,
     pseudo_gradient,
     recommender,
     trained_machine,
-    watch,
     with_prior,
 )
 from genjax.boltzmann.rating import RatingMachine, draw_ratings, energy, hidden_fields, predict, rating_fields
@@ -24,6 +24,7 @@ from genjax.data import ratings, tastes
 from genjax.data.ratings import WITHHELD
 from genjax.training import loop
 from genjax.training.config import split
+from tests.algorithms.configs import made
 
 ITEMS, LEVELS, HIDDEN = 4, 3, 2
 USER = np.array([2.0, 0.0, WITHHELD, 1.0])  # items 0 and 3 rated, item 2 rated but withheld
@@ -150,9 +151,9 @@ def test_the_pseudo_gradient_is_that_of_the_predictions(conditional, withheld):
 
 def test_the_pseudo_gradient_of_a_part_is_unbiased():
     """A user with more ratings than are drawn: the mean over draws is the slope over all of them."""
-    made, _ = tastes.generate(0, users=4, items=64, density=0.8)
-    x = jnp.asarray(ratings.split(made).train)
-    config = RecommenderConfig(hidden=2)
+    rated, _ = tastes.generate(0, users=4, items=64, density=0.8)
+    x = jnp.asarray(ratings.split(rated).train)
+    config = made(RecommenderConfig, hidden=2)
     example = loop.Example(loop.Batch(x, jnp.zeros(4, int)), x.mean(0), x.var(0))
     state = jax.jit(recommender(config).init)(jax.random.key(0), example, split(config, 1)[1])
     users, items = jnp.nonzero(x >= 1)
@@ -256,7 +257,7 @@ def test_the_learning_curves_errors_by_hand():
     """Fewer ratings than the limit, so all of them count."""
     machine = machine_of()
     x = np.array([[2, -1, 3, 0], [0, -3, -2, 1]], np.float32)
-    algorithm = recommender(RecommenderConfig(hidden=HIDDEN), values=(1.0, 2.0, 4.0))
+    algorithm = recommender(made(RecommenderConfig, hidden=HIDDEN), values=(1.0, 2.0, 4.0))
     example = loop.Example(loop.Batch(jnp.asarray(x), jnp.zeros(2, int)), jnp.zeros(ITEMS), jnp.zeros(ITEMS))
     _, hyper = split(RecommenderConfig(), 10)
     state = jax.jit(algorithm.init)(jax.random.key(0), example, hyper)._replace(machine=machine, average=machine)
@@ -267,16 +268,18 @@ def test_the_learning_curves_errors_by_hand():
         for u, i, _ in places
     ]
     errors = np.array(guesses) - [value for *_, value in places]
-    got = jax.jit(watch, static_argnums=4)(jax.random.key(1), state, jnp.asarray(x), jnp.asarray(x <= -1), "held_out_")
+    got = jax.jit(prediction_errors, static_argnums=4)(
+        jax.random.key(1), state, jnp.asarray(x), jnp.asarray(x <= -1), "held_out_"
+    )
     assert float(got["held_out_rmse"]) == pytest.approx(np.sqrt(np.mean(errors**2)), rel=1e-5)
     assert float(got["held_out_mae"]) == pytest.approx(np.mean(np.abs(errors)), rel=1e-5)
 
 
 @pytest.mark.slow
 def test_sweeps_rise_evenly_over_the_run_and_devices_share_one_machine():
-    config, hyper = split(RecommenderConfig(hidden=3, objective="cd", k=2, k_end=4), 30)
-    made, _ = tastes.generate(0, users=40, items=8)
-    x = jnp.asarray(ratings.split(made).train)
+    config, hyper = split(made(RecommenderConfig, hidden=3, objective="cd", k=2, k_end=4), 30)
+    rated, _ = tastes.generate(0, users=40, items=8)
+    x = jnp.asarray(ratings.split(rated).train)
     batch = loop.Batch(x, jnp.zeros(40, jnp.int32))
     example = loop.Example(batch, x.mean(0), x.var(0))
     algorithm = recommender(config)

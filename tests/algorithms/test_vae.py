@@ -12,13 +12,14 @@ import pytest
 from scipy import stats
 
 from genjax import data
-from genjax.algorithms.vae import Seen, VAEConfig, divergence_weight, elbo, iwae, uphill, vae
+from genjax.algorithms.vae import IWAE, BoundInputs, VAEConfig, divergence_weight, elbo, iwae, vae
+from genjax.evaluation.latent import latent_activity
 from genjax.likelihood.importance import effective, importance, total
-from genjax.likelihood.latent import latent_activity
 from genjax.networks.latent import Architecture, LatentModel, generated, latent_model, log_weight
 from genjax.training import loop
 from genjax.training.config import split
 from genjax.typing import Batch, Example
+from tests.algorithms.configs import made
 
 PIXELS, LATENTS, DEVIATION = 6, 2, 0.5
 
@@ -26,7 +27,7 @@ PIXELS, LATENTS, DEVIATION = 6, 2, 0.5
 @partial(jax.jit, static_argnums=(0, 1))
 def value_of(bound: Callable, draws: int, key: jax.Array, model: LatentModel, x: jax.Array) -> jax.Array:
     """The bound itself; one for each key where there are many."""
-    seen = Seen(x, jnp.zeros((len(x), 0)), draws, jnp.ones(()))
+    seen = BoundInputs(x, jnp.zeros((len(x), 0)), draws, jnp.ones(()))
     return bound(key, model, seen)[1] if not key.ndim else jax.vmap(lambda one: bound(one, model, seen)[1])(key)
 
 
@@ -162,7 +163,7 @@ def test_the_divergence_is_subtracted_with_its_weight():
     dense = model.recognition["params"]["lowest"]["MLP_0"]["Dense_0"]
     mean, log_variance = np.split(np.asarray(batch.x @ dense["kernel"] + dense["bias"], np.float64), 2, axis=1)
     known = 0.5 * np.sum(np.exp(log_variance) + mean**2 - 1 - log_variance, axis=1).mean()
-    seen = [Seen(batch.x, jnp.zeros((50, 0)), 1, jnp.asarray(beta)) for beta in (0.0, 0.3)]
+    seen = [BoundInputs(batch.x, jnp.zeros((50, 0)), 1, jnp.asarray(beta)) for beta in (0.0, 0.3)]
     none, some = (elbo(jax.random.key(0), model, one) for one in seen)
     assert float(some[0] - none[0]) == pytest.approx(-0.3 * known, rel=1e-4)
     assert float(none[1] - none[0]) == pytest.approx(-known, rel=1e-4)
@@ -178,7 +179,7 @@ def test_the_divergences_weight_rises_over_the_first_part_of_the_run():
 
 def test_kernels_decay_and_biases_do_not():
     model, batch, _ = linear()
-    static, hyper = split(VAEConfig(latents=(2,), layers=(), pixels="gaussian", average=0.0), 10)
+    static, hyper = split(made(VAEConfig, latents=(2,), layers=(), pixels="gaussian", average=0.0), 10)
     algorithm = vae(static)
     example = Example(batch, batch.x.mean(0), batch.x.var(0))
     state = jax.jit(algorithm.init)(jax.random.key(0), example, hyper)._replace(model=model)
@@ -194,11 +195,11 @@ def test_kernels_decay_and_biases_do_not():
 
 def test_both_gradients_of_the_bound_have_one_mean_and_the_doubly_reparameterised_less_noise():
     model, batch, _ = linear(astray=0.5)
-    seen = Seen(batch.x[:3], jnp.zeros((3, 0)), 20, jnp.asarray(0.8))
+    seen = BoundInputs(batch.x[:3], jnp.zeros((3, 0)), 20, jnp.asarray(0.8))
     found = {}
     for name in ("reparameterised", "doubly"):
-        config = VAEConfig(bound="iwae", draws=20, gradient=name)
-        one = jax.jit(jax.vmap(lambda key, config=config: uphill(config, key, model, seen)))
+        climb = IWAE(20, name).climb
+        one = jax.jit(jax.vmap(lambda key, climb=climb: climb(key, model, seen)[:2]))
         slope, bound = one(jax.random.split(jax.random.key(0), 5000))
         found[name] = (slope, np.asarray(bound))
     np.testing.assert_allclose(found["doubly"][1], found["reparameterised"][1], atol=1e-4)  # the same draws
@@ -218,11 +219,11 @@ def test_both_gradients_of_the_bound_have_one_mean_and_the_doubly_reparameterise
 @pytest.mark.slow
 def test_both_gradients_agree_with_two_layers():
     model, batch, _ = two_layers()
-    seen = Seen(batch.x[:3], jnp.zeros((3, 0)), 20, jnp.ones(()))
+    seen = BoundInputs(batch.x[:3], jnp.zeros((3, 0)), 20, jnp.ones(()))
     flat = {}
     for name in ("reparameterised", "doubly"):
-        config = VAEConfig(bound="iwae", draws=20, gradient=name, latents=(3, 2))
-        one = jax.jit(jax.vmap(lambda key, config=config: uphill(config, key, model, seen)[0].recognition))
+        climb = IWAE(20, name).climb
+        one = jax.jit(jax.vmap(lambda key, climb=climb: climb(key, model, seen).gradient.recognition))
         slope = one(jax.random.split(jax.random.key(0), 5000))
         flat[name] = np.concatenate([np.asarray(x, np.float64).reshape(5000, -1) for x in jax.tree.leaves(slope)], 1)
     difference = flat["doubly"] - flat["reparameterised"]
@@ -242,7 +243,7 @@ def test_learning_finds_the_likelihood_of_linear_data():
     best = -0.5 * (8 * math.log(2 * math.pi) + np.log(values[:2]).sum() + 6 * math.log(noise) + 8)
     data = loop.TrainingSet(jnp.asarray(images), jnp.zeros(2000, jnp.int32), None)
     plan = loop.plan(2000, 100, "none")
-    config = VAEConfig(latents=(2,), layers=(), pixels="gaussian", learning_rate=0.03, warm_up=0.1)
+    config = made(VAEConfig, latents=(2,), layers=(), pixels="gaussian", learning_rate=0.03, warm_up=0.1)
     static, hyper = split(config, 3000)
     algorithm = vae(static)
     state = loop.initial(jax.random.key(0), algorithm, data, plan, hyper)
@@ -258,7 +259,9 @@ def test_many_latents_do_not_kill_rectified_units():
     found = data.load("digits")
     training = loop.TrainingSet(jnp.asarray(found.train), jnp.asarray(found.labels.train), None)
     plan, steps = loop.plan(len(found.train), 50, "sampled"), 200
-    static, hyper = split(VAEConfig(latents=(300,), layers=(64, 64), activation="relu", learning_rate=3e-3), steps)
+    static, hyper = split(
+        made(VAEConfig, latents=(300,), layers=(64, 64), activation="relu", learning_rate=3e-3), steps
+    )
     key, algorithm, seen = jax.random.key(0), vae(static), []
     state = loop.initial(key, algorithm, training, plan, hyper)
     loop.train(key, algorithm, training, plan, state, steps, 0, [lambda chunk: seen.append(chunk.metrics)])

@@ -8,6 +8,7 @@ import pytest
 
 from experiments import ship
 from genjax import data, pretrained
+from genjax.api.load import load
 from genjax.errors import UserError
 from tests.cli.test_commands import one_sentence
 
@@ -42,7 +43,7 @@ def test_what_needs_no_images_reads_none_and_writes_beside_the_runs(genjax, shel
         own = {name: rounded[name] for name in rounded.files}
     assert all(np.array_equal(x, x.astype(np.float16).astype(np.float32)) for x in own.values())
     assert sorted(p.name for p in shelf.glob("*/*")) == sorted(pretrained.FILES)
-    machine = pretrained.machine("rbm-digits")
+    machine = load("rbm-digits").machine
     np.testing.assert_array_equal(machine.weights[0], own["weights_0"])
     np.testing.assert_array_equal(machine.biases[1], own["bias_1"])
 
@@ -101,7 +102,7 @@ def test_damage_and_absence_are_said(genjax, shelf, tmp_path, monkeypatch):
     assert "sha256 differs" in one_sentence(*genjax("sample", "rbm-digits")[::2])
     assert "the machines that come with genjax are rbm-digits" in one_sentence(*genjax("sample", "rbm-mnist")[::2])
     with pytest.raises(UserError, match="gan-mnist does not come with genjax"):
-        pretrained.machine("gan-mnist")
+        pretrained.folder("gan-mnist")
     (shelf / "rbm-digits" / "evaluation.json").unlink()  # as while it is being shipped
     assert "no machine comes with genjax" in one_sentence(*genjax("sample", "rbm-digits")[::2])
 
@@ -110,7 +111,7 @@ def test_what_is_in_the_package_is_whole_and_small():
     """Once there are any: they open, their figures are of the rounded machine, and all take at most 4 MB."""
     assert sum(path.stat().st_size for path in pretrained.HERE.glob("*/*")) <= 4_000_000
     for name in pretrained.names():
-        machine = pretrained.machine(name)
+        machine = load(name).machine
         config = json.loads((pretrained.folder(name) / "config.json").read_text())
         judged = json.loads((pretrained.folder(name) / "evaluation.json").read_text())
         assert machine.sizes[0] == np.prod(config["shipped"]["shape"])

@@ -21,16 +21,17 @@ from jax.sharding import PartitionSpec as P
 from genjax.algorithms import autoencoder as of_autoencoder
 from genjax.algorithms import greedy
 from genjax.algorithms.autoencoder import AutoencoderConfig, autoencoder
-from genjax.algorithms.contrastive import ContrastiveConfig, DeepConfig, contrastive
+from genjax.algorithms.contrastive import DBMConfig, RBMConfig, contrastive
 from genjax.algorithms.discriminative import DiscriminativeConfig, discriminative
 from genjax.algorithms.gan import gan
 from genjax.algorithms.gan_game import GANConfig
 from genjax.algorithms.recommender import RecommenderConfig, recommender
-from genjax.algorithms.updown import BeliefConfig, updown
+from genjax.algorithms.updown import DBNConfig, updown
 from genjax.algorithms.vae import VAEConfig, vae
 from genjax.evaluation.classifier import ClassifierConfig, classifier
 from genjax.training.config import split
 from genjax.typing import Algorithm, Batch, Example
+from tests.algorithms.configs import made
 
 DEVICES, EACH, PIXELS, CLASSES = 8, 4, 12, 3
 AXIS = "devices"
@@ -52,8 +53,8 @@ class Case(NamedTuple):
     compared: str = "mean"
 
 
-def second_layer(config: ContrastiveConfig, axis_name: str | None = None) -> Algorithm:
-    below = ContrastiveConfig(hidden=5, chains=7)
+def second_layer(config: RBMConfig, axis_name: str | None = None) -> Algorithm:
+    below = made(RBMConfig, hidden=5, chains=7)
     return greedy.on_top(config, (1, 2), ((split(below, 1)[0], (2, 1)),), axis_name)
 
 
@@ -65,34 +66,46 @@ GAN |= {"latent": 3, "layers": (6, 5), "batch_norm": False, "penalty": "none", "
 adversarial = partial(gan, shape=(3, 4, 1), classes=CLASSES)
 
 CASES = {
-    "rbm": Case(contrastive, ContrastiveConfig(**RBM)),
-    "cd": Case(contrastive, ContrastiveConfig(**RBM, negative="cd", k=3)),
-    "tempered": Case(contrastive, ContrastiveConfig(**RBM, negative="tempered", rungs=3, k=2)),
-    "trajectory": Case(contrastive, ContrastiveConfig(**RBM, negative="trajectory", rungs=3, swap_every=2)),
-    "gaussian": Case(contrastive, ContrastiveConfig(**RBM, visible_type="gaussian"), "optimiser"),
-    "rectified": Case(contrastive, ContrastiveConfig(**RBM, hidden_type="rectified")),
-    "labels": Case(contrastive, ContrastiveConfig(**RBM, visible_type="categorical", levels=3, classes=CLASSES)),
-    "dbm": Case(contrastive, DeepConfig(**SGD, layers=(5, 4), chains=3, average=0.9, classes=CLASSES, damping=0.2)),
-    "second layer": Case(second_layer, ContrastiveConfig(**RBM | {"hidden": 8})),
-    "dbn": Case(updown, BeliefConfig(**SGD, layers=(5, 4), chains=3, average=0.9)),
-    "vae": Case(partial(vae, shape=(3, 4, 1), classes=CLASSES), VAEConfig(**LATENT, channels=(4,), warm_up=0.5)),
-    "iwae": Case(vae, VAEConfig(**LATENT, bound="iwae", gradient="doubly", draws=4)),
-    "autoencoder": Case(autoencoder, AutoencoderConfig(**SGD, layers=(6, 4), average=0.9, corruption="gaussian")),
-    "autoencoder, whole": Case(autoencoder, AutoencoderConfig(**SGD, layers=(6, 4), average=0.9), "whole"),
-    "pair": Case(partial(autoencoder, pair=1, classes=CLASSES), AutoencoderConfig(**SGD, layers=(6, 4), average=0.9)),
-    "fine-tuning": Case(discriminative, DiscriminativeConfig(**SGD, layers=(5, 4), classes=CLASSES, average=0.9)),
-    "recommender": Case(recommender, RecommenderConfig(**SGD, hidden=5, conditional="rated", average=0.9), "whole"),
-    "recommender, cd": Case(recommender, RecommenderConfig(**SGD, hidden=5, objective="cd", average=0.9), "vmap"),
+    "rbm": Case(contrastive, made(RBMConfig, **RBM)),
+    "cd": Case(contrastive, made(RBMConfig, **{n: v for n, v in RBM.items() if n != "chains"}, negative="cd", k=3)),
+    "tempered": Case(contrastive, made(RBMConfig, **RBM, negative="tempered", rungs=3, k=2)),
+    "trajectory": Case(contrastive, made(RBMConfig, **RBM, negative="trajectory", rungs=3, swap_every=2)),
+    "gaussian": Case(contrastive, made(RBMConfig, **RBM, visible_type="gaussian"), "optimiser"),
+    "rectified": Case(contrastive, made(RBMConfig, **RBM, hidden_type="rectified")),
+    "labels": Case(contrastive, made(RBMConfig, **RBM, visible_type="categorical", levels=3, classes=CLASSES)),
+    "dbm": Case(
+        contrastive, made(DBMConfig, **SGD, layers=(5, 4), chains=3, average=0.9, classes=CLASSES, damping=0.2)
+    ),
+    "second layer": Case(second_layer, made(RBMConfig, **RBM | {"hidden": 8})),
+    "dbn": Case(updown, made(DBNConfig, **SGD, layers=(5, 4), chains=3, average=0.9)),
+    "vae": Case(partial(vae, shape=(3, 4, 1), classes=CLASSES), made(VAEConfig, **LATENT, channels=(4,), warm_up=0.5)),
+    "iwae": Case(vae, made(VAEConfig, **LATENT, bound="iwae", gradient="doubly", draws=4)),
+    "autoencoder": Case(autoencoder, made(AutoencoderConfig, **SGD, layers=(6, 4), average=0.9, corruption="gaussian")),
+    "autoencoder, whole": Case(autoencoder, made(AutoencoderConfig, **SGD, layers=(6, 4), average=0.9), "whole"),
+    "pair": Case(
+        partial(autoencoder, pair=1, classes=CLASSES), made(AutoencoderConfig, **SGD, layers=(6, 4), average=0.9)
+    ),
+    "fine-tuning": Case(discriminative, made(DiscriminativeConfig, **SGD, layers=(5, 4), classes=CLASSES, average=0.9)),
+    "recommender": Case(
+        recommender, made(RecommenderConfig, **SGD, hidden=5, conditional="rated", average=0.9), "whole"
+    ),
+    "recommender, cd": Case(recommender, made(RecommenderConfig, **SGD, hidden=5, objective="cd", average=0.9), "vmap"),
     "gan": Case(
         adversarial,
-        GANConfig(
-            **GAN | {"penalty": "gradient"}, loss="wasserstein", normalisation="layer", conditioning="projection"
+        made(
+            GANConfig,
+            **GAN | {"penalty": "gradient"},
+            loss="wasserstein",
+            normalisation="layer",
+            conditioning="projection",
         ),
         "discriminator",
     ),
-    "gan, spectral": Case(adversarial, GANConfig(**GAN, normalisation="spectral"), "vmap"),
+    "gan, spectral": Case(adversarial, made(GANConfig, **GAN, normalisation="spectral"), "vmap"),
     "gan, batches": Case(
-        adversarial, GANConfig(**GAN | {"batch_norm": True}, normalisation="batch", discriminator_steps=2), "vmap"
+        adversarial,
+        made(GANConfig, **GAN | {"batch_norm": True}, normalisation="batch", discriminator_steps=2),
+        "vmap",
     ),
     "classifier": Case(classifier, ClassifierConfig(shape=(3, 4, 1), classes=CLASSES), "vmap"),
 }

@@ -5,18 +5,19 @@ import pytest
 
 from genjax.errors import UserError
 from genjax.training import early, loop
-from genjax.training.optimiser import learning_rate_at
+from genjax.training.optimisers import SCHEDULES, Constant, Linear
+from genjax.training.update import learning_rate_at
 from genjax.typing import Algorithm, Batch, Stage
 
 
-@pytest.mark.parametrize("schedule", ["constant", "linear", "cosine"])
+@pytest.mark.parametrize("schedule", [kind() for kind in SCHEDULES])
 def test_the_rate_goes_on_from_where_it_is_and_ends_with_the_run(schedule):
     hyper = {"learning_rate": jnp.asarray(0.3), "total_steps": jnp.asarray(1000.0), "momentum": jnp.asarray(0.9)}
     new = early.shortened(hyper, schedule, 400, 440)
     before, after = (float(learning_rate_at(schedule, h, jnp.asarray(400))) for h in (hyper, new))
     assert after == pytest.approx(before)
     assert float(learning_rate_at(schedule, new, jnp.asarray(440))) == pytest.approx(
-        before if schedule == "constant" else 0.0, abs=1e-6
+        before if schedule == Constant() else 0.0, abs=1e-6
     )
     assert float(new["momentum"]) == pytest.approx(0.9)
 
@@ -52,4 +53,4 @@ def test_a_run_that_would_never_be_stopped_is_refused(held_out, gap, why):
 
 def test_the_average_of_a_shortened_run_begins_where_it_was_stopped():
     hyper = {"learning_rate": jnp.asarray(0.3), "total_steps": jnp.asarray(1000.0)}
-    assert float(early.shortened(hyper, "linear", 400, 440)["averaged_from"]) == 400
+    assert float(early.shortened(hyper, Linear(), 400, 440)["averaged_from"]) == 400

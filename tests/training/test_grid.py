@@ -1,6 +1,5 @@
 """Runs side by side: padding, neighbours and snapshots change nothing; and the command that trains a grid."""
 
-import dataclasses
 from typing import Any
 
 import jax
@@ -9,11 +8,12 @@ import numpy as np
 import pytest
 
 from genjax import random
-from genjax.algorithms.contrastive import ContrastiveConfig, contrastive
+from genjax.algorithms.contrastive import RBMConfig, contrastive
 from genjax.algorithms.padding import padded, sliced
 from genjax.training import grid, loop
 from genjax.training.config import split
 from genjax.typing import Algorithm
+from tests.algorithms.configs import made
 from tests.algorithms.test_contract import training_set
 
 PLAN = loop.plan(43, 10, "sampled", longest_chunk=4)
@@ -21,14 +21,14 @@ TOTAL = 20
 SEEDS = [3, 2**31 + 5]
 
 
-def trained(settings: list[dict], config: ContrastiveConfig, seeds: list[int], widest: int = 10) -> Any:
+def trained(settings: list[dict], config: RBMConfig, seeds: list[int], widest: int = 10) -> Any:
     """Runs with these rates and hidden sizes, each drawn at its own size, trained together."""
     keys, data, states = [random.key(seed) for seed in seeds], training_set(), []
     for key, setting in zip(keys, settings):
-        static, hyper = split(dataclasses.replace(config, **setting), TOTAL)
+        static, hyper = split(made(config, **setting), TOTAL)
         (state,) = unstacked(grid.initial(grid.stacked([key]), contrastive(static), data, PLAN, [hyper]))
         states.append(padded(state, widest))
-    algorithm = contrastive(split(dataclasses.replace(config, hidden=widest), 1)[0])
+    algorithm = contrastive(split(made(config, hidden=widest), 1)[0])
     return grid.train(grid.stacked(keys), algorithm, data, PLAN, grid.stacked(states), TOTAL)
 
 
@@ -36,9 +36,9 @@ def unstacked(states: Any) -> list[Any]:
     return [grid.run_of(states, number) for number in range(len(jax.tree.leaves(states)[0]))]
 
 
-def alone(setting: dict, config: ContrastiveConfig, seed: int) -> Any:
+def alone(setting: dict, config: RBMConfig, seed: int) -> Any:
     """The run that the loop makes of this seed."""
-    static, hyper = split(dataclasses.replace(config, **setting), TOTAL)
+    static, hyper = split(made(config, **setting), TOTAL)
     algorithm, key, data = contrastive(static), random.key(seed), training_set()
     state = loop.initial(key, algorithm, data, PLAN, hyper)
     return loop.train(key, algorithm, data, PLAN, state, TOTAL)
@@ -54,7 +54,7 @@ def alone(setting: dict, config: ContrastiveConfig, seed: int) -> Any:
 )
 def test_a_run_of_a_grid_is_the_run_of_its_seed(options):
     """Its weights, batches, binarisation and noise are those of the run alone, also in a larger machine's arrays."""
-    config = ContrastiveConfig(chains=7, **options)
+    config = made(RBMConfig, chains=7, **options)
     settings = [{"hidden": 6, "learning_rate": 0.1}, {"hidden": 10, "learning_rate": 0.3}]
     together = trained(settings, config, SEEDS)
     for run, setting, seed in zip(unstacked(together), settings, SEEDS):
@@ -87,10 +87,10 @@ def test_seeds_differ_in_everything_that_is_random():
 
 
 def test_a_run_that_diverges_leaves_the_others_alone_and_is_told():
-    config, told = ContrastiveConfig(chains=7, visible_type="gaussian"), []
+    config, told = made(RBMConfig, chains=7, visible_type="gaussian"), []
     keys = grid.stacked([random.key(seed) for seed in (0, 1)])
     static, _ = split(config, TOTAL)
-    hypers = [split(dataclasses.replace(config, learning_rate=rate), TOTAL)[1] for rate in (1e6, 0.01)]
+    hypers = [split(made(config, learning_rate=rate), TOTAL)[1] for rate in (1e6, 0.01)]
     algorithm, data = contrastive(static), training_set()
     states = grid.initial(keys, algorithm, data, PLAN._replace(binarisation="none"), hypers)
     watch = [lambda chunk: told.append([grid.diverged(chunk, run) for run in (0, 1)])]
