@@ -48,7 +48,7 @@ SCALES = {
 
 
 def finished(
-    chosen: argparse.Namespace, name: str, model: Any, epochs: int, effort: dict[str, Any] | None
+    chosen: argparse.Namespace, name: str, model: Any, epochs: int | None, effort: dict[str, Any] | None
 ) -> genjax.Run:
     """A run that is trained and, with an effort, evaluated: started, gone on with, or found so."""
     run = run_of(chosen, None, model, name, epochs=epochs, validation=False)

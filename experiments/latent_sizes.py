@@ -8,9 +8,9 @@ pixel); of the VAE ELBO, importance-sampled likelihood and active units; of both
 autoencoder's from a Gaussian with the mean and covariance of its codes, which is not what its codes are distributed
 like. Writes latent_sizes.png (curves), samples.png, reconstructions.png, results.jsonl and the table; each model is a
 run of `genjax train` in a folder of its own, with its plane, traversals, interpolations and map of codes in figures/.
-Expect the autoencoder to reconstruct images better the more latents it has, and its samples to get worse; the VAE to use
-some tens of its first hundred latents, and to learn more slowly with 1,000. Full: 30 epochs each, about an hour on one
-core; --quick: 5 epochs of 3 and 100. --smoke: digits, seconds, no figures/. Runs that are there are not made again.
+Expect the autoencoder to reconstruct images better the more latents it has, and its samples to get worse; the VAE to
+use some tens of its first hundred latents, and to learn more slowly with 1,000. Full: 30 epochs each, about an hour on
+one core; --quick: 5 epochs of 3 and 100. --smoke: digits, seconds, no figures/. Runs that are there are not made again.
 """
 
 import argparse
@@ -103,7 +103,8 @@ def line(row: dict[str, Any]) -> str:
     start += f" {row['cross_entropy']:14.2f} {row['squared']:9.5f}"
     if "elbo" not in row:
         return start
-    return f"{start} {row['elbo']['test']['mean']:9.2f} {-row['log_likelihood']['test']['mean']:8.2f}  {row['active_units'][0]}"
+    elbo, likelihood = row["elbo"]["test"]["mean"], row["log_likelihood"]["test"]["mean"]
+    return f"{start} {elbo:9.2f} {-likelihood:8.2f}  {row['active_units'][0]}"
 
 
 def draw(rows: list[dict[str, Any]], path: Path) -> Path:

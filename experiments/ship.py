@@ -21,6 +21,7 @@ import numpy as np
 
 import genjax
 from genjax import pretrained
+from genjax.boltzmann.arrays import layered
 from genjax.data import catalog
 from genjax.errors import UserError
 from genjax.training.folder import read_config, write_json
@@ -55,9 +56,11 @@ def ship(source: Path, out: Path, data_dir: str | None, **effort: Any) -> dict[s
     about |= {"data_licence": run.prepared.dataset.licence}
     write_json(target / "config.json", without_places(read_config(source)) | {"shipped": about})
     config = json.loads((target / "config.json").read_text())
-    read = dataclasses.replace(run, folder=target, state=None, kept_parameters=pretrained.read(target, config))
-    after = read.evaluation(**effort)
-    read.write_evaluation(after)
+    units = run.config.visible_type, run.config.hidden_type
+    machine = layered(pretrained.read(target, config), *units, run.config.classes)
+    rounded_run = dataclasses.replace(run, folder=target, state=None, kept_parameters=machine)
+    after = rounded_run.evaluation(**effort)
+    rounded_run.write_evaluation(after)
     before = source / "evaluation.json"
     return {"name": target.name, "before": json.loads(before.read_text()) if before.exists() else None, "after": after}
 
