@@ -1,33 +1,23 @@
-"""What experiments share: their options, one training run in memory, and the interval of a paired comparison."""
+"""What experiments share: their options, their runs, and the interval of a paired comparison."""
 
 import argparse
 import json
-import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from scipy.stats import t
 
+import genjax
 from genjax import data
-from genjax.algorithms.contrastive import contrastive
-from genjax.cli.families import FAMILIES
-from genjax.cli.main import main
-from genjax.cli.run import Run, load, prepare, stages_of
-from genjax.training import loop, stages
-from genjax.training.config import split
 from genjax.training.folder import environment, write_json
-from genjax.typing import Algorithm
 
 
 def options(
     doc: str | None, out: str, quick: str, mnist: bool = False, more: dict[str, dict[str, Any]] | None = None
 ) -> argparse.Namespace:
     """`scale` (full, quick or smoke), `out` (a folder, made if it is not there, of each scale its own, with an
-    environment.json of where it was begun), and `data_dir` where MNIST is read.
+    environment.json of where it was started), and `data_dir` where MNIST is read.
 
     `more` names further options, each with what `add_argument` takes.
     """
@@ -54,72 +44,40 @@ def options(
 
 
 def mnist(chosen: argparse.Namespace) -> data.Dataset:
-    """MNIST with all its training images; for a smoke test the 8x8 digits."""
-    found = data.load("digits") if chosen.scale == "smoke" else data.load("mnist", chosen.data_dir)
-    return found.without_validation()
+    """MNIST, its last 5,000 training images for validation; for a smoke test the 8x8 digits."""
+    return data.load("digits") if chosen.scale == "smoke" else data.load("mnist", chosen.data_dir)
 
 
-def run_of(
-    chosen: argparse.Namespace, model: str, folder: Path | None, smoke: dict[str, Any], name: str = "", **fields: Any
-) -> Run:
-    """The run in `folder`; without one, a run with these fields of its config, in a folder of the experiment's own.
+def run_of(chosen: argparse.Namespace, named: Path | None, model: Any, name: str = "", **options: Any) -> genjax.Run:
+    """The run in the folder that was named, or a machine that comes with genjax; without one, `model` trained on MNIST.
 
-    That folder has the `name`, or the model's. A run that was interrupted goes on. For a smoke test it is trained in
-    memory, with the fields of `smoke`.
+    That run is kept in a folder of the experiment's own, of this `name` or the model's: an interrupted one goes on, a
+    finished one is opened. `options` are those of `genjax.fit`.
     """
-    if folder is None and chosen.scale == "smoke":
-        family = FAMILIES[model]
-        config = family.config(**smoke)
-        prepared = prepare(config, family)
-        parts = stages_of(prepared, family, config)
-        state = stages.train(jax.random.key(config.seed), parts, prepared.training, prepared.plan)
-        return Run(Path(name or model), model, family, config, state, parts[-1].steps, prepared)
-    if folder is None:
-        folder = Path(chosen.out) / (name or model)
-        options: list[str] = []
-        for field, value in fields.items():
-            flag = field.replace("_", "-")
-            if isinstance(value, bool):
-                options.append(f"--{flag}" if value else f"--no-{flag}")
-            else:
-                options += [f"--{flag}", *map(str, value if isinstance(value, tuple) else (value,))]
-        if chosen.data_dir is not None:
-            options += ["--data-dir", str(chosen.data_dir)]
-        options = ["--resume", str(folder)] if folder.exists() else ["--out", str(folder), "--no-evaluate", *options]
-        if status := main(["train", model, *options]):
-            raise SystemExit(status)
-    return load(folder, getattr(chosen, "data_dir", None))
+    if named is not None:
+        return genjax.load(named, data_dir=getattr(chosen, "data_dir", None))
+    return genjax.fit(model, mnist(chosen), out=chosen.out / (name or model.model.name), **options)
 
 
-def with_validation(run: Run) -> data.Dataset:
-    """The images of a run with validation ones apart, also where it learned from those (of no image's label)."""
-    return data.load(run.config.dataset, run.config.data_dir, run.config.size)
+def with_validation(chosen: argparse.Namespace, run: genjax.Run) -> data.Dataset:
+    """The images of a run with those for validation apart, also where it learned from them (of no image's label)."""
+    of = run.settings
+    return mnist(chosen) if of.dataset is None else data.load(of.dataset, of.data_dir, of.size)
 
 
-def images_alone(images: np.ndarray) -> loop.TrainingSet:
-    """A training set without labels and without held-out images."""
-    return loop.TrainingSet(jnp.asarray(images), jnp.zeros(len(images), jnp.int32), None)
+def data_name(run: genjax.Run) -> str:
+    """What a run's data are called, for titles."""
+    return run.settings.dataset or run.prepared.dataset.name
 
 
-def learn(
-    config: Any,
-    training: loop.TrainingSet,
-    epochs: int,
-    seed: int,
-    batch_size: int = 100,
-    on_chunk: Sequence[Callable[[loop.Chunk], None]] = (),
-    factory: Callable[[Any], Algorithm] = contrastive,
-) -> tuple[Any, float]:
-    """A model trained with sampled binarisation, a Boltzmann machine where no other `factory` makes its algorithm of
-    the config: the last state, and the seconds, compilation included."""
-    plan = loop.plan(len(training.images), batch_size, "sampled")
-    total = epochs * plan.steps_per_epoch
-    static, hyper = split(config, total)
-    algorithm, key = factory(static), jax.random.key(seed)
-    began = time.perf_counter()
-    state = loop.initial(key, algorithm, training, plan, hyper)
-    state = loop.train(key, algorithm, training, plan, state, total, 0, on_chunk)
-    return jax.block_until_ready(state), time.perf_counter() - began
+def minutes(run: genjax.Run) -> float:
+    """Of training, all its stages and interruptions."""
+    return run.entries[-1]["seconds"] / 60
+
+
+def paired_distance(images: np.ndarray) -> float:
+    """The mean squared distance of two different images of these, a pixel."""
+    return float(2 * images.astype(np.float64).var(0, ddof=1).mean())
 
 
 def interval(differences: np.ndarray) -> tuple[float, float]:

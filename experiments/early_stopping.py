@@ -14,22 +14,15 @@ results.jsonl and the table. Expect the stopped run ahead for every seed, in a f
 import json
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
+import genjax
 from experiments.common import interval, options
 from genjax import data
-from genjax.algorithms.contrastive import ContrastiveConfig, contrastive, trained_machine
-from genjax.boltzmann.machine import Machine
-from genjax.boltzmann.path import uncoupled
-from genjax.likelihood import ais
-from genjax.likelihood.evaluate import log_densities
 from genjax.plots.images import save
-from genjax.training import early, loop
-from genjax.training.config import split
-from genjax.typing import Batch
+from genjax.training import early
+from genjax.training.loop import Chunk
 
 IMAGES, LIMIT = 1000, 2.0
 
@@ -46,45 +39,32 @@ class Scale(NamedTuple):
 SCALES = {"full": Scale(5, 2400, 256, 5000), "quick": Scale(2, 2400, 256, 2000), "smoke": Scale(2, 40, 16, 50)}
 
 
-def digits(seed: int) -> tuple[loop.TrainingSet, np.ndarray]:
+def digits(seed: int) -> genjax.Dataset:
     """1,000 training images, the other training images held out, and the test images, each binarised once."""
-    found = data.load("digits").without_validation()
-    order = np.random.default_rng(seed).permutation(len(found.train))
-    binary = data.binarise_fixed(found.train[order], "sampled", seed)
-    learned, x = binary[:IMAGES], jnp.asarray(binary[IMAGES:])
-    held_out = Batch(x, jnp.zeros(len(x), jnp.int32))
-    training = loop.TrainingSet(jnp.asarray(learned), jnp.zeros(len(learned), jnp.int32), held_out)
-    return training, data.binarise_fixed(found.test, "sampled", 0)
+    source = data.load("digits").without_validation()
+    order = np.random.default_rng(seed).permutation(len(source.train))
+    binary = data.binarise_fixed(source.train[order], "sampled", seed)
+    test = data.binarise_fixed(source.test, "sampled", 0)
+    return genjax.Dataset.from_arrays(binary[:IMAGES], test=test, validation=binary[IMAGES:])
 
 
-def learn(training: loop.TrainingSet, seed: int, scale: Scale, limit: float | None) -> dict[str, Any]:
-    """One run: its machine, its steps, and its gap (nats) along the way."""
-    plan = loop.plan(IMAGES, 100, "none")
-    total = scale.epochs * plan.steps_per_epoch
-    static, hyper = split(ContrastiveConfig(hidden=scale.hidden, weight_decay=0.0), total)
-    algorithm, key, gaps = contrastive(static), jax.random.key(seed), []
+def learn(images: genjax.Dataset, seed: int, scale: Scale, limit: float | None) -> tuple[genjax.Run, list[Any]]:
+    """One run, and its gap (nats) along the way."""
+    gaps, stopped = [], False
 
-    def watch(chunk: loop.Chunk) -> None:
+    def watch(chunk: Chunk) -> None:
+        nonlocal stopped
         gaps.append((chunk.step, chunk.metrics["free_energy_gap"]))
-        if limit is not None and early.new_end(chunk.step, total) < total and early.too_wide(chunk, limit):
+        total = scale.epochs * (IMAGES // 100)
+        if limit is None or stopped or early.new_end(chunk.step, total) == total:
+            return
+        if early.too_wide(chunk, limit):
+            stopped = True
             raise early.Stopped(chunk)
 
-    state = loop.initial(key, algorithm, training, plan, hyper)
-    try:
-        state = loop.train(key, algorithm, training, plan, state, total, 0, [watch])
-    except early.Stopped as stop:
-        first, limit = stop.chunk.step, None
-        total = early.new_end(first, total)
-        state = early.shorten(stop.chunk.state, static.schedule, first, total)
-        state = loop.train(key, algorithm, training, plan, state, total, first, [watch])
-    return {"machine": trained_machine(state), "steps": total, "gaps": gaps}
-
-
-def log_likelihood(machine: Machine, images: np.ndarray, test: np.ndarray, scale: Scale) -> float:
-    """Mean over the test images, nats, by AIS."""
-    base = uncoupled(machine, jnp.asarray(images))
-    log_z = ais.log_z(jax.random.key(0), machine, base, scale.temperatures, 500)
-    return float(log_densities(machine, (jnp.asarray(test), None)).mean() - log_z.mean)
+    model = genjax.rbm(hidden=scale.hidden, weight_decay=0.0)
+    run = {"epochs": scale.epochs, "seed": seed, "binarisation": "none"}
+    return genjax.fit(model, images, **run, on_chunk=watch, progress=False), gaps
 
 
 def main() -> None:
@@ -93,22 +73,22 @@ def main() -> None:
     scale = SCALES[chosen.scale]
     figure = Figure(figsize=(10, 4), layout="constrained")
     gaps, scores = figure.subplots(1, 2)
-    found: dict[str, list[float]] = {"all steps": [], "stopped": []}
+    scored: dict[str, list[float]] = {"all steps": [], "stopped": []}
     print(f"{'seed':>4} {'all steps':>18} {'stopped':>18}   nats a test image (steps)")
     with open(chosen.out / "results.jsonl", "w") as file:
         for seed in range(scale.seeds):
-            training, test = digits(seed)
+            images = digits(seed)
             line = f"{seed:>4}"
             for number, (name, limit) in enumerate((("all steps", None), ("stopped", LIMIT))):
-                run = learn(training, seed, scale, limit)
-                score = log_likelihood(run["machine"], np.asarray(training.images), test, scale)
-                found[name].append(score)
-                entry = {"seed": seed, "run": name, "log_likelihood": score, "steps": run["steps"], "gaps": run["gaps"]}
+                run, curve = learn(images, seed, scale, limit)
+                score = run.log_likelihood(temperatures=scale.temperatures).mean
+                scored[name].append(score)
+                entry = {"seed": seed, "run": name, "log_likelihood": score, "steps": run.step, "gaps": curve}
                 file.write(json.dumps(entry) + "\n")
-                gaps.plot(*zip(*run["gaps"]), color=f"C{number}", linewidth=1, label=name if seed == 0 else None)
-                line += f" {score:10.2f} ({run['steps']:5})"
+                gaps.plot(*zip(*curve), color=f"C{number}", linewidth=1, label=name if seed == 0 else None)
+                line += f" {score:10.2f} ({run.step:5})"
             print(line, flush=True)
-    difference = np.subtract(found["stopped"], found["all steps"])
+    difference = np.subtract(scored["stopped"], scored["all steps"])
     low, high = interval(difference)
     ahead = f"in {np.sum(difference > 0)} of {scale.seeds} seeds"
     print(f"stopped is ahead by {difference.mean():.2f} [{low:.2f}, {high:.2f}] nats, {ahead}")
@@ -116,7 +96,7 @@ def main() -> None:
     gaps.set(xlabel="steps", ylabel="held-out gap (nats)", title="1,000 digits, 64-256")
     gaps.legend()
     for seed in range(scale.seeds):
-        scores.plot([0, 1], [found["all steps"][seed], found["stopped"][seed]], "o-", color="C2", linewidth=1)
+        scores.plot([0, 1], [scored["all steps"][seed], scored["stopped"][seed]], "o-", color="C2", linewidth=1)
     scores.set(xticks=[0, 1], xticklabels=["all steps", "stopped"], title="a line a seed")
     scores.set_ylabel("test log-likelihood (nats an image)")
     save(figure, chosen.out / "early_stopping.png")

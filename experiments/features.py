@@ -1,10 +1,10 @@
-"""How well do an RBM's features tell digits apart, if a linear classifier reads them?
+"""How well does a linear classifier tell digits apart by an RBM's features?
 
     python -m experiments.features --data-dir DIR [--run RUN] [--quick | --smoke] [--out DIR]
 
 Logistic regression (scikit-learn's L-BFGS) on the pixels and on the mean hidden units of a Boltzmann machine, of grey
-images. The strength of its regularisation is the one that tells most of the 5,000 validation images; with it, the
-classifier is fitted to all 60,000 training images and sees the test images once. --run is a folder of `genjax train`
+images. The strength of its regularisation is the one with the least error on the 5,000 validation images; with it, the
+classifier is fitted to all 60,000 training images and evaluated on the test images once. --run is a folder of `genjax train`
 rbm, dbm or dbn, or rbm-mnist, which comes with genjax; without it an RBM 784-1024 is trained here. Expect 8 % wrong
 from pixels and about 2 % from the features. Writes features.png, results.jsonl and the table. Full: half an hour on
 two cores, half of it for the RBM; --quick: 784-500, a tenth of the training, fewer strengths. --smoke: digits. What is
@@ -19,7 +19,8 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 from sklearn.linear_model import LogisticRegression
 
-from experiments.common import append, lines, options, run_of, with_validation
+import genjax
+from experiments.common import append, data_name, lines, options, run_of, with_validation
 from genjax.plots.images import save
 from genjax.plots.text import plain
 
@@ -50,16 +51,14 @@ def main() -> None:
     more = {"--run": {"type": Path, "help": "a Boltzmann machine's run, or rbm-mnist or dbm-mnist"}}
     chosen = options(__doc__, "features", "a smaller and shorter RBM", mnist=True, more=more)
     scale, path = SCALES[chosen.scale], chosen.out / "results.jsonl"
-    wanted: dict[str, Any] = {"hidden": scale.hidden, "epochs": scale.epochs}
-    run = run_of(chosen, "rbm", chosen.run, wanted, dataset="mnist", **wanted)
-    assert run.family.features is not None
-    dataset = with_validation(run)
+    run = run_of(chosen, chosen.run, genjax.rbm(hidden=scale.hidden), epochs=scale.epochs)
+    dataset = with_validation(chosen, run)
     parts = {"train": dataset.train, TRIED: dataset.validation, FINAL: dataset.test}
-    features = {name: run.family.features(run.state, x) for name, x in parts.items()}
+    features = {name: run.features(x) for name, x in parts.items()}
     rows = lines(path)
 
     def row(inputs: str, split: str, strength: float, x: dict[str, np.ndarray]) -> dict[str, Any]:
-        """The share of this split that is told wrong, from the file where it is known."""
+        """The error on this split, from the file where it is known."""
         about = {"run": str(run.folder), "inputs": inputs, "split": split, "strength": strength}
         known = [row for row in rows if about.items() <= row.items()]
         if not known:
@@ -80,14 +79,14 @@ def main() -> None:
         best = min(tried, key=lambda row: row["error"])
         final = row(inputs, FINAL, best["strength"], x)
         for entry in tried:
-            told = f"{100 * final['error']:6.2f} %" if entry is best else ""
-            print(f"{inputs:10} {entry['strength']:6.2f} {100 * entry['error']:9.2f} % {told:>8}", flush=True)
-    title = f"{run.config.dataset}: logistic regression, features of {run.folder.name} ({features[FINAL].shape[1]})"
+            of_test = f"{100 * final['error']:6.2f} %" if entry is best else ""
+            print(f"{inputs:10} {entry['strength']:6.2f} {100 * entry['error']:9.2f} % {of_test:>8}", flush=True)
+    title = f"{data_name(run)}: logistic regression, features of {run.name} ({features[FINAL].shape[1]})"
     print(draw([row for row in rows if row["run"] == str(run.folder)], title, chosen.out / "features.png"))
 
 
 def draw(rows: list[dict[str, Any]], title: str, path: Path) -> Path:
-    """Share told wrong against the strength, validation images as lines, test images as a star each."""
+    """The error against the strength, validation images as lines, test images as a star each."""
     figure = Figure(figsize=(6.5, 4.2), layout="constrained")
     axes = figure.subplots()
     for number, inputs in enumerate(("pixels", "features")):
@@ -101,7 +100,7 @@ def draw(rows: list[dict[str, Any]], title: str, path: Path) -> Path:
         }
         axes.plot(*zip(*points[TRIED]), "o-", color=f"C{number}", label=f"{inputs}, validation")
         axes.plot(*zip(*points[FINAL]), "*", color=f"C{number}", markersize=14, label=f"{inputs}, test")
-    axes.set(xscale="log", yscale="log", xlabel="C (1 / strength of the regularisation)", ylabel="told wrong (%)")
+    axes.set(xscale="log", yscale="log", xlabel="C (1 / strength of the regularisation)", ylabel="error (%)")
     axes.set_title(plain(title), fontsize=9)
     axes.grid(alpha=0.3, which="both")
     axes.legend()

@@ -1,15 +1,15 @@
-"""How many test digits does a deep Boltzmann machine tell wrong once it is fine-tuned, and what was the machine for?
+"""What is the error of a deep Boltzmann machine fine-tuned to classify digits, and what does the machine add?
 
     python -m experiments.fine_tuning --data-dir DIR [--run RUN] [--quick | --smoke] [--out DIR]
 
-The machine is unrolled into a network that also sees its mean-field posterior (Salakhutdinov and Hinton 2009, section
+The machine is unrolled into a network that also takes its mean-field posterior (Salakhutdinov and Hinton 2009, section
 3.3), and learns labels: by Adam, weights averaged over the end, no augmentation. Settings (how much dropout)
-are compared on the 5,000 validation images; the best one then learns all 60,000 images anew and sees the test images
-once, with several seeds: from the machine, and as a plain network of the same sizes from random weights. Inputs are
-grey where they are judged. Published: 0.95 % wrong (Salakhutdinov and Hinton 2009), with dropout 0.79 % for
+are compared on the 5,000 validation images; the best one then learns all 60,000 images anew and is evaluated on the
+test images once, with several seeds: from the machine, and as a plain network of the same sizes from random weights.
+Inputs are grey where it is evaluated. Published: an error of 0.95 % (Salakhutdinov and Hinton 2009), with dropout 0.79 % for
 500-500-2000 (Srivastava et al. 2014). --run is a folder of `genjax train` dbm, dbn or rbm, or dbm-mnist, which comes
 with genjax; without it a DBM 784-500-1000 is trained here. Writes fine_tuning.png, results.jsonl and the table.
-Networks that are done are not learned again. Full: 3 seeds, an hour and a half on one core once the machine is there;
+Networks that are done are not trained again. Full: 3 seeds, an hour and a half on one core once the machine is there;
 --quick: 1 seed and a tenth of the passes. --smoke: digits.
 """
 
@@ -23,16 +23,16 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
+import genjax
 from experiments.common import append, lines, options, run_of, with_validation
 from genjax import data
-from genjax.algorithms.contrastive import trained_machine
-from genjax.algorithms.discriminative import DiscriminativeConfig, begun, discriminative, logits, with_posterior
+from genjax.algorithms.discriminative import DiscriminativeConfig, discriminative, first_state, logits, with_posterior
 from genjax.algorithms.labels import without_label
-from genjax.algorithms.updown import BeliefState, trained_network
 from genjax.boltzmann.dbm import dbm
 from genjax.boltzmann.dbn import as_machine
 from genjax.boltzmann.machine import Machine
-from genjax.cli.blocks import in_blocks
+from genjax.evaluation.classes import error
+from genjax.numerics import in_blocks
 from genjax.plots.images import save
 from genjax.plots.text import plain
 from genjax.training import loop
@@ -78,13 +78,14 @@ class Source(NamedTuple):
 
 def source(chosen: Any) -> tuple[Source, data.Dataset]:
     """The machine that was named, or one trained here, and its images."""
-    smoke = {"epochs": 20, "layers": (40, 30), "pretraining": 0}
-    epochs = 110 if chosen.scale == "full" else 5
-    run = run_of(chosen, "dbm", chosen.run, smoke, dataset="mnist", layers=(500, 1000), epochs=epochs, pretraining=0)
-    if isinstance(run.state, BeliefState):
-        return Source(run.folder.name, as_machine(trained_network(run.state)), False), with_validation(run)
-    machine = without_label(trained_machine(run.state))
-    return Source(run.folder.name, machine, machine.depth > 2), with_validation(run)
+    smoke = chosen.scale == "smoke"
+    epochs = {"full": 110, "quick": 5, "smoke": 20}[chosen.scale]
+    model = genjax.dbm(layers=(40, 30) if smoke else (500, 1000), pretraining=0)
+    run = run_of(chosen, chosen.run, model, epochs=epochs)
+    if run.model.name == "dbn":
+        return Source(run.name, as_machine(run.machine), False), with_validation(chosen, run)
+    machine = without_label(run.machine)
+    return Source(run.name, machine, machine.depth > 2), with_validation(chosen, run)
 
 
 def random_weights(like: Machine, seed: int) -> Machine:
@@ -95,41 +96,37 @@ def random_weights(like: Machine, seed: int) -> Machine:
 
 
 def learn(begin: Source, dataset: data.Dataset, setting: Setting, epochs: int, seed: int) -> dict[str, Any]:
-    """One network: the share of labels that it tells wrong, of validation images where there are any and otherwise of
-    test images, and the curve of the former."""
+    """One network: its error on validation images where there are any and otherwise on test images, and the curve of
+    the former."""
     config = DiscriminativeConfig(
-        layers=begin.machine.sizes[1:],
-        classes=int(dataset.labels.train.max()) + 1,
-        posterior=begin.posterior,
-        **{name: getattr(setting, name) for name in ("dropout", "input_dropout", "learning_rate")},
+        layers=begin.machine.sizes[1:], classes=dataset.classes, posterior=begin.posterior, **setting._asdict()
     )
-    choosing, labels = len(dataset.validation) > 0, dataset.labels
-    static, _ = split(config, 1)
+    choosing, static = len(dataset.validation) > 0, split(config, 1)[0]
 
-    def seen(x: np.ndarray, label: np.ndarray) -> Batch:
-        """Grey images with their posterior."""
-        look = partial(jax.jit(partial(with_posterior, config=static)), begin.machine)
-        return Batch(jnp.asarray(in_blocks(look, x)), jnp.asarray(label))
+    def shown(part: data.dataset.Part) -> Batch:
+        """Grey images with their posterior, and their labels."""
+        extended = partial(jax.jit(partial(with_posterior, config=static)), begin.machine)
+        x, labels = dataset.split(part)
+        return Batch(jnp.asarray(in_blocks(extended, x)), jnp.asarray(labels))
 
-    judged = seen(dataset.validation, labels.validation) if choosing else seen(dataset.test, labels.test)
-    train = seen(dataset.train, labels.train)
-    training = loop.TrainingSet(train.x, train.label, judged if choosing else None)
+    evaluated, train = shown("validation" if choosing else "test"), shown("train")
+    training = loop.TrainingSet(train.x, train.target, evaluated if choosing else None)
     plan = loop.plan(len(dataset.train), 100, "none")
     total = epochs * plan.steps_per_epoch
     static, hyper = split(config, total)
-    algorithm, state = discriminative(static), begun(begin.machine, static, hyper)
+    algorithm, state = discriminative(static), first_state(begin.machine, static, hyper)
     curve = []
 
     def record(chunk: loop.Chunk) -> None:
         if choosing:
             curve.append((chunk.epoch, chunk.metrics["held_out_error"]))
 
-    began = time.perf_counter()
+    start = time.perf_counter()
     state = loop.train(jax.random.key(seed), algorithm, training, plan, state, total, 0, [record])
-    seconds = time.perf_counter() - began
-    guess = jax.jit(lambda state, x: jnp.argmax(logits(state, x, static), -1))
-    wrong = float(np.mean(in_blocks(partial(guess, state), judged.x) != judged.label))
-    return {"judged_on": "validation" if choosing else "test", "error": wrong, "seconds": seconds, "curve": curve}
+    seconds = time.perf_counter() - start
+    classify = partial(jax.jit(lambda state, x: logits(state, x, static)), state)
+    share = error(classify, evaluated.x, evaluated.target).mean
+    return {"split": "validation" if choosing else "test", "error": share, "seconds": seconds, "curve": curve}
 
 
 def main() -> None:
@@ -156,8 +153,8 @@ def main() -> None:
             append(path, known[0])
             rows.extend(known)
         entry = known[0]
-        told = f"{100 * entry['error']:.2f} % of {entry['judged_on']} images wrong"
-        print(f"{begin.name:16} {name:22} seed {seed}: {told}, {entry['seconds'] / 60:.1f} minutes", flush=True)
+        share = f"error {100 * entry['error']:.2f} % on {entry['split']} images"
+        print(f"{begin.name:16} {name:22} seed {seed}: {share}, {entry['seconds'] / 60:.1f} minutes", flush=True)
         return entry
 
     choices = [row(begin, dataset, name, scale.choosing, 0) for name in SETTINGS]
@@ -170,7 +167,7 @@ def main() -> None:
             finals[name].append(row(start, whole, best, scale.epochs, seed))
     for name, entries in finals.items():
         errors = [100 * entry["error"] for entry in entries]
-        print(f"{name:20} {np.mean(errors):.2f} % of test images wrong ({', '.join(f'{e:.2f}' for e in errors)})")
+        print(f"{name:20} error {np.mean(errors):.2f} % on test images ({', '.join(f'{e:.2f}' for e in errors)})")
     print(draw(choices, finals, f"{dataset.name}, {begin.name}: {best}", chosen.out / "fine_tuning.png"))
 
 
@@ -181,7 +178,7 @@ def draw(choices: list[dict[str, Any]], finals: dict[str, list[dict[str, Any]]],
     for entry in choices:
         epochs, errors = np.array(entry["curve"]).T
         curves.plot(epochs, 100 * errors, label=entry["setting"], linewidth=1.2)
-    curves.set(xlabel="epoch", ylabel="validation images told wrong (%)", yscale="log", title="choice of a setting")
+    curves.set(xlabel="epoch", ylabel="error on validation images (%)", yscale="log", title="choice of a setting")
     curves.legend(fontsize=8)
     curves.grid(alpha=0.3, which="both")
     for number, entries in enumerate(finals.values()):
@@ -190,7 +187,7 @@ def draw(choices: list[dict[str, Any]], finals: dict[str, list[dict[str, Any]]],
         points.axhline(PUBLISHED, color="grey", linestyle=":", linewidth=1)
         points.text(0.5, PUBLISHED, f"published {PUBLISHED}", color="grey", fontsize=8, ha="center", va="bottom")
     points.set(xticks=range(len(finals)), xticklabels=[plain(name) for name in finals], xlim=(-0.5, len(finals) - 0.5))
-    points.set(ylabel="test images told wrong (%)", title="a point a seed")
+    points.set(ylabel="error on test images (%)", title="a point a seed")
     points.grid(alpha=0.3)
     figure.suptitle(plain(title), fontsize=10)
     return save(figure, path)

@@ -3,7 +3,7 @@
     python -m experiments.gan_comparison --data-dir DIR [--quick | --smoke] [--out DIR]
 
 MNIST, convolutions with 16 and 32 channels, the same seeds for all; the critics of WGAN have five steps for each of the
-generator, as published, and so see five times as many images. Samples are judged by a classifier of MNIST (trained
+generator, as published, and so take five times as many images. Samples are evaluated by a classifier of MNIST (trained
 first, and kept). Writes results.jsonl, curves.png (means over the seeds, with bands from the lowest to the highest) and
 a table with the paired differences and what became of each seed. Expect WGAN-GP ahead, in three times the GAN's
 minutes, clipping far behind, and nobody to collapse: digits are half made by then. Full: 5 seeds, 2,400 steps of the
@@ -17,17 +17,15 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.adversarial import FAST, WGAN_GP, fate, learn, samples
-from experiments.common import append, images_alone, interval, lines, mnist, options
-from genjax import data
-from genjax.algorithms.gan_game import GANConfig
+import genjax
+from experiments.adversarial import BATCH, FAST, WGAN_GP, fate, samples
+from experiments.common import append, interval, lines, mnist, options
 from genjax.errors import Diverged
-from genjax.evaluation.classifier import Judge, judge
-from genjax.evaluation.coverage import seen
+from genjax.evaluation.classifier import Classifier, train_classifier
+from genjax.evaluation.coverage import class_shares, classifier_score
 from genjax.evaluation.distances import frechet_distance
-from genjax.evaluation.quality import classifier_score
 from genjax.plots.images import save
-from genjax.training import loop
+from genjax.training.loop import Chunk
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "GAN": FAST,
@@ -46,37 +44,37 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 ALL = list(SETTINGS)
 SCALES = {"full": (5, ALL, 2400), "quick": (2, ALL, 480), "smoke": (2, ["GAN", "WGAN"], 20)}
-LOOKED = 2000  # samples that are judged after each chunk
-CHUNK = 240  # steps: what an epoch has of batches of 5 x 50 images
+SAMPLES = 2000  # that are evaluated after each chunk: every 240 steps
 
 
-def run(name: str, seed: int, steps: int, found: data.Dataset, eye: Judge) -> dict[str, Any]:
+def run(name: str, seed: int, steps: int, images: genjax.Dataset, classifier: Classifier) -> dict[str, Any]:
     """One seed: its curve, and what became of it."""
     channels = (16, 32) if steps > 100 else (4, 8)
-    config, points, began = GANConfig(backbone="conv", channels=channels, **SETTINGS[name]), [], time.perf_counter()
-    truth = np.asarray(eye.features(found.test))
-    classes = int(found.labels.train.max()) + 1
+    model, points = genjax.gan(backbone="conv", channels=channels, **SETTINGS[name]), []
+    truth = np.asarray(classifier.features(images.test))
 
-    def look(chunk: loop.Chunk) -> None:
-        x = samples(chunk.state, LOOKED if steps > 100 else 100)
-        classes = seen(eye.logits, x)
-        found_now = {
+    def measure(chunk: Chunk) -> None:
+        x = samples(chunk.state, SAMPLES if steps > 100 else 100)
+        classes = class_shares(classifier.logits, x)
+        numbers = {
             "step": chunk.step,
-            "classifier_score": classifier_score(eye.logits, x),
+            "classifier_score": classifier_score(classifier.logits, x),
             "class_entropy": classes.entropy,
             "classes": int(np.sum(classes.shares > 0.01)),
-            "sure": classes.sure,
-            "frechet_distance": frechet_distance(eye.features(x), truth),
+            "confident": classes.confident,
+            "frechet_distance": frechet_distance(classifier.features(x), truth),
         }
-        points.append(found_now | chunk.metrics)
+        points.append(numbers | chunk.metrics)
 
-    training = images_alone(found.train)
+    start = time.perf_counter()
     try:
-        learn(config, training, found.shape, steps, seed, 50, max(1, steps // CHUNK), [look])
-        outcome = fate(points[-1]["classifier_score"], points[-1]["classes"], classes, points[-1]["sure"])
+        run = {"steps": steps, "seed": seed, "batch_size": BATCH, "validation": False}
+        genjax.fit(model, images, **run, on_chunk=measure, progress=False)
+        last = points[-1]
+        outcome = fate(last["classifier_score"], last["classes"], images.classes, last["confident"])
     except Diverged:
         outcome = "diverged"
-    seconds = time.perf_counter() - began
+    seconds = time.perf_counter() - start
     return {"setting": name, "seed": seed, "seconds": seconds, "fate": outcome, "curve": points}
 
 
@@ -84,14 +82,14 @@ def main() -> None:
     """All settings for all seeds; print the table, write results and figure."""
     chosen = options(__doc__, "gan-comparison", "2 seeds, a fifth of the steps", mnist=True)
     seeds, names, steps = SCALES[chosen.scale]
-    found = mnist(chosen)
-    eye = judge(found)
+    images = mnist(chosen)
+    classifier = train_classifier(images)
     path = chosen.out / "results.jsonl"
     rows = lines(path)
     for seed in range(seeds):
         for name in names:
             if not any((row["setting"], row["seed"]) == (name, seed) for row in rows):
-                rows.append(run(name, seed, steps, found, eye))
+                rows.append(run(name, seed, steps, images, classifier))
                 append(path, rows[-1])
                 print(f"{name}, seed {seed}: {rows[-1]['fate']}, {rows[-1]['seconds'] / 60:.1f} min", flush=True)
     final = {
@@ -106,7 +104,7 @@ def main() -> None:
         ahead = "" if name == "GAN" else f"{low:+.2f} to {high:+.2f}"
         fates = ", ".join(f"{row['fate']} {score:.1f}" for row, score in zip(mine, scores))
         print(f"{name:8} {minutes:8.1f} {scores.mean():7.2f} {distance:8.2f} {ahead:>18}  {fates}")
-    print(f"real test images: score {classifier_score(eye.logits, found.test):.2f}")
+    print(f"real test images: score {classifier_score(classifier.logits, images.test):.2f}")
     print(draw(rows, chosen.out / "curves.png"))
 
 
@@ -118,10 +116,10 @@ def last(row: dict[str, Any]) -> dict[str, Any]:
 PANELS = {
     "classifier_score": "classifier score",
     "class_entropy": "class entropy (nats)",
-    "frechet_distance": "Frechet distance on the judge's features",
+    "frechet_distance": "Frechet distance on the classifier's features",
     "score_difference": "score of real - score of fake",
     "generator_gradient": "norm of the generator's gradient",
-    "fake_accuracy": "fakes told rightly (share)",
+    "fake_accuracy": "discriminator's accuracy on fakes",
 }
 
 

@@ -9,43 +9,39 @@ never leave the data. Full: 8 seeds, about 2 minutes on two cores; --quick: 5 se
 """
 
 import json
+from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.common import images_alone, interval, options
+import genjax
+from experiments.common import interval, options
 from genjax import data
-from genjax.algorithms.contrastive import ContrastiveConfig, contrastive, trained_machine
 from genjax.boltzmann.rbm import free_energy
 from genjax.likelihood import exact
 from genjax.plots.images import save
-from genjax.training import loop
-from genjax.training.config import split
+from genjax.training.loop import Chunk
 
-SETTINGS = {
-    "PCD-1": {"negative": "pcd"},
-    "PCD-1, not centred": {"negative": "pcd", "centred": False},
+SETTINGS: dict[str, dict[str, Any]] = {
+    "PCD-1": {"negative": "pcd", "chains": 100},
+    "PCD-1, not centred": {"negative": "pcd", "chains": 100, "centred": False},
     "CD-10": {"negative": "cd", "k": 10},
-    "CD-1": {"negative": "cd"},
+    "CD-1": {"negative": "cd", "k": 1},
 }
 
 
-def curve(options: dict, seed: int, epochs: int, training: loop.TrainingSet) -> list[tuple[int, float]]:
+def curve(setting: dict[str, Any], seed: int, epochs: int, images: genjax.Dataset) -> list[tuple[int, float]]:
     """Exact mean log-likelihood of the training images (nats) along one run."""
-    plan = loop.plan(len(training.images), 100, "none")
-    total = epochs * plan.steps_per_epoch
-    static, hyper = split(ContrastiveConfig(hidden=12, chains=100, learning_rate=0.1, average=0.0, **options), total)
-    algorithm, key = contrastive(static), jax.random.key(seed)
-    points = []
+    model = genjax.rbm(hidden=12, learning_rate=0.1, average=0.0, **setting)
+    x, points = jnp.asarray(images.train), []
 
-    def judge(chunk: loop.Chunk) -> None:
-        machine = trained_machine(chunk.state)
-        points.append((chunk.step, float(jnp.mean(-free_energy(machine, training.images))) - exact.log_z(machine)))
+    def measure(chunk: Chunk) -> None:
+        machine = model.model.parameters(chunk.state)
+        points.append((chunk.step, float(jnp.mean(-free_energy(machine, x))) - exact.log_z(machine)))
 
-    state = loop.initial(key, algorithm, training, plan, hyper)
-    loop.train(key, algorithm, training, plan, state, total, 0, [judge])
+    run = {"epochs": epochs, "seed": seed, "binarisation": "none"}
+    genjax.fit(model, images, **run, on_chunk=measure, progress=False)
     return points
 
 
@@ -54,14 +50,14 @@ def main() -> None:
     chosen = options(__doc__, "negative-phases", "5 seeds, a quarter of the steps")
     seeds, epochs = {"full": (8, 1600), "quick": (5, 400), "smoke": (2, 40)}[chosen.scale]
     digits = data.load("digits")
-    images = data.binarise_fixed(digits.without_validation().train, "threshold", 0)
-    training = images_alone(images)
+    binary = data.binarise_fixed(digits.without_validation().train, "threshold", 0)
+    images = genjax.Dataset.from_arrays(binary, test=0, validation=0)
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.subplots()
     final = {}
     with open(chosen.out / "results.jsonl", "w") as file:
         for name, setting in SETTINGS.items():
-            curves = [curve(setting, seed, epochs, training) for seed in range(seeds)]
+            curves = [curve(setting, seed, epochs, images) for seed in range(seeds)]
             values = np.array([[value for _, value in points] for points in curves])
             steps = [step for step, _ in curves[0]]
             final[name] = values[:, -1]

@@ -3,8 +3,8 @@
     python -m experiments.stacked_mnist --data-dir DIR [--channels 2 | 3] [--quick | --smoke] [--out DIR]
 
 Digits drawn at random and stacked as channels: 1000 modes with three channels (Metz et al. 2017), 100 with two, which
-is what two cores can do (the default). 26,000 samples, each channel told by a classifier of MNIST (trained first, and
-kept); the divergence is KL from equal shares, in nats. Published with three channels: DCGAN 99 modes and 3.40,
+is what two cores can do (the default). 26,000 samples, each channel classified by a classifier of MNIST (trained first,
+and kept); the divergence is KL from equal shares, in nats. Published with three channels: DCGAN 99 modes and 3.40,
 PacDCGAN2 1000 and 0.06 (Lin et al. 2018), WGAN-GP 959 and 0.73. Writes results.jsonl, modes-2.png or modes-3.png,
 samples and the table. Expect all to catch the 100 modes of two channels, and WGAN-GP to share them out best: look at
 the samples too, for the classifier names any blob. Full: 3 seeds, 2,400 steps of the generator, 24 minutes on one core;
@@ -18,16 +18,14 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.adversarial import FAST, WGAN_GP, learn, samples
-from experiments.common import append, images_alone, lines, mnist, options
-from genjax import data
-from genjax.algorithms.gan_game import GANConfig
+import genjax
+from experiments.adversarial import BATCH, FAST, WGAN_GP, samples
+from experiments.common import append, lines, mnist, options
 from genjax.errors import Diverged
-from genjax.evaluation.classifier import Judge, judge
+from genjax.evaluation.classifier import Classifier, train_classifier
 from genjax.evaluation.modes import stacked, stacked_modes
-from genjax.plots import grids
-from genjax.plots.images import save
-from genjax.training import loop
+from genjax.plots.images import rows_of_images, save
+from genjax.training.loop import Chunk
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "non-saturating": FAST,
@@ -36,42 +34,38 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 PUBLISHED = {"non-saturating": (99, 3.40), "PacGAN2": (1000, 0.06), "WGAN-GP": (959, 0.73)}  # three channels
 ALL = list(SETTINGS)
-BATCH = 50  # images, of which 60,000 are whole epochs with one and with five updates of the discriminator
 SCALES = {"full": (3, ALL, 2400, 26_000), "quick": (1, ALL, 600, 5000), "smoke": (1, ["PacGAN2"], 20, 500)}
 
 
-def run(name: str, seed: int, steps: int, count: int, found: data.Dataset, eye: Judge, out: Path) -> dict[str, Any]:
+def run(
+    name: str, seed: int, steps: int, count: int, images: genjax.Dataset, classifier: Classifier, out: Path
+) -> dict[str, Any]:
     """One run, its modes counted along the way on a tenth of the samples."""
-    channels, began, points = found.shape[2], time.perf_counter(), []
+    channels, points = images.shape[2], []
     sizes = (16, 32) if steps > 100 else (4, 8)
-    config = GANConfig(backbone="conv", channels=sizes, latent=100, **SETTINGS[name])
+    model = genjax.gan(backbone="conv", channels=sizes, latent=100, **SETTINGS[name])
 
-    def look(chunk: loop.Chunk) -> None:
-        modes = stacked_modes(eye.logits, samples(chunk.state, count // 10), channels)
+    def measure(chunk: Chunk) -> None:
+        modes = stacked_modes(classifier.logits, samples(chunk.state, count // 10), channels)
         points.append((chunk.step, modes.caught, modes.divergence))
 
-    training = images_alone(found.train)
-    about: dict[str, Any] = {
-        "setting": name,
-        "seed": seed,
-        "steps": steps,
-        "curve": points,
-        "modes": 0,
-        "divergence": None,
-    }
+    about: dict[str, Any] = {"setting": name, "seed": seed, "steps": steps, "curve": points}
+    about |= {"modes": 0, "divergence": None}
+    start = time.perf_counter()
     try:
-        state = learn(config, training, found.shape, steps, seed, BATCH, max(1, min(10, steps // 100)), [look])
+        fitting = {"steps": steps, "seed": seed, "batch_size": BATCH, "validation": False}
+        trained = genjax.fit(model, images, **fitting, on_chunk=measure, progress=False)
     except Diverged:
-        return about | {"seconds": time.perf_counter() - began}
-    x = samples(state, count, seed + 1)
-    modes = stacked_modes(eye.logits, x, channels)
+        return about | {"seconds": time.perf_counter() - start}
+    x = trained.draw(count, seed=seed + 1)["samples"]
+    modes = stacked_modes(classifier.logits, x, channels)
     rows = {
         f"{i + 1}, channel {c + 1}": x[10 * i : 10 * i + 10, c::channels] for i in range(3) for c in range(channels)
     }
-    shape = (*found.shape[:2], 1)
     title = f"{name}, seed {seed}: samples, their channels below each other"
-    save(grids.rows_of_images(rows, shape, title), out / f"samples-{channels}-{name}-{seed}.png")
-    about |= {"seconds": time.perf_counter() - began}
+    figure = rows_of_images(rows, (*images.shape[:2], 1), title)
+    save(figure, out / f"samples-{channels}-{name}-{seed}.png")
+    about |= {"seconds": time.perf_counter() - start}
     return about | {"modes": modes.caught, "divergence": modes.divergence}
 
 
@@ -82,9 +76,9 @@ def main() -> None:
     channels = chosen.channels
     seeds, names, steps, count = SCALES[chosen.scale]
     plain = mnist(chosen)
-    eye = judge(plain)
-    found = stacked(plain, channels, count=60_000 if chosen.scale != "smoke" else 1000)
-    real = stacked_modes(eye.logits, found.train[:count], channels)
+    classifier = train_classifier(plain)
+    images = stacked(plain, channels, count=60_000 if chosen.scale != "smoke" else 1000)
+    real = stacked_modes(classifier.logits, images.train[:count], channels)
     path = chosen.out / "results.jsonl"
     rows = [row for row in lines(path) if row["channels"] == channels]
     print(
@@ -95,12 +89,12 @@ def main() -> None:
         for name in names:
             row = next((r for r in rows if (r["setting"], r["seed"]) == (name, seed)), None)
             if row is None:
-                row = {"channels": channels} | run(name, seed, steps, count, found, eye, chosen.out)
+                row = {"channels": channels} | run(name, seed, steps, count, images, classifier, chosen.out)
                 append(path, row)
                 rows.append(row)
             beside = "  published {}, {:.2f}".format(*PUBLISHED[name]) if channels == 3 else ""
-            away = "diverged" if row["divergence"] is None else f"{row['divergence']:7.3f}"
-            print(f"{name:16} {seed:>4} {row['seconds'] / 60:8.1f} {row['modes']:>6} {away}{beside}", flush=True)
+            divergence = "diverged" if row["divergence"] is None else f"{row['divergence']:7.3f}"
+            print(f"{name:16} {seed:>4} {row['seconds'] / 60:8.1f} {row['modes']:>6} {divergence}{beside}", flush=True)
     print(draw(rows, channels, chosen.out / f"modes-{channels}.png"))
 
 

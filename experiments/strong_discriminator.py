@@ -3,9 +3,9 @@
     python -m experiments.strong_discriminator --data-dir DIR [--quick | --smoke] [--out DIR]
 
 MNIST, perceptrons. A fair game against one in which the discriminator has ten steps for each of the generator at five
-times its learning rate; with the minimax loss, the non-saturating loss, and the latter with R1. Samples are judged by
-a classifier of MNIST (trained first, and kept). Writes results.jsonl, curves.png and a table of the last quarter of
-each run. Expect the strong discriminator to tell all images rightly; the minimax generator's gradient to vanish and
+times its learning rate; with the minimax loss, the non-saturating loss, and the latter with R1. Samples are evaluated
+by a classifier of MNIST (trained first, and kept). Writes results.jsonl, curves.png and a table of the last quarter of
+each run. Expect the strong discriminator to be right on all images; the minimax generator's gradient to vanish and
 its samples to stay noise; the non-saturating one's to stay large, with classes that go missing; R1 to make the strong
 discriminator the better teacher. A discriminator's loss near 0 is the sign of trouble, not of success. Full: 3 seeds,
 2,400 steps, 13 minutes on one core; --quick: 1 seed, 720 steps. A run that is interrupted goes on.
@@ -18,17 +18,17 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.adversarial import learn, samples
-from experiments.common import append, images_alone, lines, mnist, options
-from genjax import data
+import genjax
+from experiments.adversarial import BATCH, samples
+from experiments.common import append, lines, mnist, options
 from genjax.algorithms.gan import newest
-from genjax.algorithms.gan_game import GANConfig
 from genjax.errors import Diverged
 from genjax.evaluation import collapse
-from genjax.evaluation.classifier import Judge, judge
-from genjax.evaluation.quality import classifier_score, some
+from genjax.evaluation.classifier import Classifier, train_classifier
+from genjax.evaluation.coverage import classifier_score
+from genjax.evaluation.distances import subset
 from genjax.plots.images import save
-from genjax.training import loop
+from genjax.training.loop import Chunk
 
 FAIR: dict[str, Any] = {"penalty": "none", "learning_rate": 2e-4, "discriminator_learning_rate": 2e-4}
 STRONG: dict[str, Any] = {"discriminator_steps": 10, "discriminator_learning_rate": 1e-3}
@@ -43,37 +43,38 @@ SETTINGS = {
     for side, extra in (("fair", {}), ("strong", STRONG))
 }
 ALL = list(SETTINGS)
-CHUNK = 240  # steps
 SCALES = {"full": (3, ALL, 2400), "quick": (1, ALL, 720), "smoke": (1, ["minimax, strong"], 20)}
 SHOWN = {
     "classifier_score": "classifier score",
     "discriminator_loss": "discriminator's loss",
     "generator_loss": "generator's loss",
-    "fake_accuracy": "fakes told rightly (share)",
+    "fake_accuracy": "discriminator's accuracy on fakes",
     "generator_gradient": "norm of the generator's gradient",
     "class_entropy": "class entropy of samples (nats)",
 }
 
 
-def run(name: str, seed: int, steps: int, found: data.Dataset, eye: Judge, levels: collapse.Levels) -> dict[str, Any]:
-    """One game: all that can be watched along the way, and the alarms that sounded."""
-    layers = (128, 256) if steps > 100 else (16,)
-    config, points, began = GANConfig(layers=layers, **SETTINGS[name]), [], time.perf_counter()
+def run(
+    name: str, seed: int, steps: int, images: genjax.Dataset, classifier: Classifier, levels: collapse.Levels
+) -> dict[str, Any]:
+    """One game: all that can be watched along the way, and the alarms that were raised."""
+    model, points = genjax.gan(layers=(128, 256) if steps > 100 else (16,), **SETTINGS[name]), []
 
-    def look(chunk: loop.Chunk) -> None:
+    def measure(chunk: Chunk) -> None:
         x = samples(chunk.state, 1000)
-        seen = collapse.look(samples(newest(chunk.state), levels.samples), eye.logits)
-        rightly = min(chunk.metrics["real_accuracy"], chunk.metrics["fake_accuracy"])
-        alarms = collapse.alarms(seen, levels, rightly)
-        judged = {"classifier_score": classifier_score(eye.logits, x), "class_entropy": seen.entropy}
-        points.append({"step": chunk.step, **judged, **chunk.metrics, "alarms": alarms})
+        summary = collapse.summarise(samples(newest(chunk.state), levels.samples), classifier.logits)
+        accuracy = min(chunk.metrics["real_accuracy"], chunk.metrics["fake_accuracy"])
+        alarms = collapse.alarms(summary, levels, accuracy)
+        numbers = {"classifier_score": classifier_score(classifier.logits, x), "class_entropy": summary.entropy}
+        points.append({"step": chunk.step, **numbers, **chunk.metrics, "alarms": alarms})
 
-    finished = True
+    finished, start = True, time.perf_counter()
     try:
-        learn(config, images_alone(found.train), found.shape, steps, seed, 50, max(1, steps // CHUNK), [look])
+        fitting = {"steps": steps, "seed": seed, "batch_size": BATCH, "validation": False}
+        genjax.fit(model, images, **fitting, on_chunk=measure, progress=False)
     except Diverged:  # the curve ends there
         finished = False
-    seconds = time.perf_counter() - began
+    seconds = time.perf_counter() - start
     return {"setting": name, "seed": seed, "seconds": seconds, "finished": finished, "curve": points}
 
 
@@ -81,17 +82,17 @@ def main() -> None:
     """All games for all seeds; print the table, write results and figure."""
     chosen = options(__doc__, "strong-discriminator", "one seed, a third of the steps", mnist=True)
     seeds, names, steps = SCALES[chosen.scale]
-    found = mnist(chosen)
-    eye = judge(found)
-    levels = collapse.learn_levels(some(found.train, 10_000), eye.logits)
+    images = mnist(chosen).without_validation()
+    classifier = train_classifier(images)
+    levels = collapse.learn_levels(subset(images.train, 10_000), classifier.logits)
     path = chosen.out / "results.jsonl"
     rows = lines(path)
     for seed in range(seeds):
         for name in names:
             if not any((row["setting"], row["seed"]) == (name, seed) for row in rows):
-                rows.append(run(name, seed, steps, found, eye, levels))
+                rows.append(run(name, seed, steps, images, classifier, levels))
                 append(path, rows[-1])
-    print(f"{'game':28} finished", *(f"{key:>18}" for key in SHOWN), " alarms in the last quarter (share of looks)")
+    print(f"{'game':28} finished", *(f"{key:>18}" for key in SHOWN), " alarms in the last quarter (share of points)")
     for name in names:
         print(line(name, [row for row in rows if row["setting"] == name]))
     print(draw(rows, chosen.out / "curves.png"))

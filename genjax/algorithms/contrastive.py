@@ -30,7 +30,7 @@ from genjax.training.optimisers import Optimiser, Sgd, optimiser_choice
 from genjax.training.update import Coordinates, Rates, first, update
 from genjax.typing import Algorithm, Batch, Example, Hyper, Metrics
 
-PHASE = ("start", "advance", "chains_of", "near", "observe")  # what a negative phase answers
+PHASE = ("start", "advance", "chains_of", "near", "observe")  # the methods of a negative phase
 
 
 def is_phase(value: Any) -> bool:
@@ -318,9 +318,10 @@ def posterior_means(machine: Machine, data: States, config: LearningConfig) -> t
     """Expected states given the data, and how mean field came to them."""
     if not isinstance(config, DBMConfig) or not coupled(machine, data):
         return expected(machine, data), {}
-    found = mean_field(machine, data, config.mean_field, config.tolerance, config.damping)
-    rounds = {"mean_field_rounds": found.iterations.astype(jnp.float32), "mean_field_residual": found.residual}
-    return means(machine, data, found.fields), rounds
+    solution = mean_field(machine, data, config.mean_field, config.tolerance, config.damping)
+    rounds = solution.iterations.astype(jnp.float32)
+    metrics = {"mean_field_rounds": rounds, "mean_field_residual": solution.residual}
+    return means(machine, data, solution.fields), metrics
 
 
 def zero_offsets(machine: Machine) -> tuple[Array, ...]:

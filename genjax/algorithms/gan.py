@@ -147,7 +147,7 @@ def updated_discriminator(
 ) -> tuple[Player, Metrics]:
     """The discriminator after one update on real images and on the fakes that the generator makes of z.
 
-    `mix`, in [0, 1] and the same within a pack, says where between the two the gradient penalty looks.
+    `mix`, in [0, 1] and the same within a pack, is the place between the two at which a gradient penalty is taken.
     """
     game, config, player = state.game, state.game.config, state.discriminator
     loss: Any = traced(config.loss, state.hyper)

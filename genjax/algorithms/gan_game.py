@@ -1,6 +1,7 @@
 """The two players of a generative adversarial network: how they are configured, and what each of them computes."""
 
 import math
+from collections.abc import Set
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
@@ -30,7 +31,7 @@ from genjax.training.optimisers import (
     optimiser_choice,
     schedule_choice,
 )
-from genjax.training.update import Rates, refuse_beside
+from genjax.training.update import Rates, changed, refuse_beside
 
 
 @runtime_checkable
@@ -159,12 +160,17 @@ class GANConfig(Rates):
         at_least(self, 0, "weight_decay")
         shares(self, "average")
         refuse_contradictions(self)
+        self.check_given(changed(self))
+
+    def check_given(self, names: Set[str]) -> None:
+        """Raise `UserError` where one of the fields that were set has no effect beside finished transformations."""
         finished = is_finished(self.optimiser), is_finished(self.discriminator_optimiser)
-        both = ("schedule", "weight_decay") if all(finished) else ()
         if finished[0]:
-            refuse_beside(self, "optimiser", "learning_rate", *both)
+            refuse_beside("optimiser", names & {"learning_rate"})
         if finished[1]:
-            refuse_beside(self, "discriminator_optimiser", "discriminator_learning_rate")
+            refuse_beside("discriminator_optimiser", names & {"discriminator_learning_rate"})
+        if all(finished):
+            refuse_beside("optimiser", names & {"schedule", "weight_decay"})
 
     def images_of_a_step(self, batch_size: int, most: int | None = None) -> int:
         """What a step takes: `batch_size` images, in whole packs, for each update of the discriminator.

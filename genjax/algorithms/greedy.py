@@ -42,7 +42,7 @@ Handover = Callable[[Key[Array, ""], ContrastiveState, Example, Hyper], Contrast
 
 
 def copies_of(number: int, layers: int) -> Copies:
-    """Of RBM `number` in a stack of so many: the bottom one sees the image twice, the top one has its units twice."""
+    """Of RBM `number` in a stack of so many: the bottom one has the image twice, the top one has its units twice."""
     if layers == 1:
         return (1, 1)
     return (2, 1) if number == 0 else (1, 2) if number == layers - 1 else (1, 1)

@@ -187,7 +187,7 @@ class RecommenderState(NamedTuple):
     """What training carries from step to step."""
 
     machine: RatingMachine
-    share: Float[Array, " items"]  # of the users seen so far, how many rated each item
+    share: Float[Array, " items"]  # of the users so far, how many rated each item
     values: Float[Array, " levels"]  # the rating that each level stands for
     optimiser: Any
     average: RatingMachine | None

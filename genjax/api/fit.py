@@ -17,6 +17,7 @@ from genjax.api.compilation import keep_compiled_programs
 from genjax.api.prepared import (
     Prepared,
     as_dataset,
+    as_long,
     begin,
     completed,
     describe,
@@ -33,9 +34,10 @@ from genjax.data.places import with_absolute_paths
 from genjax.errors import UserError
 from genjax.training import early, loop
 from genjax.training.config import Checked, choices
+from genjax.training.options import build, replaced
 from genjax.training.settings import RunConfig
 from genjax.training.stages import LAST
-from genjax.typing import Stage
+from genjax.typing import Model, Stage
 
 OnChunk = Callable[[loop.Chunk], None]
 SHOWN = ("pseudo_likelihood", "reconstruction_error", "elbo", "held_out_elbo", "error", "held_out_error")
@@ -94,10 +96,12 @@ def fit(
                 raise UserError(f"`{name}` {value} differs from the run's {was}; only `epochs` or `steps` may.")
         if start is not None:
             raise UserError("`start` begins a new run; give a model in place of the run, or leave it out.")
-        training = again(model, data, length, out)
+        if named(validation) and validation not in (True, was := model.settings.validation):
+            raise UserError(f"`validation` {validation} differs from the run's {was}; leave it out.")
+        training = again(model, data, length, out, validation)
     else:
         config, run = settled(model, data, given | length, validation)
-        source = read(run, config.model) if run.dataset is not None else as_dataset(data, validation)
+        source = source_of(run, config.model, data, validation)
         folder = None if out is None else Path(out)
         if folder is not None and (folder / "config.json").exists():
             training = reopen(folder, config, run, source)
@@ -138,18 +142,29 @@ def settled(model: Any, data: Any, given: dict[str, Any], validation: Any) -> tu
         raise UserError(f"`model` {config!r} is no model; give a config, such as genjax.rbm(hidden=500).")
     if data is None:
         raise UserError('`data` is missing; give a name such as "digits", a genjax.Dataset, or an array of examples.')
-    named = {name: value for name, value in given.items() if value is not None}
+    own = {name: value for name, value in given.items() if value is not None}
     plain = dict(config.model.defaults)
-    if "steps" in named:
+    if "steps" in own:
         plain.pop("epochs", None)
-    dataset = os.fspath(data) if isinstance(data, str | os.PathLike) else None
-    kept = validation if isinstance(validation, bool | float | str) else True
-    run = RunConfig(**plain | named | {"dataset": dataset, "validation": kept})
-    run = completed(config, with_absolute_paths(run) if dataset is not None else run)
+    own |= {"dataset": os.fspath(data) if isinstance(data, str | os.PathLike) else None}
+    run = build(RunConfig, plain | own | {"validation": validation if named(validation) else True})
+    run = completed(config, run if run.dataset is None else with_absolute_paths(run))
     run.check()
     if isinstance(config, Checked):
         config.check()
     return config, run
+
+
+def named(validation: Any) -> bool:
+    """Whether a run's options can say what its validation split is: not where it is an array or a Dataset."""
+    return isinstance(validation, bool | float | str)
+
+
+def source_of(run: RunConfig, model: Model, data: Any, validation: Any) -> Any:
+    """The data that a call names or gives, split."""
+    if run.dataset is None:
+        return as_dataset(data, validation)
+    return read(run, model, validation=None if named(validation) else validation)
 
 
 def new(config: Any, run: RunConfig, source: Any, folder: Path | None = None, start: Any = None) -> Training:
@@ -183,7 +198,7 @@ def refuse_other_shapes(fresh: Any, state: Any) -> None:
         raise UserError("`start` holds parameters of other sizes than the model has; give the model their sizes.")
 
 
-def again(old: Run, data: Any, length: dict[str, Any], out: Any = None) -> Training:
+def again(old: Run, data: Any, length: dict[str, Any], out: Any = None, validation: Any = True) -> Training:
     """A run that goes on, as a new one: the old one stays what it was."""
     keep_compiled_programs()
     if old.state is None:
@@ -193,9 +208,9 @@ def again(old: Run, data: Any, length: dict[str, Any], out: Any = None) -> Train
         )
     run = old.settings
     if any(value is not None for value in length.values()):
-        run = dataclasses.replace(run, **length)
+        run = replaced(run, length)
     run.check()
-    prepared = data_again(old, data)
+    prepared = data_again(old, data, validation)
     stages = stages_of(old.config, run, prepared)
     number = next(number for number, stage in enumerate(stages) if stage.name == old.stage)
     here = Position(number, old.state, old.step)
@@ -207,27 +222,26 @@ def again(old: Run, data: Any, length: dict[str, Any], out: Any = None) -> Train
     if folder is not None and folder != old.folder:
         on_disk.save(made, folder)
     elif folder is not None:
-        on_disk.lengthen(folder, run, facts)
+        on_disk.lengthen(folder, old.config, run, facts)
     return Training(made, prepared, stages, here)
 
 
-def data_again(old: Run, data: Any) -> Prepared:
+def data_again(old: Run, data: Any, validation: Any = True) -> Prepared:
     """The run's data: those that it has, or reads again, or is given again. Raises `UserError` for other ones."""
     if data is None:
         return old.prepared
-    if isinstance(data, str | os.PathLike):
-        run = with_absolute_paths(dataclasses.replace(old.settings, dataset=os.fspath(data)))
-        source = read(run, old.model)
-    else:
-        source = as_dataset(data, old.settings.validation)
-    return same(old.folder, old.config, old.settings, old.record, source)
+    run, split = old.settings, old.settings.validation if named(validation) else validation
+    place = os.fspath(data) if isinstance(data, str | os.PathLike) else None
+    run = dataclasses.replace(run, dataset=place)
+    run = run if place is None else with_absolute_paths(run)
+    return same(old.folder, old.config, old.settings, old.record, source_of(run, old.model, data, split))
 
 
 def reopen(folder: Path, config: Any, run: RunConfig, source: Any) -> Training:
     """The run in a folder goes on. Raises `UserError` where it is of another model, other options or other data."""
     saved = on_disk.read(folder, config, _outside(config))
     on_disk.unless_same(folder, (config, run), (saved.config, saved.run))
-    length = {name: getattr(run, name) for name in ("epochs", "steps") if getattr(run, name) is not None}
+    length = {} if run.epochs is None and run.steps is None else {"epochs": run.epochs, "steps": run.steps}
     return resume(folder, saved, dataclasses.replace(saved.run, **length), source)
 
 
@@ -235,12 +249,15 @@ def resume(folder: Path, saved: on_disk.Saved, run: RunConfig, source: Any) -> T
     """The run in a folder, as it is saved there, goes on with these options on its data."""
     keep_compiled_programs()
     config, record = saved.config, saved.record
-    prepared = prepare(config, run, source) if record is None else same(folder, config, run, record, source)
+    if record is None:
+        prepared = as_long(folder, prepare(config, run, source))
+    else:
+        prepared = same(folder, config, run, record, source)
     record = record or describe(prepared, config.model)
     stages = stages_of(config, run, prepared)
     here = newest(folder, run, prepared, stages)
     here, stages, facts = going_on(str(folder), config, run, saved.run, here, stages, dict(saved.decided), _say)
-    on_disk.lengthen(folder, run, facts)
+    on_disk.lengthen(folder, config, run, facts)
     entries = on_disk.rewound(folder, here.step + sum(stage.steps for stage in stages[: here.stage]))
     made = Run(config, run, record, here.state, here.step, stages[here.stage].name, folder, prepared, entries, facts)
     return Training(made, prepared, stages, here)
@@ -295,7 +312,8 @@ def bar(training: Training, wanted: bool = True) -> Iterator[tuple[Callable[...,
         def update(chunk: loop.Chunk, stage: Stage, alarms: list[str]) -> None:
             notes = [f"ALARM: {', '.join(alarms)}"] if alarms else []  # first: a narrow terminal cuts off the end
             notes += [] if stage.name == LAST else [stage.name]
-            notes += [f"epoch {chunk.epoch:.0f}"]
+            begun = training.here.step if stage.name == stages[training.here.stage].name else 0
+            notes += [f"epoch {chunk.epoch:.0f}", f"{(chunk.step - begun) / chunk.seconds:.0f} steps/s"]
             notes += [f"{name} {chunk.metrics[name]:.4g}" for name in SHOWN if name in chunk.metrics]
             shown.update(before[stage.name] + chunk.step, "  ".join(notes))
 

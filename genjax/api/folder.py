@@ -15,7 +15,7 @@ from genjax.models.table import MODELS
 from genjax.training import folder as run_folder
 from genjax.training import loop
 from genjax.training.checkpoint import Checkpoints
-from genjax.training.options import from_json, to_json
+from genjax.training.options import flat, from_json, to_json
 from genjax.training.settings import RunConfig
 
 PLACES = ("dataset", "data_dir")  # of data that may have moved
@@ -69,25 +69,39 @@ def read(folder: Path, own: Any = None, given: dict[str, Any] | None = None) -> 
     if kind is None:
         known = ", ".join(MODELS)
         raise UserError(f"{folder} holds a model {name!r}; known are {known}: for one of your own give `model`.")
-    old = saved["format"] == 1
-    run = _run_config(saved if old else saved.get("run", {}), kind, folder)
-    config = from_json(kind, saved if old else saved.get("config", {}), given or {})
+    old, path = saved["format"] == 1, folder / "config.json"
+    of_model, of_run = (saved if old else saved.get(name) for name in ("config", "run"))
+    if not isinstance(of_model, dict) or not isinstance(of_run, dict):
+        raise UserError(f"{path} lacks config or run; restore it from a copy.")
+    try:
+        run = from_json(RunConfig, dataclasses.asdict(RunConfig()) | dict(kind.model.defaults) | of_run)
+        config = from_json(kind, of_model, given or {})
+    except (UserError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: {error}") from None
+    if run.epochs is None and run.steps is None:
+        raise UserError(f"{path} has epochs = None and no steps; restore it from a copy.")
     return Saved(config, run, saved.get("decided", {}), run_folder.read_record(folder))
 
 
-def _run_config(saved: Any, kind: Any, folder: Path) -> RunConfig:
-    """The run's options, checked. Raises `UserError` where they are damaged."""
-    try:
-        return from_json(RunConfig, dataclasses.asdict(RunConfig()) | dict(kind.model.defaults) | saved)
-    except (UserError, TypeError) as error:
-        raise UserError(f"{folder / 'config.json'}: {error}; restore it from a copy.") from None
+def keep(folder: Path, **facts: Any) -> None:
+    """Write more into a run's config.json."""
+    run_folder.write_json(folder / "config.json", run_folder.read_config(folder) | facts)
+
+
+def at_end(folder: Path) -> dict[str, Any]:
+    """How the command line evaluates a run at its end, by its options' names."""
+    saved = run_folder.read_config(folder)
+    if saved["format"] > 1:
+        return saved.get("at_end", {})
+    names = {name: name for name in ("evaluate", "temperatures", "ais_chains")} | {"standard_error": "precision"}
+    return {name: saved[old] for name, old in names.items() if old in saved}
 
 
 def unless_same(folder: Path, new: tuple[Any, RunConfig], saved: tuple[Any, RunConfig]) -> None:
     """Raise `UserError` for the first option in which a run that goes on may not differ from its own and does."""
     may = {*MAY_DIFFER, *PLACES}
     for now, then in zip(new, saved):
-        ours, theirs = to_json(now), to_json(then)
+        ours, theirs = flat(now), flat(then)
         for name in ours:
             if name not in may and ours[name] != theirs.get(name):
                 raise UserError(
@@ -96,15 +110,12 @@ def unless_same(folder: Path, new: tuple[Any, RunConfig], saved: tuple[Any, RunC
                 )
 
 
-def lengthen(folder: Path, run: RunConfig, facts: dict[str, Any]) -> None:
+def lengthen(folder: Path, config: Any, run: RunConfig, facts: dict[str, Any]) -> None:
     """Write the length and the places of data that a run now has into its config.json; the format rises with it."""
-    saved = run_folder.read_config(folder)
-    run_options = dataclasses.asdict(run)
-    if saved["format"] == 1:
-        named = {name: run_options[name] for name in (*PLACES, "epochs")}
-        run_folder.write_json(folder / "config.json", saved | named | {"decided": facts})
-        return
-    run_folder.write_json(folder / "config.json", saved | {"run": run_options, "decided": facts})
+    saved, end = run_folder.read_config(folder), at_end(folder)
+    kept = {name: saved[name] for name in ("model", "data") if name in saved}
+    whole = {"format": run_folder.FORMAT, **kept, **content(config, run), "decided": facts, "at_end": end}
+    run_folder.write_json(folder / "config.json", whole)
 
 
 def rewound(folder: Path, step: int) -> list[dict[str, Any]]:

@@ -15,8 +15,8 @@ from genjax import random
 from genjax.api import folder as on_disk
 from genjax.api.compare import interval_of, last, settings_of, shared_scores
 from genjax.api.compilation import keep_compiled_programs
-from genjax.api.fit import settled
-from genjax.api.prepared import Prepared, as_dataset, describe, prepare, read, stages_of, with_length
+from genjax.api.fit import settled, source_of
+from genjax.api.prepared import Prepared, describe, prepare, stages_of, with_length
 from genjax.api.progress import Bar
 from genjax.api.run import Run
 from genjax.boltzmann.machine import Machine
@@ -107,7 +107,7 @@ class Sources:
         """A setting's data and their record. Raises `UserError` where the two do not go together."""
         source = run.dataset, run.data_dir, run.size, repr(run.validation), id(data) if run.dataset is None else None
         if source not in self.read:
-            self.read[source] = read(run, config.model) if run.dataset is not None else as_dataset(data, validation)
+            self.read[source] = source_of(run, config.model, data, validation)
         prepared = prepare(config, run, self.read[source])
         if source not in self.records:
             self.records[source] = describe(prepared, config.model)

@@ -15,6 +15,7 @@ from genjax.data.places import moved
 from genjax.errors import UserError
 from genjax.likelihood.estimate import both_from_numbers
 from genjax.training import folder as run_folder
+from genjax.training.checkpoint import any_saved
 
 
 def load(
@@ -45,6 +46,8 @@ def load(
     else:
         prepared, loaded, record = outline(saved.record, saved.config, run, path), None, saved.record
     stages = stages_of(saved.config, run, prepared)
+    if not any(any_saved(path, stage.name) for stage in stages):
+        raise UserError(f"{path} has no checkpoint of {stages[-1].name}; go on with `resume`, or train it again.")
     here = newest(path, run, prepared, stages)
     return Run(
         saved.config,

@@ -2,7 +2,6 @@
 
 import dataclasses
 import inspect
-import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +15,7 @@ from genjax.data.binarisation import refuse_unbounded
 from genjax.data.places import refuse_missing
 from genjax.data.ratings import SplitRatings
 from genjax.data.record import Record, difference, of_images
-from genjax.errors import DataWarning, UserError
+from genjax.errors import UserError
 from genjax.training import folder as run_folder
 from genjax.training import loop, stages
 from genjax.training.settings import RunConfig
@@ -35,14 +34,13 @@ class Prepared(NamedTuple):
     settled: dict[str, Any]  # what the data decide of the algorithm
 
 
-def read(run: RunConfig, model: Model, old: bool = False) -> Any:
-    """A run's data by their name, split as it sees them; `old` as a run did that keeps no record of them."""
+def read(run: RunConfig, model: Model, old: bool = False, validation: Any = None) -> Any:
+    """A run's data by their name, split as it sees them, with another `validation` split where one is given; `old` as
+    a run did that keeps no record of them."""
     if model.read is not None:
         return model.read(run, old)
     assert run.dataset is not None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DataWarning)
-        return data.load(run.dataset, run.data_dir, run.size, run.validation)
+    return data.load(run.dataset, run.data_dir, run.size, run.validation if validation is None else validation)
 
 
 def describe(prepared: Prepared, model: Model) -> Record:

@@ -28,14 +28,17 @@ from genjax.evaluation.inception import inception as inception_network
 from genjax.evaluation.inception import inception_distances
 from genjax.evaluation.likelihood import report
 from genjax.likelihood.estimate import plain
+from genjax.models.chains import fresh
 from genjax.sampling import diagnostics as of_chains
-from genjax.sampling.gibbs import Gibbs, initial_states
+from genjax.sampling.gibbs import Gibbs
+from genjax.training.folder import write_json
 from genjax.training.options import flat
 from genjax.training.settings import RunConfig
 from genjax.training.stages import LAST
 from genjax.typing import Answer, Batch, Estimate, Kernel, Model, Progress
 
 CODES = 10_000  # training examples whose codes stand for all
+diagnose = jax.jit(of_chains.diagnose, static_argnums=(3, 4))
 
 
 @dataclass(eq=False, repr=False)
@@ -89,7 +92,8 @@ class Run:
         if self.state is None:
             return self.kept_parameters
         if self.stage != LAST:
-            raise UserError(f"{self.name} is still in {self.stage}, before its last stage; go on with genjax.fit(run).")
+            remedy = "go on with genjax.fit(run) or `resume`"
+            raise UserError(f"{self.name} is still in {self.stage}, before its last stage; {remedy}.")
         return self.model.parameters(self.state)
 
     @property
@@ -265,8 +269,8 @@ class Run:
             assert self.model.clamped is not None
             machine = self.model.clamped(machine, self.class_number(label))
         if states is None:
-            states = initial_states(jax.random.fold_in(key, 0), machine, chains)
-        numbers = jax.jit(of_chains.diagnose, static_argnums=(3, 4))(key, machine, states, sweeps, kernel or Gibbs())[1]
+            states = fresh(jax.random.fold_in(key, 0), machine, chains)
+        numbers = diagnose(key, machine, states, sweeps, kernel or Gibbs())[1]
         return {name: np.asarray(value).tolist() for name, value in numbers.items()}
 
     def reconstruct(self, x: Any, missing: Any = None, *, sweeps: int = 400, seed: int = 0) -> np.ndarray:
@@ -311,6 +315,7 @@ class Run:
     def evaluation(self, *, seed: int = 0, progress: Progress | None = None, **effort: Any) -> dict[str, Any]:
         """Everything that `genjax evaluate` prints, as plain numbers by name; the log-likelihoods are estimates."""
         began, model = time.perf_counter(), self.model
+        effort = _known(model, effort)
         if model.answer is None and model.evaluate is None and model.sample is None:
             raise self._no("a likelihood, or anything else that is measured", "evaluate")
         train, test = self.fixed_train(getattr(model.effort, "training", None)), self.fixed_test()
@@ -324,7 +329,7 @@ class Run:
                 n: v for n, v in model.evaluate(key, self.parameters, train, test, answer).items() if v is not None
             }
         elif answer is None:
-            found |= self.measured_samples(seed=seed, progress=progress, **_known(model, effort))[0].table
+            found |= self.measured_samples(seed=seed, progress=progress, **effort)[0].table
         found = plain(found) | {
             "model": model.name,
             "dataset": self.settings.dataset,
@@ -536,7 +541,7 @@ class Run:
         """Into the run's evaluation.json."""
         assert self.folder is not None
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "evaluation.json").write_text(json.dumps(numbers, indent=2) + "\n")
+        write_json(self.folder / "evaluation.json", numbers)
 
 
 def _changed(config: Any) -> dict[str, Any]:
@@ -551,4 +556,6 @@ def _known(model: Model, effort: dict[str, Any]) -> dict[str, Any]:
         if name not in names:
             those = f"it takes {', '.join(sorted(names))}" if names else "it takes none"
             raise UserError(f"`{name}` is no option by which a {model.name} is evaluated; {those}.")
+    if model.effort is not None:
+        model.effort(**effort).check()
     return effort

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 
 from genjax import random
@@ -98,7 +99,7 @@ def train(
             recorder.decide(stopped_early={"step": step, "total_steps": end})
             stages = (*stages[:number], stage._replace(steps=end), *stages[number + 1 :])
             continue
-        if step < stage.steps or number + 1 == len(stages):
+        if step < stage.steps or number + 1 == len(stages) or hooks.ending():
             return Position(number, state, step), stages
         number, step = number + 1, 0
         state = begin(prepared, stages[number], run, state)
@@ -139,7 +140,7 @@ def _stage(
             kept = now
         for call in hooks.on_chunk:
             call(chunk, stage, alarms)
-        if ending:
+        if ending or hooks.ending():  # also where Ctrl-C came after the checkpoint
             raise Ended
         if stop:
             raise early.Stopped(chunk)
@@ -149,6 +150,8 @@ def _stage(
         data, plan = prepared.training, prepared.plan
         return loop.train(key, stage.algorithm, data, plan, state, total, first_step, [record]), total
     except (Ended, KeyboardInterrupt):
+        if any(leaf.is_deleted() for leaf in jax.tree.leaves(last[0]) if isinstance(leaf, jax.Array)):
+            raise  # within a chunk, which was given the buffers: there is no state to return
         if checkpoints is not None and last[1] > first_step:
             checkpoints.save(last[1], last[0])
         return last
@@ -223,6 +226,11 @@ def schedule_of(config: Any) -> Any:
     return getattr(config, "schedule", None) or Constant()
 
 
+def length(run: RunConfig, steps_per_epoch: int) -> int:
+    """Steps of a run's last stage."""
+    return run.steps if run.steps is not None else (run.epochs or 0) * steps_per_epoch
+
+
 def longer_since(
     config: Any, run: RunConfig, before: RunConfig, decided: dict[str, Any], step: int, say: Callable[[str], None]
 ) -> Hyper:
@@ -233,7 +241,8 @@ def longer_since(
     options = flat(config)
     decays = any(f.name == "average" and f.metadata.get("rate") for f in dataclasses.fields(config))
     average, schedule = 0.0 if decays else options.get("average", 0.0), options.get("schedule", "constant")
-    longer = (run.epochs or 0) > (before.epochs or 0) or (run.steps or 0) > (before.steps or 0)
+    each = decided.get("steps_per_epoch", 1)
+    longer = length(run, each) > length(before, each)
     since = step if longer else decided.get("averaged_from", 0)
     if not since or (schedule == "constant" and not average):
         return {}  # as if it had been to be as long from the start

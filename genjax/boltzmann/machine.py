@@ -21,7 +21,7 @@ from jax.lax import Precision
 from jaxtyping import Array, Bool, Float, Key, PyTree
 
 from genjax.boltzmann.path import Beta, mix
-from genjax.boltzmann.units import Label, Quadratic, Unit
+from genjax.boltzmann.units import BERNOULLI, Label, Quadratic, Unit
 from genjax.errors import UserError
 
 States = tuple[PyTree, ...]
@@ -38,14 +38,28 @@ class Machine:
 
     - `weights[l]`: `(units of layer l, units of layer l + 1)`, or None where the two are not coupled.
     - `biases[l]`: `(units,)`.
-    - `units[l]`: the layer's type (static).
+    - `units[l]`: the layer's type (static); all are Bernoulli units where none is given.
     - `quadratics[l]`: `(units,)` where the type has a term g x^2 / 2, otherwise None; `()` where no layer has one.
     """
 
     weights: tuple[PyTree, ...]
     biases: tuple[PyTree, ...]
-    units: tuple[Unit, ...] = field(metadata={"static": True})
+    units: tuple[Unit, ...] = field(default=(), metadata={"static": True})
     quadratics: tuple[PyTree, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("weights", "biases", "units", "quadratics"):
+            if isinstance(value := getattr(self, name), list):
+                object.__setattr__(self, name, tuple(value))
+        if not self.units and isinstance(self.biases, tuple):
+            object.__setattr__(self, "units", (BERNOULLI,) * len(self.biases))
+
+    def __repr__(self) -> str:
+        shapes = [getattr(bias, "shape", None) for bias in self.biases or ()]
+        kinds = [getattr(unit, "kind", type(unit).__name__.lower()) for unit in self.units]
+        layers = [f"{kind} {shape[-1] if shape else '?'}" for kind, shape in zip(kinds, shapes)]
+        batch = next((f", {shape[:-1]} of them" for shape in shapes if shape and len(shape) > 1), "")
+        return f"Machine({' - '.join(layers)}{batch})"
 
     @property
     def depth(self) -> int:

@@ -4,6 +4,7 @@
 read the answer has gone, as in `genjax data | head -1`.
 """
 
+import contextlib
 import importlib
 import io
 import json
@@ -11,10 +12,12 @@ import math
 import os
 import re
 import sys
+import warnings
+from collections.abc import Iterator
 from typing import Any
 
 from genjax import __version__
-from genjax.errors import Interrupted, Unwritten, UserError
+from genjax.errors import DataWarning, Interrupted, Unwritten, UserError
 
 COMMANDS = {
     "train": ("train", "train a model, evaluate and plot it at the end"),
@@ -47,6 +50,9 @@ def main(arguments: list[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names that cannot be printed
+    if not arguments:
+        print(usage(), file=sys.stderr)
+        return 2
     try:
         try:
             print(answer(arguments))
@@ -74,7 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def answer(arguments: list[str]) -> str:
     """What the command prints."""
-    if not arguments or arguments[0] in ("-h", "--help"):
+    if arguments[0] in ("-h", "--help"):
         return usage()
     if arguments[0] == "--version":
         return f"genjax-models {__version__}"
@@ -82,11 +88,30 @@ def answer(arguments: list[str]) -> str:
         raise UserError(f"{arguments[0]} is no command; choose one of {', '.join(COMMANDS)}.")
     command = importlib.import_module(f"genjax.cli.{COMMANDS[arguments[0]][0]}").command
     try:
-        result, text = command(arguments[1:])
+        with notes_as_lines():
+            result, text = command(arguments[1:])
     except Unwritten as error:
         print(shown(error.result, error.text, arguments))
         raise
     return shown(result, text, arguments)
+
+
+@contextlib.contextmanager
+def notes_as_lines() -> Iterator[None]:
+    """While open, what is to be known of data is a line on standard error, as often as they are read."""
+
+    usual = warnings.showwarning
+
+    def write(message: Warning | str, category: type[Warning], *rest: Any) -> None:
+        if issubclass(category, DataWarning):
+            print(message, file=sys.stderr, flush=True)
+        else:
+            usual(message, category, *rest)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", DataWarning)
+        warnings.showwarning = write
+        yield
 
 
 def shown(result: dict[str, Any], text: str, arguments: list[str]) -> str:

@@ -7,17 +7,19 @@ import itertools
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar, get_origin
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import tyro
 
 from genjax.errors import UserError
 from genjax.random import LARGEST_SEED
-from genjax.training.options import Option, build, field_docs, options, replaced
+from genjax.training.options import Option, build, field_docs, fits, flat, options, replaced
 from genjax.training.settings import RunConfig
 
 Options = TypeVar("Options")
 SPLITS = {"yes": True, "no": False}  # what --validation may say besides a share or a file
+LENGTHS = ("epochs", "steps")  # of a run; one of them rules
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +74,7 @@ class Parser:
         effort = () if model.effort is None else dataclasses.fields(model.effort)
         self.of_effort = [f for f in effort if estimates is None or f.name in estimates]
         fields: list[Any] = [_of_model(option) for option in self.of_model]
-        fields += [_field(f.name, _run_type(f), getattr(usual, f.name), _doc(RunConfig, f.name)) for f in self.of_run]
+        fields += [_of_run(f, getattr(usual, f.name)) for f in self.of_run]
         fields += [_field(f.name, f.type, f.default, _doc(model.effort, f.name)) for f in self.of_effort]
         fields += [_field(f.name, f.type, f.default, _doc(own, f.name)) for f in self.of_own]
         self.flat: Any = dataclasses.make_dataclass("Flat", fields, frozen=True, kw_only=True)
@@ -80,64 +82,86 @@ class Parser:
         self.defaults: dict[str, Any] = {}
 
     def usual(self, defaults: dict[str, Any]) -> None:
-        """Other defaults for these options."""
-        names = {f.name for f in dataclasses.fields(self.flat)}
-        self.defaults = {name: value for name, value in defaults.items() if name in names}
+        """Other defaults for these options, where they are of their types."""
+        kinds = {f.name: get_args(f.type)[0] for f in dataclasses.fields(self.flat)}
+        self.defaults = {n: value for n, value in defaults.items() if n in kinds and fits(value, kinds[n])}
+
+    def own_options(self, arguments: list[str]) -> Any:
+        """The command's own options alone: what the others are may depend on them."""
+        return self._own(self._parsed(arguments, self.flat(**self.defaults)))
 
     def __call__(
         self, arguments: list[str], base: Any = None, run: RunConfig | None = None
     ) -> tuple[Any, RunConfig, dict, Any]:
         """Config, run, effort and the command's own options; what is not given is as in `base` and `run`, if given."""
-        usual = self.flat(**self.defaults) if base is None else self._usual(base, run)
-        parsed = parse(self.flat, _validation(arguments), self.program, usual)
+        usual = self.flat(**self.defaults | ({} if run is None else self._of(base, run)))
+        parsed = self._parsed(arguments, usual)
         chosen = {
             o.name: value for o in self.of_model if (value := getattr(parsed, o.name)) is not None or o.of is None
         }
         config = build(self.config, chosen) if base is None else replaced(base, chosen)
         of_run = {f.name: getattr(parsed, f.name) for f in self.of_run}
         of_run["validation"] = _split(of_run["validation"])
+        new = [name for name in LENGTHS if of_run[name] != getattr(usual, name)]
+        of_run |= {name: None for name in LENGTHS if len(new) == 1 and name not in new}
         effort = {f.name: getattr(parsed, f.name) for f in self.of_effort}
-        own = self.own(**{f.name: getattr(parsed, f.name) for f in self.of_own})
-        return config, RunConfig(**of_run), effort, own
+        return config, RunConfig(**of_run), effort, self._own(parsed)
 
-    def _usual(self, base: Any, run: Any) -> Any:
+    def _parsed(self, arguments: list[str], usual: Any) -> Any:
+        return parse(self.flat, _validation(arguments), self.program, usual)
+
+    def _own(self, parsed: Any) -> Any:
+        return self.own(**{f.name: getattr(parsed, f.name) for f in self.of_own})
+
+    def _of(self, base: Any, run: Any) -> dict[str, Any]:
         """The flat options of a run that exists."""
-        from genjax.training.options import flat
-
         values = flat(base)
         fields = {o.name: values[o.name] for o in self.of_model if o.of is None and o.name in values}
-        of_run = {f.name: getattr(run, f.name) for f in self.of_run}
-        of_run["validation"] = _said(of_run["validation"])
-        return self.flat(**fields | of_run)
+        return fields | {f.name: getattr(run, f.name) for f in self.of_run} | {"validation": _said(run.validation)}
 
 
 def _of_model(option: Option) -> Any:
     if option.of is None:
         return _field(option.name, option.type, option.default, option.doc)
-    usual = " ".join(map(str, option.default)) if isinstance(option.default, tuple) else option.default
-    doc = f"{option.doc} Of {', '.join(option.of)}; by default {usual}."
-    return _field(option.name, option.type | None, None, doc)
+    return _field(option.name, option.type | None, None, option.doc, option.default)
 
 
-def _field(name: str, kind: Any, default: Any, doc: str) -> Any:
-    annotated = Annotated[kind, tyro.conf.arg(help=doc)]
+def _of_run(field: Any, usual: Any) -> Any:
+    if field.name == "validation":
+        return _field(field.name, str, _said(usual), _doc(RunConfig, field.name))
+    return _field(field.name, field.type, usual, _doc(RunConfig, field.name))
+
+
+def _field(name: str, kind: Any, default: Any, doc: str, usual: Any = None) -> Any:
+    """A field with its help; `usual` is what None stands for, unless the help says so itself."""
+    hint = "" if usual is None or "y default" in doc else f"(default: {_words(usual)})"
+    shown = tyro.conf.arg(
+        help=doc, metavar=_metavar(kind), help_behavior_hint=lambda d: hint if d == "None" else f"(default: {d})"
+    )
     if default is dataclasses.MISSING:
-        return (name, annotated)
-    return (name, annotated, dataclasses.field(default=default))
+        return (name, Annotated[kind, shown])
+    return (name, Annotated[kind, shown], dataclasses.field(default=default))
+
+
+def _metavar(kind: Any) -> str | None:
+    """For help, of an option that may be None: what else it may be."""
+    others = [one for one in get_args(kind) if one is not type(None)]
+    if len(others) != 1 or len(others) == len(get_args(kind)) or get_origin(others[0]) is tuple:
+        return None
+    names = get_args(others[0])
+    return f"{{{','.join(names)}}}" if names else others[0].__name__.upper()
+
+
+def _words(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _doc(kind: Any, name: str) -> str:
     return field_docs(kind).get(name, "")
 
 
-def _run_type(field: Any) -> Any:
-    return str if field.name == "validation" else field.type
-
-
 def _said(validation: bool | float | str) -> str:
-    return (
-        {True: "yes", False: "no"}.get(validation, str(validation)) if isinstance(validation, bool) else str(validation)
-    )
+    return {True: "yes", False: "no"}[validation] if isinstance(validation, bool) else str(validation)
 
 
 def _split(text: Any) -> bool | float | str:
@@ -183,8 +207,10 @@ def say(text: str) -> None:
 
 def open_run(options: Any) -> Any:
     """The run that a command names, its data where its options say."""
-    from genjax.api.load import load
+    from genjax import load, pretrained  # here, as `genjax data` needs nothing of them
 
+    if Path(options.run).exists() and options.run in pretrained.names():
+        say(f"{options.run} is the folder here, not the machine of that name that comes with genjax")
     return load(options.run, data_dir=options.data_dir, dataset=options.dataset)
 
 
@@ -198,10 +224,11 @@ def parse_with(
     fields: dict[str, Any] = {}
     for effort in efforts:
         for f in dataclasses.fields(effort):
-            doc = f"{_doc(effort, f.name)}" + ("" if f.default is None else f" By default {f.default}.")
-            annotated = Annotated[f.type | None, tyro.conf.arg(help=doc)]  # type: ignore[operator]
-            fields[f.name] = (f.name, annotated, dataclasses.field(default=None))
+            fields[f.name] = _field(f.name, f.type | None, None, _doc(effort, f.name), f.default)  # type: ignore[operator]
     whole: Any = dataclasses.make_dataclass("Whole", list(fields.values()), bases=(own,), frozen=True, kw_only=True)
     whole.__doc__ = own.__doc__
     parsed = parse(whole, arguments, program)
-    return parsed, {name: value for name in fields if (value := getattr(parsed, name)) is not None}
+    given = {name: value for name in fields if (value := getattr(parsed, name)) is not None}
+    for effort in efforts:
+        effort(**{f.name: given[f.name] for f in dataclasses.fields(effort) if f.name in given}).check()
+    return parsed, given

@@ -1,16 +1,19 @@
-"""`genjax train MODEL`: train, keep, evaluate and draw a model."""
+"""`genjax train MODEL`: train a model, keep, evaluate and plot it."""
 
 import dataclasses
 import os
 import signal
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from genjax.api import fit
 from genjax.api import folder as on_disk
-from genjax.api.prepared import completed, read
+from genjax.api.prepared import blank, completed, read
 from genjax.api.run import Run
 from genjax.api.training import Hooks
 from genjax.cli import evaluate
@@ -30,7 +33,7 @@ OF_TRAINING = ("temperatures", "ais_chains", "standard_error", "draws")  # of an
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Train, keep, evaluate and draw:"""
+    """Train a model, evaluate and plot it at the end."""
 
     evaluate: bool = True
     """Evaluate at the end."""
@@ -58,11 +61,11 @@ class Signals:
             signal.signal(number, handler)
 
     def note(self, number: int, frame: FrameType | None) -> None:
-        """The first one is answered later."""
-        if self.number == signal.SIGINT == number:
+        """Handler: remember the signal."""
+        if self.number is not None and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.number = number
-        say("finishing this chunk ...")
+        say("saving at the end of this chunk ...")
 
 
 def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
@@ -74,21 +77,20 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     if name not in MODELS:
         raise UserError(f"genjax train {name or '...'}: name a model, one of {', '.join(MODELS)}.")
     parser = Parser(MODELS[name].config, Options, f"genjax train {name}", OF_TRAINING)
-    config, run, effort, options = parser(arguments[1:])
-    if MODELS[name].effort is not None:
-        MODELS[name].effort(**effort).check()  # type: ignore[attr-defined]
+    resume = parser.own_options(arguments[1:]).resume
+    prepared = started if resume is None else partial(resumed, Path(resume))
+    begin, effort, options = prepared(name, parser, arguments[1:])
     with Signals() as signals:  # from before the folder exists: what exists can be resumed
-        if options.resume is None:
-            training = started(config, run, options)
-        else:
-            training = resumed(name, parser, arguments[1:], Path(options.resume), options)
+        training = begin()
+        began = time.perf_counter()
         made = trained(training, signals, options)
-    steps = training.total if made.decided.get("stopped_early") is None else made.step
-    seconds = made.entries[-1]["seconds"] if made.entries else 0.0
+        seconds = time.perf_counter() - began
+    stopped = made.decided.get("stopped_early")
+    steps = training.total if stopped is None else training.total - training.stages[-1].steps + stopped["total_steps"]
     result: dict[str, Any] = {"run": str(made.folder), "steps": steps, "training_seconds": round(seconds, 2)}
     lines = [f"{made.folder}: {steps} steps in {seconds:.0f} s"]
     if options.evaluate and (made.model.answer or made.model.evaluate or made.model.sample):
-        result["evaluation"] = evaluate.measure(made, 0 if run.seed is None else made.settings.seed, **effort)
+        result["evaluation"] = evaluate.measure(made, made.settings.seed, **effort)
         lines += evaluate.sentences(made, result["evaluation"])
     with in_any_case(result, "\n".join(lines)):
         if "evaluation" in result:
@@ -99,66 +101,71 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     return result, "\n".join([*lines, f"figures: {made.folder / 'figures'}"])
 
 
-def started(config: Any, run: RunConfig, options: Options) -> fit.Training:
-    """A new run in a folder of its own."""
-    check(config, run, options)
+Begin = Callable[[], fit.Training]
+
+
+def started(name: str, parser: Parser, arguments: list[str]) -> tuple[Begin, dict[str, Any], Options]:
+    """What begins a new run in a folder of its own, the effort of its evaluation, and the command's options."""
+    config, run, effort, options = parser(arguments)
+    check(config, run, effort, options)
     run = completed(config, with_absolute_paths(run))
-    source = said(read(run, config.model))
-    name = Path(run.dataset or "").stem or "images"
-    folder = Path(options.out) if options.out else run_folder.free_name(Path("runs") / f"{config.model.name}-{name}")
-    return fit.new(config, run, source, folder)
+    source, stem = read(run, config.model), Path(run.dataset or "").stem or "images"
+    folder = Path(options.out) if options.out else run_folder.free_name(Path("runs") / f"{name}-{stem}")
+
+    def begin() -> fit.Training:
+        training = fit.new(config, run, source, folder)
+        on_disk.keep(folder, at_end=effort | {"evaluate": options.evaluate})
+        return training
+
+    return begin, effort, options
 
 
-def said(source: Any) -> Any:
-    """The data; what is to be known of them is said on standard error."""
-    for note in getattr(source, "notes", ()):
-        say(note)
-    return source
-
-
-def resumed(name: str, parser: Parser, arguments: list[str], folder: Path, options: Options) -> fit.Training:
-    """A run that exists, with the new length and the new places of data that were given; refuses any other change."""
-    if options.out is not None:
-        raise UserError(f"--out {options.out} does not go with --resume {folder}; leave it out.")
+def resumed(folder: Path, name: str, parser: Parser, arguments: list[str]) -> tuple[Begin, dict[str, Any], Options]:
+    """The same of a run that exists, with the new length and the new places of data that were given; refuses any other
+    change."""
+    out = parser.own_options(arguments).out
+    if out is not None:
+        raise UserError(f"--out {out} does not go with --resume {folder}; leave it out.")
     saved = on_disk.read(folder)
     if saved.config.model.name != name:
         other = saved.config.model.name
         raise UserError(f"--resume {folder} holds a run of {other}, not {name}; use genjax train {other}.")
-    config, run, _, _ = parser(arguments, saved.config, saved.run)
+    parser.usual(on_disk.at_end(folder))
+    config, run, effort, options = parser(arguments, saved.config, saved.run)
     places = {place: value for place in on_disk.PLACES if (value := getattr(run, place)) != getattr(saved.run, place)}
     run = dataclasses.replace(run, **{place: getattr(saved.run, place) for place in on_disk.PLACES})
     on_disk.unless_same(folder, (config, run), (saved.config, saved.run))
     run = with_absolute_paths(moved(run, **places)) if places else run
-    check(config, run, options)
+    check(config, run, effort, options)
     refuse_missing(run, folder)
-    return fit.resume(folder, saved, run, said(read(run, config.model, old=saved.record is None)))
+    source = read(run, config.model, old=saved.record is None)
+    return partial(fit.resume, folder, saved, run, source), effort, options
 
 
 def trained(training: fit.Training, signals: Signals, options: Options) -> Run:
     """The run after all that is left of it, with a bar. Raises `Interrupted` after a signal, once it is saved."""
-    run = training.run
-    many = f"{len(training.prepared.dataset.train)} {'users' if run.model.read else 'images'}"
-    size = (
-        f"{parameter_count(run.model.parameters(training.here.state))} parameters" if run.stage == "train" else "stages"
-    )
-    say(f"{run.folder}: {run.model.name} on {run.settings.dataset}, {many}, {size}, {training.total} steps")
+    run, dataset = training.run, training.prepared.dataset
+    many = f"{len(dataset.train)} {'users' if run.model.read else 'images'}"
+    size = parameter_count(run.model.parameters(blank(training.prepared, training.stages[-1], run.settings)))
+    about = f"{run.model.name} on {run.settings.dataset}, {many}, {size} parameters, {training.total} steps"
+    say(f"{run.folder}: {about}")
     watch = None
     if run.model.watch is not None:
-        dataset = training.prepared.dataset
         classifier = train_classifier(dataset) if options.evaluate and dataset.classes > 1 else None
         watch = run.model.watch(run.config, run.settings, dataset, classifier)
     with fit.bar(training) as shown:
-        hooks = Hooks(say, watch, shown, lambda: signals.number is not None)
-        made = training.finished(hooks)
+        made = training.finished(Hooks(say, watch, shown, lambda: signals.number is not None))
     if signals.number is not None:
         raise Interrupted(signals.number)
     return made
 
 
-def check(config: Any, run: RunConfig, options: Options) -> None:
+def check(config: Any, run: RunConfig, effort: dict[str, Any], options: Options) -> None:
     """Refuse what would only be found later, each by its option's name."""
     run.check()
     config.check()
+    if config.model.effort is not None:
+        config.model.effort(**effort).check()
     if options.out == "":
         raise UserError("--out is empty; name a folder.")
     if not is_text(os.path.abspath(options.out or "runs")):

@@ -36,13 +36,13 @@ def log_z(machine: Energy, x: Any = None, *, seed: int = 0, **effort: Any) -> Es
     return log_partition(random.key(seed), machine, visible, **effort)[0]
 
 
-def bracket(machine: Energy, x: Any, *, seed: int = 0, **effort: Any) -> Bracket:
+def bracket(machine: Energy, x: Any, *, seed: int = 0, ais_chains: int = 500, **effort: Any) -> Bracket:
     """Log Z in nats from both sides: `forward` by AIS, in expectation from below, `reverse` by reverse AIS, from above.
 
     `x` are examples `(n, visible)` from whose mean AIS begins, and on which the chains begin that reverse AIS starts
-    from; `effort` are the options of `likelihood.bidirectional.bracket`.
+    from; `effort` are the other options of `likelihood.bidirectional.bracket`.
     """
-    return both_sides(random.key(seed), machine, jnp.asarray(x, jnp.float32), **effort)
+    return both_sides(random.key(seed), machine, jnp.asarray(x, jnp.float32), chains=ais_chains, **effort)
 
 
 def _mean(x: Any) -> Float[Array, " visible"]:

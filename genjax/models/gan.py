@@ -159,7 +159,8 @@ def watch(
         summary = collapse.summarise(images(jax.random.key(0), newest(chunk.state), labels), logits)
         lower = min(chunk.metrics["real_accuracy"], chunk.metrics["fake_accuracy"])
         sounding = collapse.alarms(summary, levels, None if harmless else lower)
-        heard = alarms.update(sounding, chunk.step, round(chunk.step * (run.epochs or 1) / chunk.epoch))
+        total = run.steps or round(chunk.step * (run.epochs or 1) / chunk.epoch)
+        heard = alarms.update(sounding, chunk.step, total)
         numbers = {"spread": summary.spread} | {key: float(name in heard) for name, key in ALARMS.items()}
         return numbers | ({} if summary.entropy is None else {"class_entropy": summary.entropy}), heard
 

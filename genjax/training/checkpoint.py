@@ -38,8 +38,8 @@ def with_rates(like: Any, names: dict[str, Any]) -> Any:
     """The same structure with the rates that a checkpoint has, of which a run that was made longer has one more."""
     if not isinstance(getattr(like, "hyper", None), dict):
         return like
-    found = [match[1] for name in names if (match := re.fullmatch(r"\.hyper\['(\w+)'\]", name))]
-    return like._replace(hyper={name: jax.ShapeDtypeStruct((), jnp.float32) for name in found})
+    rates = [match[1] for name in names if (match := re.fullmatch(r"\.hyper\['(\w+)'\]", name))]
+    return like._replace(hyper={name: jax.ShapeDtypeStruct((), jnp.float32) for name in rates})
 
 
 class Checkpoints:

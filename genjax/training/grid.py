@@ -19,7 +19,7 @@ from genjax.typing import Algorithm, Hyper
 
 
 class GridChunk(NamedTuple):
-    """What `on_chunk` callables are told after each chunk, every field with the runs along its leading axis."""
+    """What callables in `on_chunk` get after each chunk, every field with the runs along its leading axis."""
 
     step: int  # steps done
     epoch: float

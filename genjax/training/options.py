@@ -59,11 +59,7 @@ def _option_of(name: str, chosen: Choice, default: Any) -> Option:
             docs.setdefault(field_docs(kind).get(name, ""), []).append(label)
             usual = getattr(default, name) if type(default) is kind else f.default
             defaults.setdefault(usual, []).append(label)
-    doc = (
-        next(iter(docs))
-        if len(docs) == 1
-        else " ".join(f"{d.rstrip('.')} ({', '.join(of)})." for d, of in docs.items())
-    )
+    doc = " ".join(f"{d.rstrip('.')} ({', '.join(of)})." for d, of in docs.items())
     if len(defaults) > 1:
         doc += " By default " + ", ".join(f"{d} ({', '.join(of)})" for d, of in defaults.items()) + "."
     usual = getattr(default, name, next(iter(defaults)))
@@ -97,8 +93,9 @@ def field_docs(kind: type) -> dict[str, str]:
 def build(kind: type[Config], given: Mapping[str, Any]) -> Config:
     """The config with these options by their flat names; a choice is a value of its, its name, or from outside.
 
-    A lone number is taken where a field is a tuple. Raises `UserError` for a name that is no option, a value of another
-    type, and an option that none of the chosen values has.
+    A lone number is taken where a field is a tuple. The names of all that was given go to the config's `check_given`,
+    where it has one. Raises `UserError` for a name that is no option, a value of another type, and an option that none
+    of the chosen values has.
     """
     known = {option.name: option for option in options(kind)}
     for name in given:
@@ -121,7 +118,10 @@ def build(kind: type[Config], given: Mapping[str, Any]) -> Config:
                 f"`{name}` {_shown(given[name])} has no effect with `{field.name}` {now}; it belongs to "
                 f"{either(known[name].of or ())}."
             )
-    return kind(**values)
+    config: Any = kind(**values)
+    if hasattr(config, "check_given"):
+        config.check_given(set(given))
+    return config
 
 
 def _options_of(chosen: Choice) -> set[str]:
@@ -218,13 +218,16 @@ def to_json(config: Any) -> dict[str, Any]:
 def from_json(kind: type[Config], saved: Mapping[str, Any], given: Mapping[str, Any] = {}) -> Config:
     """The config that `to_json` wrote, or the first format: choices by name, options of all their kinds beside them.
 
-    Other names in `saved` are left alone. `given` has again the objects from outside, by field. Raises `UserError`
-    where one of them is missing, and where a field is missing or its value is of another type.
+    Other names in `saved` are left alone, and fields that it lacks are at their defaults: they may be newer than it.
+    `given` has again the objects from outside, by field. Raises `UserError` where one of them is missing, and where a
+    value is of another type.
     """
     values, hints = {}, get_type_hints(kind)
     for f in dataclasses.fields(kind):  # type: ignore[arg-type]
+        if f.name not in saved and f.default is dataclasses.MISSING:
+            raise UserError(f"it lacks {f.name}; restore it from a copy.")
         if f.name not in saved:
-            raise UserError(f"The config lacks `{f.name}`; restore it from a copy.")
+            continue
         value, chosen = saved[f.name], f.metadata.get("choice")
         if f.name in given and not (isinstance(value, dict) and value.get("kind") == OUTSIDE):
             raise UserError(f"`{f.name}` of this run is not an object from outside; leave it out.")
@@ -246,7 +249,7 @@ def _chosen(name: str, chosen: Choice, value: Any, saved: Mapping[str, Any]) -> 
     written = isinstance(value, dict)
     kind: Any = chosen.named(value.get("kind") if isinstance(value, dict) else value)
     if kind is None:
-        raise UserError(f"The config has `{name}` = {value!r}; restore it from a copy.")
+        raise UserError(f"it has {name} = {value!r}; restore it from a copy.")
     hints, settings = get_type_hints(kind), {}
     for f in dataclasses.fields(kind):
         places = [(value, f.name)] if written else [(saved, chosen.prefix + f.name), (saved, f.name)]
@@ -260,7 +263,7 @@ def _chosen(name: str, chosen: Choice, value: Any, saved: Mapping[str, Any]) -> 
 def _saved(name: str, value: Any, hint: Any) -> Any:
     value = tuple(value) if isinstance(value, list) else value
     if not fits(value, hint):
-        raise UserError(f"The config has `{name}` = {value!r}; restore it from a copy.")
+        raise UserError(f"it has {name} = {value!r}; restore it from a copy.")
     return value
 
 

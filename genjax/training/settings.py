@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from genjax.data.binarisation import Binarisation
+from genjax.errors import UserError
 from genjax.random import Generator
 from genjax.training.config import positive
 
@@ -43,4 +44,6 @@ class RunConfig:
 
     def check(self) -> None:
         """Raise `UserError` for numbers out of range."""
+        if self.epochs is not None and self.steps is not None:
+            raise UserError(f"`epochs` {self.epochs} and `steps` {self.steps} are both lengths of the run; give one.")
         positive(self, "epochs", "steps", "batch_size", "size", "stop_gap", "log_every")

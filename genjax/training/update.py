@@ -4,7 +4,7 @@ A state that is updated has the fields `optimiser`, `average`, `step` and `hyper
 beside it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, NamedTuple, TypeVar
 
@@ -52,18 +52,26 @@ class Rates:
         positive(self, "learning_rate")
         at_least(self, 0, "weight_decay")
         shares(self, "average")
+        self.check_given(changed(self))
+
+    def check_given(self, names: Set[str]) -> None:
+        """Raise `UserError` where one of the fields that were set has no effect beside a finished transformation."""
         if is_finished(self.optimiser):
-            refuse_beside(self, "optimiser", "learning_rate", "schedule", "weight_decay")
+            refuse_beside("optimiser", names & {"learning_rate", "schedule", "weight_decay"})
 
 
-def refuse_beside(config: Any, optimiser: str, *names: str) -> None:
-    """Raise `UserError` where one of these fields was set beside a finished optax transformation."""
-    for field in fields(config):
-        if field.name in names and field.default is not MISSING and getattr(config, field.name) != field.default:
-            raise UserError(
-                f"`{field.name}` {getattr(config, field.name)} has no effect: `{optimiser}` is a finished optax "
-                "transformation, which is used as it is; give a function of the learning rate, or leave it out."
-            )
+def changed(config: Any) -> set[str]:
+    """Names of the fields that are not at their defaults."""
+    return {f.name for f in fields(config) if f.default is not MISSING and getattr(config, f.name) != f.default}
+
+
+def refuse_beside(optimiser: str, names: Set[str]) -> None:
+    """Raise `UserError` for the first of these fields, set beside a finished optax transformation."""
+    for name in sorted(names):
+        raise UserError(
+            f"`{name}` has no effect: `{optimiser}` is a finished optax transformation, which is used as it is; give a "
+            "function of the learning rate, or leave it out."
+        )
 
 
 class Coordinates(NamedTuple):

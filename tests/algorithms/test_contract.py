@@ -16,6 +16,7 @@ from genjax.algorithms.gan_game import GANConfig
 from genjax.algorithms.negative import CD
 from genjax.algorithms.recommender import RecommenderConfig, recommender
 from genjax.algorithms.vae import VAEConfig, vae
+from genjax.errors import UserError
 from genjax.evaluation.classifier import ClassifierConfig, classifier
 from genjax.training import loop
 from genjax.training.config import split
@@ -204,3 +205,29 @@ def test_the_step_runs_over_devices_by_an_axis_name(case):
     if hasattr(state, "chains"):
         assert any(not np.array_equal(x[0], x[1]) for x in jax.tree.leaves(new.chains))
     assert np.isfinite(metrics["parameter_max"]).all()
+
+
+UNLABELLED = [name for name in CASES if name not in ("classes", "deep", "vae", "fine-tuning", "second pair", "gan",
+                                                      "classifier")]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", UNLABELLED)
+@pytest.mark.parametrize("target", [None, {"weight": jnp.ones((43, 2))}])
+def test_an_algorithm_that_ignores_targets_takes_any(name, target):
+    factory, config = CASES[name]
+    algorithm, plan = factory(config), loop.plan(43, 10, "sampled")
+    data = training_set()._replace(target=target, held_out=None)
+    algorithm.check(loop.Batch(jnp.round(data.x), target))
+    example = jax.tree.map(jnp.asarray, loop.example(data, plan))
+    state = jax.eval_shape(algorithm.init, jax.random.key(0), example, {"total_steps": 10})
+    new, _ = jax.eval_shape(algorithm.step, jax.random.key(0), state, example.batch)
+    jax.eval_shape(algorithm.observe, jax.random.key(0), new, example.batch, example.batch)
+
+
+@pytest.mark.parametrize("target", [None, jnp.zeros((43, 2), jnp.int32), jnp.zeros(43), {"class": jnp.zeros(43, int)}])
+@pytest.mark.parametrize("name", [name for name in CASES if name not in UNLABELLED])
+def test_an_algorithm_of_labels_refuses_what_are_no_class_numbers(name, target):
+    factory, config = CASES[name]
+    said = "have no labels" if target is None else "are not class numbers"
+    with pytest.raises(UserError, match=said):
+        factory(config).check(loop.Batch(jnp.round(training_set().x), target))

@@ -8,24 +8,31 @@ from pathlib import Path
 
 import pytest
 
-from genjax.cli import pictures
+from genjax.api.plot import Plots
 from genjax.cli.main import main
 
 SMALL = ["--epochs", "4", "--hidden", "12", "--temperatures", "50", "--ais-chains", "20"]
 
 
+def no_figures(self: Plots, *_: object) -> dict[str, object]:
+    """In place of `Plots.all`."""
+    return {}
+
+
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory) -> Path:
-    """A run of a machine small enough to enumerate."""
+    """A run of a machine small enough to enumerate; its figures are drawn by a slow test alone."""
     folder = tmp_path_factory.mktemp("runs") / "small"
-    assert main(["train", "rbm", "--out", str(folder), *SMALL]) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Plots, "all", no_figures)
+        assert main(["train", "rbm", "--out", str(folder), *SMALL]) == 0
     return folder
 
 
 @pytest.fixture
 def no_pictures(monkeypatch) -> None:
     """Training draws nothing at its end, which would take longer to compile than the training."""
-    monkeypatch.setattr(pictures, "draw", lambda run: [])
+    monkeypatch.setattr(Plots, "all", no_figures)
 
 
 @pytest.fixture

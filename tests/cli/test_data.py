@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from genjax.cli.families import FAMILIES
+from genjax.cli.run import Prepared, Run, prepare, read_images
 
 import genjax
 from genjax import data
 from genjax.cli import evaluate
-from genjax.cli.families import FAMILIES
 from genjax.cli.options import RunConfig, cost
-from genjax.cli.run import Prepared, Run, prepare, read_images
 from genjax.cli.sample import chosen_label, class_names
 from genjax.errors import UserError
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from genjax.cli.run import FIXED_DRAW
 
 from genjax import data
 from genjax.cli import pictures
 from genjax.cli.main import main
-from genjax.cli.run import FIXED_DRAW
 from genjax.training.folder import read_metrics
 from tests.cli.test_commands import TOO_SMALL_FOR_A_PICTURE, one_sentence
 from tests.cli.test_resume import without_seconds

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
-
 from genjax.cli.families import FAMILIES
 from genjax.cli.places import with_absolute_paths
 from genjax.cli.run import begin, load, prepare, stages_of
+from PIL import Image
+
 from genjax.cli.train import create
 from genjax.training.checkpoint import Checkpoints
 from genjax.training.stages import LAST

@@ -18,6 +18,7 @@ from genjax.algorithms.updown import DBNConfig
 from genjax.algorithms.vae import ELBO, IWAE, VAEConfig
 from genjax.boltzmann.units import BERNOULLI, Bernoulli, Categorical
 from genjax.errors import UserError
+from genjax.evaluation.classifier import ClassifierConfig
 from genjax.training.config import choices
 from genjax.training.optimisers import Adam, Cosine, Sgd
 from genjax.training.options import build, flat, from_json, options, to_json
@@ -167,17 +168,20 @@ def test_an_object_from_outside_has_to_be_given_again():
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"hidden": "x"}, "`hidden` = 'x'"),
-        ({"hidden": None}, "`hidden` = None"),
-        ({"negative": {"kind": "dc"}}, "`negative` = {'kind': 'dc'}"),
-        ({"negative": {"kind": "pcd", "k": 0.5}}, "`k` = 0.5"),
-        ({"negative": 3}, "`negative` = 3"),
+        ({"hidden": "x"}, "hidden = 'x'"),
+        ({"hidden": None}, "hidden = None"),
+        ({"negative": {"kind": "dc"}}, "negative = {'kind': 'dc'}"),
+        ({"negative": {"kind": "pcd", "k": 0.5}}, "k = 0.5"),
+        ({"negative": 3}, "negative = 3"),
     ],
 )
 def test_a_damaged_config_is_refused(change, said):
     saved = to_json(RBMConfig()) | change
-    with pytest.raises(UserError, match=f"The config has {said}; restore it"):
+    with pytest.raises(UserError, match=f"it has {said}; restore it"):
         from_json(RBMConfig, saved)
-    del saved["hidden"]
-    with pytest.raises(UserError, match="lacks `hidden`" if "hidden" not in change else "lacks"):
-        from_json(RBMConfig, {name: value for name, value in saved.items() if name not in change} | {"negative": "pcd"})
+
+
+def test_fields_that_are_newer_than_a_config_are_at_their_defaults():
+    assert from_json(RBMConfig, {"hidden": 7}) == RBMConfig(hidden=7)
+    with pytest.raises(UserError, match="it lacks classes"):
+        from_json(ClassifierConfig, {"shape": [3, 4, 1]})

@@ -10,9 +10,11 @@ import pytest
 
 from genjax.algorithms.autoencoder import AutoencoderConfig, autoencoder
 from genjax.algorithms.contrastive import RBMConfig, contrastive
+from genjax.algorithms.gan_game import GANConfig
 from genjax.errors import UserError
 from genjax.training.config import split
 from genjax.training.optimisers import SCHEDULES, Adam, Constant, Cosine, Lion, Nesterov, RMSprop, Sgd
+from genjax.training.options import build
 from genjax.training.update import first, learning_rate_at, tail_average, transformation, update
 from genjax.typing import Batch, Example
 
@@ -71,8 +73,23 @@ def test_a_finished_transformation_is_used_as_it_is():
 @pytest.mark.parametrize("beside", [{"learning_rate": 0.1}, {"schedule": Constant()}, {"weight_decay": 0.1}])
 def test_rates_beside_a_finished_transformation_are_refused(beside):
     (name,) = beside
-    with pytest.raises(UserError, match=f"`{name}` .* has no effect: `optimiser` is a finished optax transformation"):
+    said = f"`{name}` has no effect: `optimiser` is a finished optax transformation"
+    with pytest.raises(UserError, match=said):
         AutoencoderConfig(optimiser=optax.adam(0.1), **beside).check()
+    with pytest.raises(UserError, match=said):  # at its default, too
+        build(AutoencoderConfig, {"optimiser": optax.adam(0.1), name: getattr(AutoencoderConfig(), name)})
+
+
+def test_rates_beside_a_finished_transformation_of_one_player_are_the_others():
+    one = {"optimiser": optax.adam(0.1), "schedule": Cosine(), "weight_decay": 0.1}
+    build(GANConfig, one).check()
+    with pytest.raises(UserError, match="`learning_rate` has no effect: `optimiser`"):
+        build(GANConfig, one | {"learning_rate": 5e-4})
+    both = {"discriminator_optimiser": optax.adam(0.1)}
+    with pytest.raises(UserError, match="`discriminator_learning_rate` has no effect: `discriminator_optimiser`"):
+        build(GANConfig, both | {"discriminator_learning_rate": 5e-4})
+    with pytest.raises(UserError, match="`schedule` has no effect"):
+        build(GANConfig, one | both)
 
 
 X = jnp.asarray(np.random.default_rng(0).random((20, 6)), jnp.float32)
