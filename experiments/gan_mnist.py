@@ -49,9 +49,7 @@ REAL += ("copies",)
 POINTS = 20  # of the curve
 
 
-def run(
-    name: str, seed: int, steps: int, images: genjax.Dataset, classifier: Classifier, out: Path
-) -> dict[str, Any]:
+def run(name: str, seed: int, steps: int, images: genjax.Dataset, classifier: Classifier, out: Path) -> dict[str, Any]:
     """One run, evaluated along the way on 1,000 samples and at the end on as many as there are test images."""
     small: dict[str, Any] = {"layers": (16,)} if steps < 100 else {}
     model, points = genjax.gan(**(COMMON | SETTINGS[name] | small)), []
