@@ -2,8 +2,10 @@
 
 import dataclasses
 import inspect
+from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -38,7 +40,7 @@ def model_fixture(request) -> Model:
 
 
 def test_a_config_is_a_frozen_value_that_knows_its_model(model):
-    config = model.config()
+    config: Any = model.config()
     assert config.model is model
     assert dataclasses.is_dataclass(config)
     with pytest.raises(dataclasses.FrozenInstanceError):
@@ -96,8 +98,8 @@ def test_stages_end_with_the_last_one_and_parameters_are_arrays(model):
     assert len({stage.name for stage in stages}) == len(stages)
     assert stages[0].handover is None
     assert model.stages(config, 5, 2, **settled)[-1].algorithm.step is stages[-1].algorithm.step
-    batch = genjax.Batch(data.train[:8], data.labels.train[:8].astype(np.int32))
-    example = Example(batch, data.train.mean(0), data.train.var(0))
+    batch = genjax.Batch(jnp.asarray(data.train[:8]), data.labels.train[:8].astype(np.int32))
+    example = Example(batch, jnp.asarray(data.train.mean(0)), jnp.asarray(data.train.var(0)))
     key = jax.random.key(0)
     state = jax.eval_shape(stages[-1].algorithm.init, key, example, stages[-1].hyper)
     p = jax.eval_shape(model.parameters, state)
