@@ -278,15 +278,13 @@ class Run:
     def reconstruct(self, x: Any, missing: Any = None, *, sweeps: int = 400, seed: int = 0) -> np.ndarray:
         """Expected values where `missing` (boolean, True where unknown), what was given as it is; without it there and
         back: an example's code decoded."""
-        flat_x = self.flat(x)
         if missing is None:
             if self.model.back is None:
                 raise self._no("codes", "reconstruct without `missing`", *self._answers())
-            return self.shaped(np.asarray(self.model.back(self.parameters, flat_x)), like=x)
+            return self.shaped(np.asarray(self.model.back(self.parameters, self.flat(x))), like=x)
         if self.model.reconstruct is None:
             raise self._no("a way to fill in", "reconstruct", *self._answers())
-        hole = self.flat_mask(missing, len(flat_x))
-        flat_x = np.where(hole, 0.0, flat_x).astype(np.float32)
+        flat_x, hole = self._holed(x, missing, "`x`")
         filled = self.model.reconstruct(self.key(seed), self.parameters, flat_x, hole, sweeps)
         return self.shaped(np.asarray(filled), like=x)
 
@@ -426,6 +424,15 @@ class Run:
             raise UserError(f"`missing` has shape {mask.shape}; give one example's {self.shape}, or one for each.")
         return np.broadcast_to(mask.reshape(-1, values), (count, values))
 
+    def _holed(self, x: Any, missing: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """Flat examples with zeros where values are missing, whatever stood there, and where that is."""
+        flat = self.record.flatten(x, name, finite=False)
+        hole = self.flat_mask(missing, len(flat))
+        known = np.where(hole, 0.0, flat).astype(np.float32)
+        if not np.isfinite(known).all():
+            raise UserError(f"{name} holds NaN or infinity where `missing` is False; give numbers there.")
+        return known, hole
+
     def shaped(self, x: np.ndarray, like: Any = None) -> np.ndarray:
         """Flat examples in the shape of one as given; flat where `like` is."""
         if like is not None and np.ndim(like) == 2 and len(self.shape) != 1:
@@ -515,9 +522,7 @@ class Run:
             raise UserError("`given` and `missing` go together: an example, and where it is unknown.")
         if self.model.complete is None:
             raise self._no("a way to complete examples", "sample with `given`", *self._answers())
-        example = self.flat(np.asarray(given).reshape(1, *self.shape))[0]
-        hole = self.flat_mask(missing, 1)[0]
-        example = np.where(hole, 0.0, example).astype(np.float32)
+        (example,), (hole,) = self._holed(np.asarray(given)[None], missing, "`given`")
         drawn = self.model.complete(self.key(seed), self.parameters, example, hole, n, sweeps)
         return self.shaped(np.asarray(drawn))
 

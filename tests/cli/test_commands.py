@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from genjax.cli import evaluate
-from genjax.cli.main import finite
+from genjax.likelihood.estimate import finite
 from genjax.training.folder import free_name
 from genjax.typing import Estimate
 from tests.cli.conftest import SMALL
