@@ -9,8 +9,8 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from genjax import load
 
+from genjax import load
 from genjax.training.checkpoint import named_leaves
 from genjax.training.folder import read_metrics
 from tests.cli.conftest import start
