@@ -13,6 +13,7 @@ from genjax import load
 from genjax.api import folder as on_disk
 from genjax.api.prepared import begin, completed, describe, prepare, read, stages_of
 from genjax.data.places import with_absolute_paths
+from genjax.data.record import LATER
 from genjax.errors import DataWarning
 from genjax.models.table import MODELS
 from genjax.training.checkpoint import Checkpoints
@@ -214,6 +215,37 @@ def test_a_run_without_a_record_opens_with_its_data(genjax, place):
     assert "an epoch of theirs has 14 steps" in one_sentence(*genjax("evaluate", run)[::2])
     (place / "own.npz").rename(place / "new.npz")
     assert "own.npz: nothing is there" in one_sentence(*genjax("sample", run)[::2])
+
+
+FIRST = {  # what the first format kept of a run, flat; of its data it knew no shape as given and no mean
+    "size": None, "binarisation": "sampled", "validation": True, "batch_size": 5, "seed": 0, "rng": "counter",
+    "stop_gap": None, "checkpoint_seconds": 15.0, "evaluate": False, "temperatures": 40, "ais_chains": 30,
+    "precision": None, "visible_type": "bernoulli", "hidden_type": "bernoulli", "levels": 8, "classes": 0,
+    "negative": "pcd", "k": 1, "chains": 7, "rungs": 10, "swap_every": 10, "centred": True, "optimiser": "sgd",
+    "schedule": "linear", "learning_rate": 0.2, "momentum": 0.0, "weight_decay": 1e-05, "average": 0.1, "hidden": 3,
+}  # fmt: skip
+
+
+def test_a_run_of_the_first_format_is_read_and_goes_on_in_the_new_one(genjax, place, no_pictures):
+    run = untrained("rbm", place / "run", place / "own.npz")
+    new = load(run)
+    config = json.loads((run / "config.json").read_text())
+    record = {name: value for name, value in config["data"].items() if name not in LATER}
+    kept = {"format": 1, "model": "rbm", "dataset": str(place / "own.npz"), "data_dir": None, "epochs": 2, **FIRST}
+    (run / "config.json").write_text(json.dumps(kept | {"decided": config["decided"], "data": record}))
+    (run / "mean.npy").unlink()
+    old = load(run)
+    assert (old.config, old.settings) == (new.config, new.settings)
+    np.testing.assert_array_equal(old.parameters.weights[0], new.parameters.weights[0])
+    assert on_disk.at_end(run) == {
+        "evaluate": False, "temperatures": 40, "ais_chains": 30, "standard_error": None
+    }  # fmt: skip
+    status, answer, error = genjax("train", "rbm", "--resume", run, "--epochs", 3, "--json")
+    assert (status, answer["steps"]) == (0, 21), error
+    assert "evaluation" not in answer
+    saved = json.loads((run / "config.json").read_text())
+    assert (saved["format"], saved["run"]["epochs"], saved["at_end"]["temperatures"]) == (2, 3, 40)
+    assert load(run).step == 21
 
 
 @pytest.mark.parametrize(
