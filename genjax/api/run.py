@@ -509,7 +509,8 @@ class Run:
             if self.known_log_z is not None and not effort and seed == 0:
                 options["known"] = self.known_log_z
             key, chains = random.key(seed, self.settings.rng), self.persistent_chains()
-            kept[asked] = model.answer(key, self.parameters, self.mean, chains, progress=progress, **options)
+            mean = np.zeros(self.record.examples[1], np.float32) if "known" in options else self.mean  # is not read
+            kept[asked] = model.answer(key, self.parameters, mean, chains, progress=progress, **options)
         return kept[asked]
 
     @property

@@ -112,7 +112,7 @@ def test_what_it_does_not_answer_is_said(run, bits):
 
 def test_it_is_saved_and_loaded(run, mixture, tmp_path, same, fit, bits):
     run.save(tmp_path / "mine")
-    with pytest.raises(UserError, match="holds a model 'mixture'; .* give `model`"):
+    with pytest.raises(UserError, match=r"holds a model 'mixture'; .* give `model`"):
         genjax.load(tmp_path / "mine")
     for given in (mixture, mixture()):
         opened = genjax.load(tmp_path / "mine", model=given)
