@@ -42,6 +42,16 @@ def content(config: Any, run: RunConfig) -> dict[str, Any]:
     return {"config": to_json(config), "run": dataclasses.asdict(run)}
 
 
+def refuse_place(out: str | None) -> None:
+    """Raise `UserError` where no run can be kept: the library of checkpoints takes no names that are not UTF-8."""
+    if out == "":
+        raise UserError("`out` is empty; name a folder.")
+    try:
+        os.path.abspath(out or "runs").encode()
+    except UnicodeEncodeError:
+        raise UserError(f"`out` {out or 'runs'} is in a folder whose name is not UTF-8; choose another one.") from None
+
+
 def create(folder: Path, config: Any, run: RunConfig, facts: dict[str, Any], licence: str, record: Record) -> Path:
     """A new run's folder. Raises `UserError` where it exists or cannot be written."""
     return run_folder.create(folder, config.model.name, content(config, run), facts, licence, record)

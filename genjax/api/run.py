@@ -241,11 +241,13 @@ class Run:
         key = self.key(seed, start, own if isinstance(own, int) else None)
         return model.sample(key, self.parameters, n, **options)
 
-    def draw_classes(self, n: int, sweeps: int = 1000, seed: int = 0) -> dict[str, Any]:
+    def draw_classes(
+        self, n: int, sweeps: int = 1000, kernel: Kernel | None = None, start: Start = "fresh", seed: int = 0
+    ) -> dict[str, Any]:
         """`n` samples of each class, with their `labels`; of models with chains the label is clamped."""
         if not self.classes:
             raise UserError(f"`label` all: this {self.model.name} has not learned labels; leave it out.")
-        each = [self.draw(n, (sweeps,), label, seed=seed) for label in range(self.classes)]
+        each = [self.draw(n, (sweeps,), label, kernel, start, seed) for label in range(self.classes)]
         names = [name for name in ("samples", "means") if name in each[0]]
         whole = {name: np.concatenate([arrays[name] for arrays in each]) for name in names}
         return whole | {"labels": np.repeat(np.arange(self.classes), n)}
@@ -276,15 +278,13 @@ class Run:
     def reconstruct(self, x: Any, missing: Any = None, *, sweeps: int = 400, seed: int = 0) -> np.ndarray:
         """Expected values where `missing` (boolean, True where unknown), what was given as it is; without it there and
         back: an example's code decoded."""
-        flat_x = self.flat(x)
         if missing is None:
             if self.model.back is None:
                 raise self._no("codes", "reconstruct without `missing`", *self._answers())
-            return self.shaped(np.asarray(self.model.back(self.parameters, flat_x)), like=x)
+            return self.shaped(np.asarray(self.model.back(self.parameters, self.flat(x))), like=x)
         if self.model.reconstruct is None:
             raise self._no("a way to fill in", "reconstruct", *self._answers())
-        hole = self.flat_mask(missing, len(flat_x))
-        flat_x = np.where(hole, 0.0, flat_x).astype(np.float32)
+        flat_x, hole = self._holed(x, missing, "`x`")
         filled = self.model.reconstruct(self.key(seed), self.parameters, flat_x, hole, sweeps)
         return self.shaped(np.asarray(filled), like=x)
 
@@ -424,6 +424,15 @@ class Run:
             raise UserError(f"`missing` has shape {mask.shape}; give one example's {self.shape}, or one for each.")
         return np.broadcast_to(mask.reshape(-1, values), (count, values))
 
+    def _holed(self, x: Any, missing: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """Flat examples with zeros where values are missing, whatever stood there, and where that is."""
+        flat = self.record.flatten(x, name, finite=False)
+        hole = self.flat_mask(missing, len(flat))
+        known = np.where(hole, 0.0, flat).astype(np.float32)
+        if not np.isfinite(known).all():
+            raise UserError(f"{name} holds NaN or infinity where `missing` is False; give numbers there.")
+        return known, hole
+
     def shaped(self, x: np.ndarray, like: Any = None) -> np.ndarray:
         """Flat examples in the shape of one as given; flat where `like` is."""
         if like is not None and np.ndim(like) == 2 and len(self.shape) != 1:
@@ -513,9 +522,7 @@ class Run:
             raise UserError("`given` and `missing` go together: an example, and where it is unknown.")
         if self.model.complete is None:
             raise self._no("a way to complete examples", "sample with `given`", *self._answers())
-        example = self.flat(np.asarray(given).reshape(1, *self.shape))[0]
-        hole = self.flat_mask(missing, 1)[0]
-        example = np.where(hole, 0.0, example).astype(np.float32)
+        (example,), (hole,) = self._holed(np.asarray(given)[None], missing, "`given`")
         drawn = self.model.complete(self.key(seed), self.parameters, example, hole, n, sweeps)
         return self.shaped(np.asarray(drawn))
 

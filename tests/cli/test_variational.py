@@ -5,17 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from genjax.algorithms.vae import VAEState
-from genjax.cli.variational import vae_draw
+from genjax.models import vae
 from genjax.networks.latent import Architecture, LatentModel, latent_model
 from tests.algorithms.test_vae import DEVIATION, linear, two_layers
 
 COUNT = 50_000
-
-
-def ended(model: LatentModel) -> VAEState:
-    """As training would leave it."""
-    return VAEState(model, (), None, jnp.zeros((), jnp.int32), {})
 
 
 def moments(model: LatentModel) -> tuple[np.ndarray, np.ndarray]:
@@ -34,7 +28,7 @@ def moments(model: LatentModel) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("model", [linear()[0], two_layers()[0]], ids=["one layer", "two layers"])
 def test_samples_follow_the_prior(model):
     """Every mean and covariance within 5.5 standard errors: a right sampler misses one of them less than 1e-6 often."""
-    drawn = vae_draw(jax.random.key(0), ended(model), COUNT)
+    drawn = vae.sample(jax.random.key(0), model, COUNT)
     mean, covariance = moments(model)
     for name, noise in (("means", 0.0), ("samples", DEVIATION**2)):
         x = np.asarray(drawn[name], np.float64)
@@ -52,8 +46,8 @@ def test_each_class_is_drawn_with_its_own_condition():
     kernel = jnp.concatenate([jnp.zeros((2, 3)), 40 * jnp.eye(3) - 20])
     image = model.generation["params"]["image"] | {"MLP_0": {"Dense_0": {"kernel": kernel}}}
     generation = {"params": model.generation["params"] | {"image": image}}
-    state = ended(LatentModel(model.recognition, generation, of))
-    drawn = vae_draw(jax.random.key(0), state, 6)
+    model = LatentModel(model.recognition, generation, of)
+    drawn = vae.sample(jax.random.key(0), model, 6)
     np.testing.assert_array_equal(drawn["labels"], [0, 1, 2, 0, 1, 2])
     np.testing.assert_array_equal(drawn["samples"], np.eye(3)[drawn["labels"]])
-    np.testing.assert_array_equal(vae_draw(jax.random.key(1), state, 4, 2)["samples"], np.tile(np.eye(3)[2], (4, 1)))
+    np.testing.assert_array_equal(vae.sample(jax.random.key(1), model, 4, 2)["samples"], np.tile(np.eye(3)[2], (4, 1)))
