@@ -42,7 +42,7 @@ def model_fixture(request) -> Model:
 def test_a_config_is_a_frozen_value_that_knows_its_model(model):
     config: Any = model.config()
     assert config.model is model
-    assert dataclasses.is_dataclass(config)
+    assert dataclasses.is_dataclass(model.config)
     with pytest.raises(dataclasses.FrozenInstanceError):
         config.learning_rate = 1.0
     assert config == model.config()
