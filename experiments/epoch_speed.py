@@ -6,9 +6,9 @@ PCD-1, 100 chains, batch 100, two cores: genjax, scikit-learn's `BernoulliRBM.fi
 Python 3.12), in rounds that time each once in turn; and the floor, a scan of the five matrix products that such a step
 cannot do without (positive phase, down, up, and two for the gradient). Beside them batch 10 and 10 chains,
 scikit-learn's default, timed on a tenth of the images. Then genjax and rbms learn for the same minutes and are
-evaluated by one AIS: genjax at its defaults, rbms at two constant learning rates (it has no schedule). Writes epoch_speed.png,
-results.jsonl and the tables. Full: 15 rounds and 2 minutes of learning, about 25 minutes; --quick: 3 rounds, no
-likelihoods. `pip install -e ".[bench]"` brings the others. A run that is interrupted goes on.
+evaluated by one AIS: genjax at its defaults, rbms at two constant learning rates (it has no schedule). Writes
+epoch_speed.png, results.jsonl and the tables. Full: 15 rounds and 2 minutes of learning, about 25 minutes; --quick:
+3 rounds, no likelihoods. `pip install -e ".[bench]"` brings the others. A run that is interrupted goes on.
 """
 
 import importlib

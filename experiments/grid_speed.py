@@ -75,9 +75,9 @@ def compare(images: data.Dataset, scale: Scale, batch_size: int) -> dict[str, An
     runs = trained(images, scale, batch_size)
     ours = time.perf_counter() - start
     one_epoch = sklearn_seconds(images.train, scale, batch_size)
-    theirs = sum(float(np.median(one_epoch[run.config.hidden])) * run.settings.epochs for run in runs)
+    theirs = sum(float(np.median(one_epoch[run.config.hidden])) * (run.settings.epochs or 0) for run in runs)
     best = runs[-scale.seeds]  # seed 0 of the largest setting
-    rate, hidden, epochs = best.config.learning_rate, best.config.hidden, best.settings.epochs
+    rate, hidden, epochs = best.config.learning_rate, best.config.hidden, best.settings.epochs or 0
     fitted: BernoulliRBM = sklearn_rbm(hidden, batch_size, epochs, rate).fit(images.train)
     machine = as_machine(fitted.components_.T, fitted.intercept_visible_, fitted.intercept_hidden_)
     return {

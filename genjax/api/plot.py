@@ -76,7 +76,7 @@ class Plots:
 
     def classes(self, n: int = 10, sweeps: int = 1000, seed: int = 0) -> Figure:
         """A row of samples for each label that the model knows."""
-        return self.of_classes(self.run.draw_classes(n, sweeps, seed), sweeps)
+        return self.of_classes(self.run.draw_classes(n, sweeps, seed=seed), sweeps)
 
     def of_classes(self, arrays: dict[str, Any], sweeps: int) -> Figure:
         """The same of samples that are drawn already (`Run.draw_classes`)."""

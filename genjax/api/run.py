@@ -241,11 +241,13 @@ class Run:
         key = self.key(seed, start, own if isinstance(own, int) else None)
         return model.sample(key, self.parameters, n, **options)
 
-    def draw_classes(self, n: int, sweeps: int = 1000, seed: int = 0) -> dict[str, Any]:
+    def draw_classes(
+        self, n: int, sweeps: int = 1000, kernel: Kernel | None = None, start: Start = "fresh", seed: int = 0
+    ) -> dict[str, Any]:
         """`n` samples of each class, with their `labels`; of models with chains the label is clamped."""
         if not self.classes:
             raise UserError(f"`label` all: this {self.model.name} has not learned labels; leave it out.")
-        each = [self.draw(n, (sweeps,), label, seed=seed) for label in range(self.classes)]
+        each = [self.draw(n, (sweeps,), label, kernel, start, seed) for label in range(self.classes)]
         names = [name for name in ("samples", "means") if name in each[0]]
         whole = {name: np.concatenate([arrays[name] for arrays in each]) for name in names}
         return whole | {"labels": np.repeat(np.arange(self.classes), n)}
