@@ -1,19 +1,23 @@
 """Runs whose data are gone, have moved, or are others than the run saw."""
 
-import dataclasses
 import json
 import shutil
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
-from genjax.cli.families import FAMILIES
-from genjax.cli.places import with_absolute_paths
-from genjax.cli.run import begin, load, prepare, stages_of
 from PIL import Image
 
-from genjax.cli.train import create
+from genjax import load
+from genjax.api import folder as on_disk
+from genjax.api.prepared import begin, completed, describe, prepare, read, stages_of
+from genjax.data.places import with_absolute_paths
+from genjax.errors import DataWarning
+from genjax.models.table import MODELS
 from genjax.training.checkpoint import Checkpoints
+from genjax.training.options import build
+from genjax.training.settings import RunConfig
 from genjax.training.stages import LAST
 from tests.cli.test_commands import one_sentence
 
@@ -47,15 +51,16 @@ def write_ratings(path: Path, rows: list[tuple[str, str, int]]) -> Path:
 
 def untrained(model: str, folder: Path, dataset: Path, **fields) -> Path:
     """A run of the model as it is before its first step."""
-    family = FAMILIES[model]
-    known = {field.name for field in dataclasses.fields(family.config)}
-    fields = {"dataset": str(dataset), "epochs": 2, "batch_size": 5, "out": str(folder), "evaluate": False} | fields
-    config = with_absolute_paths(family.config(**{k: v for k, v in (SMALL[model] | fields).items() if k in known}))
-    prepared = prepare(config, family)
-    create(config, model, family, prepared)
-    last = stages_of(prepared, family, config)[-1]._replace(handover=None)
+    config = build(MODELS[model].config, SMALL[model] | fields)
+    run = RunConfig(**MODELS[model].defaults | {"dataset": str(dataset), "epochs": 2, "batch_size": 5})
+    run = completed(config, with_absolute_paths(run))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        prepared = prepare(config, run, read(run, config.model))
+    on_disk.create(folder, config, run, on_disk.decided(prepared.plan), "mine", describe(prepared, config.model))
+    last = stages_of(config, run, prepared)[-1]._replace(handover=None)
     checkpoints = Checkpoints(folder / "checkpoints", LAST)
-    checkpoints.save(0, begin(prepared, last, config))
+    checkpoints.save(0, begin(prepared, last, run))
     checkpoints.close()
     return folder
 
@@ -72,29 +77,29 @@ def place_fixture(tmp_path, monkeypatch) -> Path:
 QUICK = ("rbm", "gan", "recommender")
 
 
-@pytest.mark.parametrize("model", [m if m in QUICK else pytest.param(m, marks=pytest.mark.slow) for m in FAMILIES])
+@pytest.mark.parametrize("model", [m if m in QUICK else pytest.param(m, marks=pytest.mark.slow) for m in MODELS])
 def test_weights_and_samples_need_no_data_and_the_rest_says_what_it_misses(genjax, place, model):
     file = place / ("u.data" if model == "recommender" else "own.npz")
-    run, family = untrained(model, place / "run", file), FAMILIES[model]
+    run, kind = untrained(model, place / "run", file), MODELS[model]
     before = load(run)
     file.rename(place / f"{file.name}.bak")
     assert genjax("export", run, "w.npz")[0] == 0
     with np.load("w.npz", allow_pickle=False) as written:
-        for name, expected in family.arrays(before.state).items():
+        for name, expected in kind.arrays(before.parameters).items():
             np.testing.assert_array_equal(written[name], expected)
-    if family.sample or family.draw:
+    if kind.sample and not kind.sample_needs_data:
         status, answer, error = genjax("sample", run, "--chains", 3, "--sweeps", 2, "--out", "s.npz", "--json")
         assert status == 0, error
         assert np.load("s.npz")["samples"].shape == (3, 16)
         assert (place / answer["figure"]).exists()
-    if family.filters:
+    if kind.filters:
         assert genjax("filters", run)[0] == 0
-    if family.decoder:
+    if kind.decoder:
         status, answer, error = genjax("latent", run, "--json")
         assert status == 0, error
         assert len(answer["figures"]) == 4
-        assert ("Without them" in error) == (family.latent is not None)
-    if family.recommend:
+        assert ("Without them" in error) == (kind.space is not None)
+    if kind.recommend:
         said = one_sentence(*genjax("recommend", run, "--user", "u1")[::2])
         assert "what user u1 has rated" in said
     else:
@@ -106,7 +111,7 @@ def test_weights_and_samples_need_no_data_and_the_rest_says_what_it_misses(genja
 @pytest.mark.parametrize(
     ("command", "options"),
     [
-        ("evaluate", ["--temperatures", 5, "--chains", 4]),
+        ("evaluate", ["--temperatures", 5, "--ais-chains", 4]),
         pytest.param("reconstruct", ["--sweeps", 4, "--remove", "top:1"], marks=pytest.mark.slow),
         pytest.param("features", ["--overwrite", "--out", "f.npz"], marks=pytest.mark.slow),
         ("sample", ["--sweeps", 2]),
@@ -161,7 +166,7 @@ def changed(kind: str) -> dict[str, np.ndarray]:
         ("one more", "54 images"),
         ("reversed", "the same images in another order"),
         pytest.param("others", "as many images, but not the same ones", marks=pytest.mark.slow),
-        pytest.param("shape", "images of 2 x 8 x 1 where the run saw 4 x 4 x 1", marks=pytest.mark.slow),
+        pytest.param("shape", "images of 2 x 8 x 1 where the run had 4 x 4 x 1", marks=pytest.mark.slow),
         pytest.param("labels", "the same images with other labels", marks=pytest.mark.slow),
     ],
 )
@@ -195,7 +200,7 @@ def test_resume_finds_data_that_have_moved_and_keeps_the_place(genjax, place, no
     status, _, error = genjax("train", "rbm", "--resume", run, "--data-dir", "new")
     assert status == 0, error
     saved = json.loads((run / "config.json").read_text())
-    assert (saved["dataset"], saved["data_dir"]) == (str(place / "new" / "own.npz"), str(place / "new"))
+    assert (saved["run"]["dataset"], saved["run"]["data_dir"]) == (str(place / "new" / "own.npz"), str(place / "new"))
     said = one_sentence(*genjax("train", "rbm", "--resume", run, "--hidden", 4)[::2])
     assert "--hidden 4 differs from 3" in said
 
@@ -266,4 +271,17 @@ def test_a_folder_with_one_more_image_or_another_name_is_refused(genjax, place):
     (folder / "00.png").rename(folder / "98.png")
     assert "the same images in another order" in one_sentence(*genjax("evaluate", run)[::2])
     folder.rename(place / "elsewhere")
-    assert "another order" in one_sentence(*genjax("evaluate", run, "--dataset", "elsewhere")[::2])
+    assert "another order" in one_sentence(*genjax("reconstruct", run, "--dataset", "elsewhere")[::2])
+
+
+def test_evaluate_takes_other_data_where_they_are_named_and_says_so(genjax, place):
+    run = untrained("rbm", place / "run", place / "own.npz")
+    np.savez(place / "other.npz", **arrays(seed=1))
+    status, text, error = genjax("evaluate", run, "--dataset", "other.npz")
+    assert status == 0, error
+    assert text.startswith(f"on {place / 'other.npz'}, other data than the run's (as many images, but not the same")
+    assert not (run / "evaluation.json").exists()
+    assert genjax("evaluate", run, "--dataset", "own.npz")[0] == 0
+    assert (run / "evaluation.json").exists()
+    np.savez(place / "other.npz", **changed("shape"))
+    assert "2 x 8" in one_sentence(*genjax("evaluate", run, "--dataset", "other.npz")[::2])
