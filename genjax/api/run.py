@@ -14,7 +14,7 @@ import numpy as np
 from genjax import random
 from genjax.api import folder as on_disk
 from genjax.api.plot import Plots, Start
-from genjax.api.prepared import FIXED_DRAW, Prepared, fixed, prepare, read, reread
+from genjax.api.prepared import FIXED_DRAW, Prepared, fixed, prepare, read, reread, same
 from genjax.boltzmann.machine import Machine
 from genjax.data import binarise_fixed
 from genjax.data.places import refuse_missing
@@ -135,7 +135,9 @@ class Run:
         other = difference(self.record, (self.model.describe or of_images)(dataset))
         if other is None:
             return self, None
-        if self.model.read is None and tuple(dataset.shape) != tuple(self.record.shape):
+        if self.model.read is not None:  # ratings are of the users and items that it has learned
+            same(self.folder, self.config, self.settings, self.record, dataset)  # raises
+        if tuple(dataset.shape) != tuple(self.record.shape):
             raise UserError(f"`dataset` {self.settings.dataset}: {other}; evaluate it on data of that shape.")
         return replace(self, loaded=prepare(self.config, self.settings, dataset)), other
 
