@@ -82,7 +82,7 @@ def read(folder: Path, own: Any = None, given: dict[str, Any] | None = None) -> 
         known = ", ".join(MODELS)
         raise UserError(f"{folder} holds a model {name!r}; known are {known}: for one of your own give `model`.")
     old, path = saved["format"] == 1, folder / "config.json"
-    of_model, of_run = (saved if old else saved.get(name) for name in ("config", "run"))
+    of_model, of_run = (saved if old else saved.get(part) for part in ("config", "run"))
     if not isinstance(of_model, dict) or not isinstance(of_run, dict):
         raise UserError(f"{path} lacks config or run; restore it from a copy.")
     try:

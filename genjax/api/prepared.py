@@ -175,7 +175,7 @@ def as_long(folder: Path, prepared: Prepared) -> Prepared:
     return prepared
 
 
-def as_dataset(given: Any, validation: Any) -> Dataset:
+def as_dataset(given: Any, validation: Any) -> Dataset | SplitRatings:
     """A `Dataset` or arrays with the validation split that is asked for (of a name see `read`); split ratings as they
     are."""
     if isinstance(given, SplitRatings):
