@@ -16,7 +16,7 @@ from genjax.cli import evaluate
 from genjax.data.record import of_images
 from genjax.evaluation.latent import LatentSpace
 from genjax.models import gan
-from genjax.plots.images import own_scale
+from genjax.plots.weights import own_scale
 from genjax.training.settings import RunConfig
 from tests.machines import random_machine
 from tests.plots.drawn import labels_of, legend, tiles
