@@ -11,12 +11,13 @@ import pytest
 import genjax as library
 from genjax.algorithms.gan import GANState
 from genjax.algorithms.gan_game import Game, GANConfig, Network
+from genjax.api.plot import Plots
 from genjax.boltzmann.rbm import with_classes
 from genjax.cli import evaluate
 from genjax.data.record import of_images
 from genjax.evaluation.latent import LatentSpace
 from genjax.models import gan
-from genjax.plots.images import own_scale
+from genjax.plots.weights import own_scale
 from genjax.training.settings import RunConfig
 from tests.machines import random_machine
 from tests.plots.drawn import labels_of, legend, tiles
@@ -121,8 +122,7 @@ def linear_space(latents, pixels):
 
 def test_a_generator_is_pictured_along_its_strongest_directions(tmp_path, monkeypatch):
     run = run_of(random_machine((6, 4)), tmp_path)
-    monkeypatch.setattr(run.model.__class__, "decoder", lambda _: linear_space(64, 6))
-    monkeypatch.setattr(run.model.__class__, "space", None)
+    monkeypatch.setattr(Plots, "space", lambda _: (linear_space(64, 6), None))
     figures = run.plot.latent()
     assert list(figures) == ["interpolation", "traversals", "plane", "neighbourhoods"]
     (axes,) = figures["plane"].axes
