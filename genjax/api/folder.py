@@ -71,7 +71,7 @@ def read(folder: Path, own: Any = None, given: dict[str, Any] | None = None) -> 
     """
     saved = run_folder.read_config(folder)
     name = saved.get("model")
-    model = MODELS.get(name)
+    model = MODELS.get(str(name))
     kind = None if model is None else model.config
     if own is not None:
         kind = own if isinstance(own, type) else type(own)
