@@ -56,11 +56,11 @@ def by_patches(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
     height, width = (-(-n // stride) for n in x.shape[1:3])
     x = jnp.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)))
 
-    def seen_by(i: int, j: int) -> jax.Array:
+    def entry(i: int, j: int) -> jax.Array:
         end = (x.shape[0], i + (height - 1) * stride + 1, j + (width - 1) * stride + 1, inner)
         return lax.slice(x, (0, i, j, 0), end, (1, stride, stride, 1))
 
-    patches = jnp.concatenate([seen_by(i, j) for i in range(rows) for j in range(columns)], -1)
+    patches = jnp.concatenate([entry(i, j) for i in range(rows) for j in range(columns)], -1)
     return patches @ kernel.reshape(-1, outer)
 
 

@@ -24,8 +24,8 @@ from benchmarks import harness, problem
 from benchmarks.harness import Effort, Result, Run
 from benchmarks.peers import to_machine
 from benchmarks.problem import Problem, Sizes
-from genjax import random
-from genjax.boltzmann.machine import Machine, rounded
+from genjax import Machine, random
+from genjax.boltzmann.machine import rounded
 from genjax.sampling.gibbs import sample
 
 CELLS: tuple[tuple[Sizes, int], ...] = (((784, 500), 64), ((784, 500), 1000), ((784, 500), 16384), ((4096, 4096), 64))
@@ -36,7 +36,7 @@ def shipped(p: Problem, chains: int, dtype: Any = jnp.float32, weights: Any = jn
     machine = rounded(to_machine(p), weights)
     state = tuple(jnp.asarray(x, dtype) for x in p.start(chains, 0))
     compiled = jax.jit(sample, static_argnums=3, donate_argnums=2 if donate else ())
-    return runner(lambda key, state, sweeps: compiled(key, machine, state, sweeps)[0], state)
+    return runner(lambda key, state, sweeps: compiled(key, machine, state, sweeps).states, state)
 
 
 def scanned(p: Problem, chains: int, transposed: bool = False, unroll: int = 1) -> Run:

@@ -17,8 +17,7 @@ import jax.numpy as jnp
 
 from benchmarks import harness, problem
 from benchmarks.problem import Sizes
-from genjax.boltzmann.machine import Machine
-from genjax.boltzmann.units import BERNOULLI
+from genjax import Machine
 from genjax.sampling.gibbs import sample
 
 
@@ -29,7 +28,7 @@ def run(out: Path, sizes: Sizes = (784, 500), chains: int = 16384, sweeps: int =
         return jax.ShapeDtypeStruct(shape, jnp.float32)
 
     weights, biases = tuple(map(array, sizes, sizes[1:])), tuple(map(array, sizes))
-    machine = Machine(weights, biases, (BERNOULLI,) * len(sizes))
+    machine = Machine(weights, biases)
     state = tuple(array(chains, size) for size in sizes)
     key = jax.eval_shape(lambda: jax.random.key(0))
     compiled = jax.jit(sample, static_argnums=3, donate_argnums=2).lower(key, machine, state, sweeps).compile()

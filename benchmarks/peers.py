@@ -17,8 +17,7 @@ import numpy as np
 from benchmarks import floor
 from benchmarks.harness import Run, Skip
 from benchmarks.problem import Problem
-from genjax.boltzmann.machine import Machine
-from genjax.boltzmann.units import BERNOULLI
+from genjax import Machine
 from genjax.sampling.gibbs import sample
 
 
@@ -51,7 +50,7 @@ def restricted(problem: Problem, package: str) -> tuple[np.ndarray, np.ndarray, 
 def to_machine(problem: Problem) -> Machine:
     """The same machine as a genjax value, on the device."""
     weights, biases = jax.device_put((problem.weights, problem.biases))
-    return Machine(weights, biases, (BERNOULLI,) * len(biases))
+    return Machine(weights, biases)
 
 
 _sample = jax.jit(sample, static_argnums=3, donate_argnums=2)
@@ -65,7 +64,7 @@ def genjax(problem: Problem, chains: int, seed: int) -> Run:
     def run(sweeps: int) -> jax.Array:
         nonlocal state, key
         key, subkey = jax.random.split(key)
-        state, _ = jax.block_until_ready(_sample(subkey, machine, state, sweeps))
+        state = jax.block_until_ready(_sample(subkey, machine, state, sweeps).states)
         return state[0]
 
     return run

@@ -10,16 +10,14 @@ ordinary runs of `genjax train` in folders of their own, interrupted ones go on.
 and the table. Full: about 3 hours on two cores; --quick: a fiftieth of it; --smoke: digits, seconds.
 """
 
-import json
-from pathlib import Path
+import argparse
 from typing import Any, NamedTuple
 
 from matplotlib.figure import Figure
 
-from experiments.common import append, options
-from genjax.cli import train
+import genjax
+from experiments.common import append, minutes, options, run_of
 from genjax.plots.images import save
-from genjax.training.folder import read_metrics
 
 PUBLISHED = {"DBM, 2009": -84.62, "DBN, 2008": -84.55}
 
@@ -33,60 +31,51 @@ class Deep(NamedTuple):
 
 
 class Scale(NamedTuple):
-    """How much is tried, and the judge."""
+    """How much is tried, and the effort of annealed importance sampling."""
 
     hidden: int
     dbm: Deep
     dbn: Deep
-    judge: tuple[str, ...]
+    effort: dict[str, Any]
 
 
-WEAK = ("--temperatures", "1000", "--ais-chains", "100")
+WEAK = {"temperatures": 1000, "ais_chains": 100}
 SCALES = {
-    "full": Scale(500, Deep((500, 1000), 0, 110), Deep((500, 2000), 60, 20), ()),
+    "full": Scale(500, Deep((500, 1000), 0, 110), Deep((500, 2000), 60, 20), {}),
     "quick": Scale(500, Deep((500, 1000), 0, 4), Deep((500, 2000), 1, 4), WEAK),
-    "smoke": Scale(12, Deep((12, 8), 1, 2), Deep((12, 8), 1, 2), ("--temperatures", "30", "--ais-chains", "20")),
+    "smoke": Scale(12, Deep((12, 8), 1, 2), Deep((12, 8), 1, 2), {"temperatures": 30, "ais_chains": 20}),
 }
 
 
-def finished(model: str, folder: Path, *arguments: str) -> Path:
-    """The folder of a run that is trained and judged: begun, gone on with, or found so."""
-    if not (folder / "evaluation.json").exists():
-        begun = ("--resume", str(folder)) if folder.exists() else ("--out", str(folder), *arguments)
-        train.command([model, *begun])
-    return folder
+def finished(
+    chosen: argparse.Namespace, name: str, model: Any, epochs: int | None, effort: dict[str, Any] | None
+) -> genjax.Run:
+    """A run that is trained and, with an effort, evaluated: started, gone on with, or found so."""
+    run = run_of(chosen, None, model, name, epochs=epochs, validation=False)
+    if effort is not None and run.evaluated is None:
+        run.write_evaluation(run.evaluation(**effort))
+    return run
 
 
-def minutes(folder: Path) -> float:
-    """Of training, all its stages and legs."""
-    seconds, last = 0.0, 0.0
-    for entry in read_metrics(folder):
-        now = entry["seconds"]
-        seconds += now - last if now > last else now
-        last = now
-    return seconds / 60
-
-
-def seconds_an_epoch(folder: Path) -> float:
+def seconds_an_epoch(run: genjax.Run) -> float:
     """Of a run of one stage, from its second chunk on: the first one compiles."""
-    entries = read_metrics(folder)
+    entries = run.entries
     first = entries[0] if len(entries) > 1 else {"seconds": 0.0, "epoch": 0.0}
     return (entries[-1]["seconds"] - first["seconds"]) / (entries[-1]["epoch"] - first["epoch"])
 
 
-def row(name: str, folder: Path) -> dict[str, Any]:
-    """What the run's folder says of it."""
-    judged = json.loads((folder / "evaluation.json").read_text())
-    answer, log_z = judged["log_likelihood"], judged["log_z"]
-    bound = judged.get("variational_bound")
+def row(name: str, run: genjax.Run) -> dict[str, Any]:
+    """What a run's evaluation says of it."""
+    evaluated: Any = run.evaluated
+    answer, log_z, bounds = evaluated["log_likelihood"], evaluated["log_z"], evaluated.get("elbo")
     return {
         "name": name,
-        "minutes": minutes(folder),
+        "minutes": minutes(run),
         "test": answer["test"],
         "train": answer["train"],
-        "variational_bound": None if bound is None else bound["test"],
+        "variational_bound": None if bounds is None else bounds["test"],
         "log_z": {k: log_z[k] for k in ("mean", "low", "high", "trusted", "reverse")},
-        "tightness": judged.get("tightness"),
+        "tightness": evaluated.get("tightness"),
     }
 
 
@@ -110,21 +99,21 @@ def draw(rows: list[dict[str, Any]]) -> Figure:
 
 def main() -> None:
     """Train what is not trained yet; print the table, write results and figure."""
-    chosen = options(__doc__, "deep-mnist", "a fiftieth of the training, a weak judge", mnist=True)
+    chosen = options(__doc__, "deep-mnist", "a fiftieth of the training, a short evaluation", mnist=True)
     scale = SCALES[chosen.scale]
-    data = ("--dataset", "digits") if chosen.scale == "smoke" else ("--dataset", "mnist")
-    data += ("--data-dir", chosen.data_dir) if chosen.data_dir else ()
-    given = (*data, "--no-validation", *scale.judge)
-    runs = {}
-    for model, deep in (("dbm", scale.dbm), ("dbn", scale.dbn)):
-        how = ("--layers", *map(str, deep.layers))
-        how += ("--pretraining", str(deep.pretraining), "--epochs", str(deep.epochs))
-        runs[model] = finished(model, chosen.out / model, *how, *given)
-    hidden = ("--hidden", str(scale.hidden))
-    timed = finished("rbm", chosen.out / "rbm-timed", *hidden, "--epochs", "2", "--temperatures", "2", *given)
+    dbm = genjax.dbm(layers=scale.dbm.layers, pretraining=scale.dbm.pretraining)
+    dbn = genjax.dbn(layers=scale.dbn.layers, pretraining=scale.dbn.pretraining)
+    rbm = genjax.rbm(hidden=scale.hidden)
+    runs = {
+        "dbm": finished(chosen, "dbm", dbm, scale.dbm.epochs, scale.effort),
+        "dbn": finished(chosen, "dbn", dbn, scale.dbn.epochs, scale.effort),
+    }
+    timed = finished(chosen, "rbm-timed", rbm, 2, None)
     epochs = max(1, round(60 * minutes(runs["dbm"]) / seconds_an_epoch(timed)))
-    runs["rbm"] = finished("rbm", chosen.out / "rbm", *hidden, "--epochs", str(epochs), *given)
-    rows = [row(name, folder) for name, folder in runs.items()]
+    if (chosen.out / "rbm").exists():  # as long as when it was started
+        epochs = genjax.load(chosen.out / "rbm").settings.epochs
+    runs["rbm"] = finished(chosen, "rbm", rbm, epochs, scale.effort)
+    rows = [row(name, run) for name, run in runs.items()]
     (chosen.out / "results.jsonl").unlink(missing_ok=True)
     print(f"{'':6} {'minutes':>8} {'test':>26} {'train':>9} {'log Z':>10} {'reverse - AIS':>14}")
     for entry in rows:

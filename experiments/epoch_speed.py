@@ -5,10 +5,10 @@
 PCD-1, 100 chains, batch 100, two cores: genjax, scikit-learn's `BernoulliRBM.fit` and rbms 0.6 (PyTorch; it wants
 Python 3.12), in rounds that time each once in turn; and the floor, a scan of the five matrix products that such a step
 cannot do without (positive phase, down, up, and two for the gradient). Beside them batch 10 and 10 chains,
-scikit-learn's default, timed on a tenth of the images. Then genjax and rbms learn for the same minutes and are judged
-by one AIS: genjax at its defaults, rbms at two constant learning rates (it has no schedule). Writes epoch_speed.png,
-results.jsonl and the tables. Full: 15 rounds and 2 minutes of learning, about 25 minutes; --quick: 3 rounds, no
-likelihoods. `pip install -e ".[bench]"` brings the others. A run that is interrupted goes on.
+scikit-learn's default, timed on a tenth of the images. Then genjax and rbms learn for the same minutes and are
+evaluated by one AIS: genjax at its defaults, rbms at two constant learning rates (it has no schedule). Writes
+epoch_speed.png, results.jsonl and the tables. Full: 15 rounds and 2 minutes of learning, about 25 minutes; --quick:
+3 rounds, no likelihoods. `pip install -e ".[bench]"` brings the others. A run that is interrupted goes on.
 """
 
 import importlib
@@ -26,20 +26,16 @@ import numpy as np
 from matplotlib.figure import Figure
 from sklearn.neural_network import BernoulliRBM
 
+import genjax as genjax_package
 from benchmarks.harness import order, ratio, where
-from experiments.common import append, images_alone, learn, lines, mnist, options
+from experiments.common import append, lines, mnist, options
 from genjax import data
-from genjax.algorithms.contrastive import ContrastiveConfig, contrastive, trained_machine
-from genjax.boltzmann.machine import Machine
-from genjax.boltzmann.path import uncoupled
-from genjax.boltzmann.units import BERNOULLI
-from genjax.likelihood import ais
-from genjax.likelihood.evaluate import log_densities
+from genjax.evaluation.likelihood import boltzmann
 from genjax.plots.images import save
 from genjax.training import loop
-from genjax.training.config import split
+from genjax.typing import Batch
 
-TAUGHT = {"genjax": (0.2,), "rbms": (0.01, 0.05)}  # learning rates; genjax's falls to 0, rbms keeps its own
+RATES = {"genjax": (0.2,), "rbms": (0.01, 0.05)}  # learning rates; genjax's falls to 0, rbms keeps its own
 Epoch = Callable[[], Any]
 """An epoch of training, done when it returns."""
 
@@ -85,10 +81,11 @@ def floor(images: np.ndarray, hidden: int, batch_size: int) -> Epoch:
 
 
 def genjax(images: np.ndarray, hidden: int, batch_size: int) -> Epoch:
-    """The loop's own chunks, as `genjax train` runs them, metrics and all; without `observe`, which is one a chunk."""
-    training, plan = images_alone(images), loop.plan(len(images), batch_size, "sampled")
-    static, hyper = split(ContrastiveConfig(hidden=hidden, chains=batch_size), 1000 * plan.steps_per_epoch)
-    algorithm, key = contrastive(static), jax.random.key(0)
+    """The loop's own chunks, as `genjax.fit` runs them, metrics and all; without `observe`, which is one a chunk."""
+    training, plan = loop.TrainingSet(jnp.asarray(images)), loop.plan(len(images), batch_size, "sampled")
+    model = genjax_package.rbm(hidden=hidden, chains=batch_size)
+    algorithm, hyper = model.algorithm(1000 * plan.steps_per_epoch, loop.example(training, plan))
+    key = jax.random.key(0)
     state, step = loop.initial(key, algorithm, training, plan, hyper), 0
 
     def epoch() -> None:
@@ -187,29 +184,29 @@ def timed(images: np.ndarray, scale: Scale, batch_size: int) -> dict[str, np.nda
     return {name: np.array(values) for name, values in seconds.items()}
 
 
-def log_likelihood(machine: Machine, found: data.Dataset, temperatures: int) -> float:
+def log_likelihood(machine: genjax_package.Machine, images: data.Dataset, temperatures: int) -> float:
     """Mean over the test images, nats, by AIS."""
-    train, test = (data.binarise_fixed(x, "sampled", seed) for x, seed in ((found.train[:10_000], 1), (found.test, 0)))
-    log_z = ais.log_z(jax.random.key(0), machine, uncoupled(machine, jnp.asarray(train)), temperatures, 500)
-    return float(log_densities(machine, (jnp.asarray(test), None)).mean() - log_z.mean)
+    answer = boltzmann(jax.random.key(0), machine, images.train.mean(0), temperatures=temperatures)
+    test = Batch(jnp.asarray(data.binarise_fixed(images.test, "sampled", 0)))
+    return answer.estimate(answer.score(test)).mean
 
 
-def as_machine(weights: Any, visible: Any, hidden: Any) -> Machine:
+def as_machine(weights: Any, visible: Any, hidden: Any) -> genjax_package.Machine:
     """Another library's machine as ours, weights `(visible, hidden)`."""
     arrays = [jnp.asarray(np.asarray(x), jnp.float32) for x in (weights, visible, hidden)]
-    return Machine((arrays[0],), (arrays[1], arrays[2]), (BERNOULLI, BERNOULLI)).check()
+    return genjax_package.Machine((arrays[0],), (arrays[1], arrays[2])).check()
 
 
-def after_minutes(found: data.Dataset, scale: Scale, seconds: float, name: str, rate: float) -> float:
-    """Test log-likelihood of a machine that the library taught for about as many minutes, by its seconds an epoch."""
+def after_minutes(images: data.Dataset, scale: Scale, seconds: float, name: str, rate: float) -> float:
+    """Test log-likelihood of a machine that the library trained for about as many minutes, by its seconds an epoch."""
     epochs = max(1, round(60 * scale.minutes / seconds))
     if name == "genjax":
-        config = ContrastiveConfig(hidden=scale.hidden, chains=100, learning_rate=rate)
-        machine = trained_machine(learn(config, images_alone(found.train), epochs, 0)[0])
+        model = genjax_package.rbm(hidden=scale.hidden, chains=100, learning_rate=rate)
+        machine = genjax_package.fit(model, images, epochs=epochs, progress=False).machine
     else:
-        fitted = rbms_train(found.train, scale.hidden, 100, epochs * (len(found.train) // 100), rate)
+        fitted = rbms_train(images.train, scale.hidden, 100, epochs * (len(images.train) // 100), rate)
         machine = as_machine(fitted.weight_matrix, fitted.vbias, fitted.hbias)
-    return log_likelihood(machine, found, scale.temperatures)
+    return log_likelihood(machine, images, scale.temperatures)
 
 
 def draw(tables: dict[int, dict[str, np.ndarray]]) -> Figure:
@@ -229,9 +226,9 @@ def table_of(rows: list[dict[str, Any]], batch_size: int) -> dict[str, np.ndarra
 
 
 def main() -> None:
-    """Time, learn and judge; print the tables, write results and figure. What earlier calls have done stays."""
+    """Time, train and evaluate; print the tables, write results and figure. What earlier calls have done stays."""
     chosen = options(__doc__, "epoch-speed", "3 rounds, no likelihoods", mnist=True)
-    scale, found = SCALES[chosen.scale], mnist(chosen)
+    scale, images = SCALES[chosen.scale], mnist(chosen).without_validation()
     path = chosen.out / "results.jsonl"
     rows = lines(path)
     if not rows:
@@ -240,7 +237,7 @@ def main() -> None:
     for batch_size, share in ((100, 1), (10, 10)):
         table = table_of(rows, batch_size)
         if not table:
-            some = found.train[: len(found.train) // share]
+            some = images.train[: len(images.train) // share]
             table = {name: share * seconds for name, seconds in timed(some, scale, batch_size).items()}
             for name, seconds in table.items():
                 append(path, {"batch_size": batch_size, "name": name, "seconds": seconds.tolist()})
@@ -254,12 +251,12 @@ def main() -> None:
     print(save(draw(tables), chosen.out / "epoch_speed.png"))
     if scale.minutes:
         print(f"test log-likelihood (nats) after {scale.minutes:g} minutes at batch 100, by learning rate")
-    for name, rates in TAUGHT.items():
+    for name, rates in RATES.items():
         for rate in rates if scale.minutes and name in tables[100] else ():
-            known = [row for row in rows if (row.get("taught"), row.get("rate")) == (name, rate)]
+            known = [row for row in rows if (row.get("trained"), row.get("rate")) == (name, rate)]
             if not known:
-                found_out = after_minutes(found, scale, float(np.median(tables[100][name])), name, rate)
-                known = [{"taught": name, "rate": rate, "minutes": scale.minutes, "log_likelihood": found_out}]
+                score = after_minutes(images, scale, float(np.median(tables[100][name])), name, rate)
+                known = [{"trained": name, "rate": rate, "minutes": scale.minutes, "log_likelihood": score}]
                 append(path, known[0])
             print(f"{name:16} {rate:5}: {known[0]['log_likelihood']:.2f}", flush=True)
 

@@ -4,11 +4,11 @@
 
 Logistic regression (scikit-learn's L-BFGS) on the pixels and on the mean hidden units of a Boltzmann machine, of grey
 images. The strength of its regularisation is the one with the least error on the 5,000 validation images; with it, the
-classifier is fitted to all 60,000 training images and evaluated on the test images once. --run is a folder of `genjax train`
-rbm, dbm or dbn, or rbm-mnist, which comes with genjax; without it an RBM 784-1024 is trained here. Expect 8 % wrong
-from pixels and about 2 % from the features. Writes features.png, results.jsonl and the table. Full: half an hour on
-two cores, half of it for the RBM; --quick: 784-500, a tenth of the training, fewer strengths. --smoke: digits. What is
-there already is not done again.
+classifier is fitted to all 60,000 training images and evaluated on the test images once. --run is a folder of
+`genjax train` rbm, dbm or dbn, or rbm-mnist, which comes with genjax; without it an RBM 784-1024 is trained here.
+Expect an error of 8 % from pixels and about 2 % from the features. Writes features.png, results.jsonl and the table.
+Full: half an hour on two cores, half of it for the RBM; --quick: 784-500, a tenth of the training, fewer strengths.
+--smoke: digits. What is there already is not done again.
 """
 
 from pathlib import Path

@@ -6,9 +6,9 @@ The machine is unrolled into a network that also takes its mean-field posterior 
 3.3), and learns labels: by Adam, weights averaged over the end, no augmentation. Settings (how much dropout)
 are compared on the 5,000 validation images; the best one then learns all 60,000 images anew and is evaluated on the
 test images once, with several seeds: from the machine, and as a plain network of the same sizes from random weights.
-Inputs are grey where it is evaluated. Published: an error of 0.95 % (Salakhutdinov and Hinton 2009), with dropout 0.79 % for
-500-500-2000 (Srivastava et al. 2014). --run is a folder of `genjax train` dbm, dbn or rbm, or dbm-mnist, which comes
-with genjax; without it a DBM 784-500-1000 is trained here. Writes fine_tuning.png, results.jsonl and the table.
+Inputs are grey where it is evaluated. Published: an error of 0.95 % (Salakhutdinov and Hinton 2009), with dropout
+0.79 % for 500-500-2000 (Srivastava et al. 2014). --run is a folder of `genjax train` dbm, dbn or rbm, or dbm-mnist,
+which comes with genjax; without it a DBM 784-500-1000 is trained here. Writes fine_tuning.png, results.jsonl, a table.
 Networks that are done are not trained again. Full: 3 seeds, an hour and a half on one core once the machine is there;
 --quick: 1 seed and a tenth of the passes. --smoke: digits.
 """
@@ -31,6 +31,7 @@ from genjax.algorithms.labels import without_label
 from genjax.boltzmann.dbm import dbm
 from genjax.boltzmann.dbn import as_machine
 from genjax.boltzmann.machine import Machine
+from genjax.data.dataset import Part
 from genjax.evaluation.classes import error
 from genjax.numerics import in_blocks
 from genjax.plots.images import save
@@ -103,7 +104,7 @@ def learn(begin: Source, dataset: data.Dataset, setting: Setting, epochs: int, s
     )
     choosing, static = len(dataset.validation) > 0, split(config, 1)[0]
 
-    def shown(part: data.dataset.Part) -> Batch:
+    def shown(part: Part) -> Batch:
         """Grey images with their posterior, and their labels."""
         extended = partial(jax.jit(partial(with_posterior, config=static)), begin.machine)
         x, labels = dataset.split(part)

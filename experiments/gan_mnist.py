@@ -4,11 +4,11 @@
 
 A GAN with convolutions, 32 and 64 channels and a dense layer of 256, and a perceptron, with the non-saturating loss and
 R1, no labels, on all 60,000 training images; along the way 1,000 samples, and at the end 10,000, are evaluated on the
-features of a classifier that was trained on MNIST (it is trained first, and kept: 3 to 5 minutes). Beside each number stands that
-of real images. Writes results.jsonl, curves.png and the table, and of each run samples, their nearest training images
-and a film. Expect a classifier score above 9.0 of 10 with convolutions (real test images: about 9.9), all ten classes,
-and less from the perceptron. Full: 24,000 steps, 32 minutes on one core, of which the perceptron takes 5; --quick: an
-eighth of the steps. A run that is interrupted goes on with the next setting.
+features of a classifier that was trained on MNIST (it is trained first, and kept: 3 to 5 minutes). Beside each number
+stands that of real images. Writes results.jsonl, curves.png and the table, and of each run samples, their nearest
+training images and a film. Expect a classifier score above 9.0 of 10 with convolutions (real test images: about 9.9),
+all ten classes, and less from the perceptron. Full: 24,000 steps, 32 minutes on one core, of which the perceptron takes
+5; --quick: an eighth of the steps. A run that is interrupted goes on with the next setting.
 """
 
 import time
@@ -49,9 +49,7 @@ REAL += ("copies",)
 POINTS = 20  # of the curve
 
 
-def run(
-    name: str, seed: int, steps: int, images: genjax.Dataset, classifier: Classifier, out: Path
-) -> dict[str, Any]:
+def run(name: str, seed: int, steps: int, images: genjax.Dataset, classifier: Classifier, out: Path) -> dict[str, Any]:
     """One run, evaluated along the way on 1,000 samples and at the end on as many as there are test images."""
     small: dict[str, Any] = {"layers": (16,)} if steps < 100 else {}
     model, points = genjax.gan(**(COMMON | SETTINGS[name] | small)), []

@@ -5,8 +5,8 @@
 A ring of 8 Gaussians (radius 1, deviation 0.01) and a grid of 25 (spacing 2, deviation 0.05), as in VEEGAN (Srivastava
 et al. 2017) and PacGAN (Lin et al. 2018); 2,500 samples, a mode is caught by one within three deviations, and the
 share of samples that close to some mode is the quality. Perceptrons of three layers, with as many steps of the
-generator; those of the discriminator for each of them are in the table. All seeds of a setting train side by side, on
-the same points in the same order, and samples are of the moving average of the generator. Writes results.jsonl,
+generator; those of the discriminator for each of them are in the table. All seeds of a setting train side by side on
+the same points, and samples are of the moving average of the generator. Writes results.jsonl,
 modes.png, samples.png and the table. Expect WGAN-GP, R1 and spectral normalisation to catch every mode of every seed,
 and clipping to spread its samples between them. Full: 10 seeds, 5,000 steps of the generator on the ring
 and 10,000 on the grid, 80 minutes on one core; --quick: 3 seeds, two fifths of the steps. A run that is interrupted
@@ -14,20 +14,26 @@ goes on.
 """
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.adversarial import finite, learn_points, samples
-from experiments.common import append, images_alone, lines, options
-from genjax.algorithms.gan_game import GANConfig
+import genjax
+from experiments.common import append, lines, options
+from genjax.algorithms.gan import gan
 from genjax.evaluation.modes import Mixture, grid, ring
+from genjax.models.base import constructor
+from genjax.models.gan import GAN
 from genjax.plots.images import save
+from genjax.training.config import split
+from genjax.training.stages import LAST
+from genjax.typing import Stage
 
 MIXTURES = {"ring": ring(), "grid": grid()}
-COUNT = 2500  # samples that are judged
+COUNT = 2500  # samples that are evaluated
 COMMON: dict[str, Any] = {
     "penalty": "none",
     "layers": (128, 128, 128),
@@ -67,29 +73,41 @@ ALL = list(SETTINGS)
 SCALES = {"full": (10, ALL, (5000, 10_000)), "quick": (3, ALL, (2000, 4000)), "smoke": (2, ["R1"], (40, 40))}
 
 
-def scaled(mixture: Mixture) -> float:
-    """What the points are divided by before a network sees them: the centres' deviation."""
-    return float(mixture.centres.std())
+@dataclass(frozen=True, kw_only=True)
+class PointGAN(GAN):
+    """A GAN of points without bounds."""
+
+
+def stages(
+    config: PointGAN, steps: int, steps_per_epoch: int, shape: tuple[int, int, int], classes: int = 0
+) -> tuple[Stage, ...]:
+    """One stage: the game, whose generator has no sigmoid at its end."""
+    static, hyper = split(config, steps)
+    return (Stage(LAST, gan(static, shape, bounded=False), hyper, steps),)
+
+
+PointGAN.model = GAN.model._replace(name="point-gan", config=PointGAN, stages=stages)
 
 
 def run(name: str, mixture: Mixture, seeds: int, steps: int) -> list[dict[str, Any]]:
     """A row for each seed."""
-    config, scale = GANConfig(**(COMMON | SETTINGS[name])), scaled(mixture)
+    scale = float(mixture.centres.std())  # of what a network is given
     size = 64 if steps < 1000 else 128
-    training = images_alone(mixture.draw(20 * size * 5, 0) / scale)
-    began = time.perf_counter()
-    states = learn_points(config, training, steps, range(seeds), size)
-    seconds = time.perf_counter() - began
+    points = genjax.Dataset.from_arrays(mixture.draw(20 * size * 5, 0) / scale, test=0, validation=0)
+    model, start = constructor(PointGAN)(**(COMMON | SETTINGS[name])), time.perf_counter()
+    runs = genjax.grid(model, points, seeds=seeds, steps=steps, batch_size=size, progress=False)
+    seconds = time.perf_counter() - start
     rows = []
-    for seed, state in enumerate(states):
-        points = samples(state, COUNT, seed) * scale
-        found: dict[str, Any] = {"finite": finite(state), "caught": 0, "high_quality": 0.0, "divergence": None}
-        if finite(state):
-            found |= mixture.judge(points)._asdict()
-        if not found["caught"]:
-            found["divergence"] = None  # infinite
-        shown = np.round(points[:500], 3).tolist() if seed == 0 and finite(state) else []
-        rows.append({"seed": seed, "seconds": seconds, **found, "points": shown})
+    for seed, trained in enumerate(runs):
+        finite = trained.diverged is None
+        row: dict[str, Any] = {"finite": finite, "caught": 0, "high_quality": 0.0, "divergence": None, "points": []}
+        if finite:
+            drawn = trained.sample(COUNT, seed=seed) * scale
+            row |= mixture.tally(drawn)._asdict()
+            row["points"] = np.round(drawn[:500], 3).tolist() if seed == 0 else []
+        if not row["caught"]:
+            row["divergence"] = None  # infinite
+        rows.append({"seed": seed, "seconds": seconds, **row})
     return rows
 
 

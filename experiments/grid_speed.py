@@ -4,14 +4,12 @@
 
 The course's grid on MNIST: learning rates 0.01 and 0.06, 10 and 20 hidden units, 10 and 20 epochs, 8 seeds: 64 runs,
 PCD-1, constant rates, all 60,000 images, batch 10 (scikit-learn's default) and batch 100. genjax trains all of them as
-`genjax grid rbm` does; of scikit-learn one epoch of each hidden size is fitted five times, and what the 64 fits would
+`genjax.grid` does; of scikit-learn one epoch of each hidden size is fitted five times, and what the 64 fits would
 take is extrapolated from the medians (an epoch of it takes the same time at every learning rate). Both
-are then judged by the pseudo-log-likelihood of the test images for one setting and seed. Writes grid_speed.png,
+are then evaluated by the pseudo-log-likelihood of the test images for one setting and seed. Writes grid_speed.png,
 results.jsonl and the table. Full: about 20 minutes on two cores; --quick: batch 100 only.
 """
 
-import dataclasses
-import itertools
 import time
 from typing import Any, NamedTuple
 
@@ -21,12 +19,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from sklearn.neural_network import BernoulliRBM
 
+import genjax
 from benchmarks.harness import where
 from experiments.common import append, mnist, options
 from experiments.epoch_speed import as_machine, sklearn_rbm
 from genjax import data
-from genjax.boltzmann.machine import Machine
-from genjax.cli import grid
 from genjax.likelihood.pseudo import pseudo_log_likelihood
 from genjax.plots.images import save
 
@@ -48,14 +45,11 @@ SCALES = {
 RATES, HIDDEN = (0.01, 0.06), (10, 20)
 
 
-def settings(one: grid.GridRun, scale: Scale, batch_size: int) -> list[grid.GridRun]:
+def trained(images: data.Dataset, scale: Scale, batch_size: int) -> list[genjax.Run]:
     """Every run of the grid; constant rates and no averaging, as scikit-learn has it."""
-    plain = {"schedule": "constant", "average": 0.0, "weight_decay": 0.0, "validation": False}
-    one = dataclasses.replace(one, batch_size=batch_size, chains=batch_size, **plain)
-    return [
-        dataclasses.replace(one, learning_rate=rate, hidden=hidden, epochs=epochs, seed=seed)
-        for rate, hidden, epochs, seed in itertools.product(RATES, HIDDEN, scale.epochs, range(scale.seeds))
-    ]
+    model = genjax.rbm(chains=batch_size, schedule="constant", average=0.0, weight_decay=0.0)
+    axes = {"learning_rate": list(RATES), "hidden": list(HIDDEN), "epochs": list(scale.epochs)}
+    return genjax.grid(model, images, **axes, seeds=scale.seeds, batch_size=batch_size, progress=False)
 
 
 def sklearn_seconds(images: np.ndarray, scale: Scale, batch_size: int) -> dict[int, list[float]]:
@@ -69,23 +63,22 @@ def sklearn_seconds(images: np.ndarray, scale: Scale, batch_size: int) -> dict[i
     return found
 
 
-def pseudo(machine: Machine, test: np.ndarray) -> float:
+def pseudo(machine: genjax.Machine, test: np.ndarray) -> float:
     """Mean exact pseudo-log-likelihood of 1000 test images, nats."""
     x = jnp.asarray(data.binarise_fixed(test[:1000], "sampled", 0))
     return float(jax.jit(pseudo_log_likelihood)(jax.tree.map(jnp.asarray, machine), (x, None)).mean())
 
 
-def compare(one: grid.GridRun, found: data.Dataset, scale: Scale, batch_size: int) -> dict[str, Any]:
+def compare(images: data.Dataset, scale: Scale, batch_size: int) -> dict[str, Any]:
     """Seconds of the whole grid by both, and how good one of its runs is."""
-    runs = settings(one, scale, batch_size)
-    began = time.perf_counter()
-    outcomes = grid.train(runs, grid.read(runs))
-    ours = time.perf_counter() - began
-    one_epoch = sklearn_seconds(found.train, scale, batch_size)
-    theirs = sum(float(np.median(one_epoch[run.hidden])) * (run.epochs or 0) for run in runs)
-    best = max(range(len(runs)), key=lambda i: (runs[i].learning_rate, runs[i].hidden, runs[i].epochs, -runs[i].seed))
-    run = runs[best]
-    fitted: BernoulliRBM = sklearn_rbm(run.hidden, batch_size, run.epochs or 0, run.learning_rate).fit(found.train)
+    start = time.perf_counter()
+    runs = trained(images, scale, batch_size)
+    ours = time.perf_counter() - start
+    one_epoch = sklearn_seconds(images.train, scale, batch_size)
+    theirs = sum(float(np.median(one_epoch[run.config.hidden])) * (run.settings.epochs or 0) for run in runs)
+    best = runs[-scale.seeds]  # seed 0 of the largest setting
+    rate, hidden, epochs = best.config.learning_rate, best.config.hidden, best.settings.epochs or 0
+    fitted: BernoulliRBM = sklearn_rbm(hidden, batch_size, epochs, rate).fit(images.train)
     machine = as_machine(fitted.components_.T, fitted.intercept_visible_, fitted.intercept_hidden_)
     return {
         "batch_size": batch_size,
@@ -94,28 +87,23 @@ def compare(one: grid.GridRun, found: data.Dataset, scale: Scale, batch_size: in
         "sklearn_seconds_extrapolated": theirs,
         "sklearn_epoch_seconds": one_epoch,
         "times_faster": theirs / ours,
-        "setting": f"rate {run.learning_rate}, {run.hidden} hidden, {run.epochs} epochs",
-        "pseudo_genjax": pseudo(outcomes[best].machine, found.test),
-        "pseudo_sklearn": pseudo(machine, found.test),
+        "setting": f"rate {rate}, {hidden} hidden, {epochs} epochs",
+        "pseudo_genjax": pseudo(best.machine, images.test),
+        "pseudo_sklearn": pseudo(machine, images.test),
     }
 
 
 def main() -> None:
     """Both libraries at each batch size; print the table, write results and figure."""
     chosen = options(__doc__, "grid-speed", "batch 100 only", mnist=True)
-    scale, found = SCALES[chosen.scale], mnist(chosen)
-    one = (
-        grid.GridRun(dataset="digits")
-        if chosen.scale == "smoke"
-        else grid.GridRun(dataset="mnist", data_dir=chosen.data_dir)
-    )
+    scale, images = SCALES[chosen.scale], mnist(chosen).without_validation()
     path = chosen.out / "results.jsonl"
     path.unlink(missing_ok=True)
     append(path, where())
     figure = Figure(figsize=(6, 3.5), layout="constrained")
     axes = figure.subplots()
     for number, batch_size in enumerate(scale.batch_sizes):
-        row = compare(one, found, scale, batch_size)
+        row = compare(images, scale, batch_size)
         append(path, row)
         seconds = (row["genjax_seconds"], row["sklearn_seconds_extrapolated"])
         print(

@@ -4,8 +4,8 @@
 
 PCD-1 with the centred gradient, sampled binarisation, all 60,000 training images: three lengths, each by itself with
 its rate falling to 0 (a run that is cut short of its schedule reads 4 to 10 nats worse). Every machine is evaluated on
-the test and training images by AIS and by reverse AIS from its own long chains. Beside them the published figures: CD-25
--86.34 (Salakhutdinov and Murray 2008), PCD-10 with 2000 hidden units -85.03 (Cote and Larochelle 2016, fixed
+the test and training images by AIS and by reverse AIS from its own long chains. Beside them the published figures:
+CD-25 -86.34 (Salakhutdinov and Murray 2008), PCD-10 with 2000 hidden units -85.03 (Cote and Larochelle 2016, fixed
 binarisation, so not of one table). Writes mnist_rbm.png, results.jsonl and the table. Full: 3 seeds; about 45 minutes
 a seed on one core, and 10 more to evaluate; expect -85.6, -84.1 and -83.4. --quick: one seed of the shortest. --smoke:
 digits, seconds. A run that is interrupted goes on.

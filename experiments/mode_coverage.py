@@ -5,13 +5,13 @@
 RUN is the folder of a finished `genjax train rbm` or `dbm` on MNIST, or rbm-mnist and dbm-mnist, which come with
 genjax. 1000 chains of each, independent and fresh (every unit drawn from its bias alone, never from a training image),
 10,000 Gibbs sweeps; then the classes of the 1000 states by a classifier that knows 99 % of the test images, binarised
-as the states are, and of their expected pixels p(v | h): the noise of a bad model's states is spread over the classes, and its
-expected pixels are then all of one, so both must cover. And each state's nearest training image, beside the same for
-held-out images. Expect all ten classes, at least 95 % of the data's class entropy, a classifier about as confident as
-of test images, and no more copies than the 1 % among held-out images. Writes
-mode_coverage.png, results.jsonl and the table. Full: 10 minutes on two quiet cores or so, of these 4 for the classifier,
-once. --quick: 200 chains, 500 sweeps. --smoke: machines trained on the 8x8 digits in seconds, which cover little. A
-machine that is in results.jsonl, with the same run and effort, is not sampled again.
+as the states are, and of their expected pixels p(v | h): the noise of a bad model's states is spread over the classes,
+and its expected pixels are then all of one, so both must cover. And each state's nearest training image, beside the
+same for held-out images. Expect all ten classes, at least 95 % of the data's class entropy, a classifier about as
+confident as of test images, and no more copies than the 1 % among held-out images. Writes mode_coverage.png,
+results.jsonl and the table. Full: 10 minutes on two quiet cores or so, of these 4 for the classifier, once. --quick:
+200 chains, 500 sweeps. --smoke: machines trained on the 8x8 digits in seconds, which cover little. A machine that is in
+results.jsonl, with the same run and effort, is not sampled again.
 """
 
 import argparse

@@ -17,28 +17,24 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
+import genjax
 from experiments.common import interval, options
-from genjax.algorithms.recommender import RecommenderConfig, recommender
-from genjax.cli.recommending import expected
 from genjax.data import ratings, tastes
 from genjax.data.ratings import SplitRatings
 from genjax.data.tastes import Tastes
-from genjax.evaluation.ratings import asked, best_biases, item_means, known, mae, rmse
+from genjax.evaluation.ratings import best_biases, item_means, known, mae, queries, root_mean_square
+from genjax.models.recommender import expected
 from genjax.plots.images import save
-from genjax.training import loop
-from genjax.training.config import split
 
 WORLDS = {"rated at random": 0.0, "rated what is liked": 1.0}
 MACHINES: dict[str, dict[str, Any]] = {
     "RBM": {},
     "RBM, CD": {"objective": "cd"},
     "RBM, conditional": {"conditional": "rated"},
-    "RBM, told what is asked": {"conditional": "withheld"},
+    "RBM, knows the queries": {"conditional": "withheld"},
 }
 BASELINES = ("item means", "user + item biases")
 
@@ -61,28 +57,22 @@ SCALES = {
 }
 
 
-def train(data: SplitRatings, seed: int, epochs: int, **setting: Any) -> tuple[Any, list[tuple[float, float]]]:
-    """One run: its last state, and (epoch, RMSE on validation ratings) along it."""
-    plan = loop.plan(len(data.train), 100, "none", longest_chunk=100)
-    held_out = loop.Batch(jnp.asarray(data.validation[:1000]), jnp.zeros(min(1000, len(data.train)), jnp.int32))
-    training = loop.TrainingSet(jnp.asarray(data.train), jnp.zeros(len(data.train), jnp.int32), held_out)
-    total = epochs * plan.steps_per_epoch
-    static, hyper = split(RecommenderConfig(**setting), total)
-    algorithm, key, points = recommender(static, values=data.values), jax.random.key(seed), []
-    state = loop.initial(key, algorithm, training, plan, hyper)
-
-    def note(chunk: loop.Chunk) -> None:
-        points.append((chunk.epoch, chunk.metrics["held_out_rmse"]))
-
-    return loop.train(key, algorithm, training, plan, state, total, 0, [note]), points
+def train(data: SplitRatings, seed: int, epochs: int, **setting: Any) -> genjax.Run:
+    """One run."""
+    return genjax.fit(genjax.recommender(**setting), data, epochs=epochs, seed=seed, progress=False)
 
 
-def judge(data: SplitRatings, truth: Tastes, seed: int, scale: Scale) -> list[dict[str, Any]]:
+def curve(run: genjax.Run) -> list[tuple[float, float]]:
+    """(epoch, RMSE on validation ratings) along a run."""
+    return list(zip(run.history["epoch"].tolist(), run.history["held_out_rmse"].tolist()))
+
+
+def entries_of(data: SplitRatings, truth: Tastes, seed: int, scale: Scale) -> list[dict[str, Any]]:
     """A line of results for each method on one world."""
     values = np.asarray(data.values)
-    learned, chosen_by, wanted = known(data.train, values), asked(data.validation, values), asked(data.test, values)
+    learned, held_out, wanted = known(data.train, values), queries(data.validation, values), queries(data.test, values)
     best, floor = truth.oracle(wanted.users, wanted.items)
-    oracle = rmse(best - wanted.ratings)
+    oracle = root_mean_square(best - wanted.ratings)
     biases, penalty = best_biases(learned, data.shape)
     answers: dict[str, tuple[np.ndarray, dict[str, Any]]] = {
         "item means": (item_means(learned, data.shape[1])[wanted.items], {}),
@@ -94,19 +84,19 @@ def judge(data: SplitRatings, truth: Tastes, seed: int, scale: Scale) -> list[di
     for name, setting in MACHINES.items():
         tried = []
         for hidden in scale.hidden:
-            state, points = train(data, seed, scale.epochs, hidden=hidden, **setting)
-            guess = expected(state, data.validation, chosen_by.users, chosen_by.items)
-            tried.append((rmse(guess - chosen_by.ratings), hidden, state, points))
-        validation, hidden, state, points = min(tried, key=lambda entry: entry[0])
-        notes = {"validation_rmse": validation, "hidden": hidden, "curve": points}
-        answers[name] = (expected(state, data.test, wanted.users, wanted.items), notes)
+            run = train(data, seed, scale.epochs, hidden=hidden, **setting)
+            guess = expected(run.parameters, data.validation, held_out.users, held_out.items)
+            tried.append((root_mean_square(guess - held_out.ratings), hidden, run))
+        validation, hidden, run = min(tried, key=lambda entry: entry[0])
+        notes = {"validation_rmse": validation, "hidden": hidden, "curve": curve(run)}
+        answers[name] = (expected(run.parameters, data.test, wanted.users, wanted.items), notes)
     return [
         {
             "method": name,
             "seed": seed,
             "ratings": len(wanted.ratings),
-            "rmse": rmse(guess - wanted.ratings),
-            "mae": mae(guess - wanted.ratings),
+            "rmse": root_mean_square(guess - wanted.ratings),
+            "mae": mae(guess - wanted.ratings, wanted.users).mean,
             "oracle": oracle,
             "floor": floor,
             **notes,
@@ -161,7 +151,7 @@ def main() -> None:
         for world in scale.worlds:
             for seed in range(scale.seeds):
                 made, truth = tastes.generate(seed, scale.users, scale.items, informative=WORLDS[world])
-                for entry in judge(ratings.split(made, seed=seed), truth, seed, scale):
+                for entry in entries_of(ratings.split(made, seed=seed), truth, seed, scale):
                     entries.append({"world": world, **entry})
                     file.write(json.dumps(entries[-1]) + "\n")
                 file.flush()

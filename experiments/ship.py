@@ -1,6 +1,6 @@
-"""Lays trained machines down as those that come with genjax: rounded to float16, and judged again AFTER rounding.
+"""Writes trained machines as those that come with genjax: rounded to float16, and evaluated again AFTER rounding.
 
-    python -m experiments.ship RUN [RUN ...] [--data-dir DIR] [--temperatures 10000] [--chains 500] [--out FOLDER]
+    python -m experiments.ship RUN [RUN ...] [--data-dir DIR] [--temperatures 10000] [--ais-chains 500] [--out FOLDER]
 
 RUN is the folder of a finished `genjax train rbm` or `genjax train dbm` on a known dataset; its machine goes to
 <out>/<model>-<dataset>/ (by default into genjax/pretrained) as machine.npz, config.json with its sha256, and
@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
+import genjax
 from genjax import pretrained
-from genjax.cli.evaluate import called, judge
-from genjax.cli.run import load
+from genjax.boltzmann.arrays import layered
 from genjax.data import catalog
 from genjax.errors import UserError
 from genjax.training.folder import read_config, write_json
@@ -41,31 +41,43 @@ def rounded(arrays: dict[str, np.ndarray]) -> bytes:
 
 
 def ship(source: Path, out: Path, data_dir: str | None, **effort: Any) -> dict[str, Any]:
-    """One run's machine laid down in `out`; what `genjax evaluate` says of it before (None: nothing) and after."""
-    run = load(source, data_dir)
-    if run.model not in ("rbm", "dbm") or catalog.find(run.config.dataset) is None:
-        raise UserError(f"{source} is a {run.model} on {run.config.dataset}; ship an rbm or a dbm on a known dataset.")
-    assert run.family.arrays is not None
-    target = out / f"{run.model}-{run.config.dataset}"
+    """One run's machine written to `out`; what `genjax evaluate` says of it before (None: nothing) and after."""
+    run = genjax.load(source, data_dir=data_dir)
+    name, dataset = run.model.name, run.settings.dataset
+    if name not in ("rbm", "dbm") or dataset is None or catalog.find(dataset) is None:
+        raise UserError(f"{source} is a {name} on {dataset}; ship an rbm or a dbm on a known dataset.")
+    assert run.model.arrays is not None
+    target = out / f"{name}-{dataset}"
     target.mkdir(parents=True, exist_ok=True)
     (target / "evaluation.json").unlink(missing_ok=True)  # until the new one is there, there is no such machine
-    content = rounded(run.family.arrays(run.state))
+    content = rounded(run.model.arrays(run.parameters))
     (target / "machine.npz").write_bytes(content)
-    about = {"sha256": hashlib.sha256(content).hexdigest(), "step": run.step, "shape": list(run.shape)}
+    about = {"sha256": hashlib.sha256(content).hexdigest(), "step": run.step, "shape": list(run.image_shape)}
     about |= {"data_licence": run.prepared.dataset.licence}
-    config = {name: value for name, value in read_config(source).items() if name != "decided"}
-    config |= {"data_dir": None, "shipped": about}
-    write_json(target / "config.json", config)
-    state = run.state._replace(machine=pretrained.read(target, config), average=None)
-    after = judge(dataclasses.replace(run, folder=target, state=state), 0, **effort)
+    write_json(target / "config.json", without_places(read_config(source)) | {"shipped": about})
+    config = json.loads((target / "config.json").read_text())
+    units = run.config.visible_type, run.config.hidden_type
+    machine = layered(pretrained.read(target, config), *units, run.config.classes)
+    rounded_run = dataclasses.replace(run, folder=target, state=None, kept_parameters=machine)
+    after = rounded_run.evaluation(**effort)
+    rounded_run.write_evaluation(after)
     before = source / "evaluation.json"
     return {"name": target.name, "before": json.loads(before.read_text()) if before.exists() else None, "after": after}
 
 
-def sentence(judged: dict[str, Any]) -> str:
+def without_places(config: dict[str, Any]) -> dict[str, Any]:
+    """A run's config without what is of the machine that it was trained on."""
+    kept = {name: value for name, value in config.items() if name != "decided"}
+    if "run" not in kept:
+        return kept | {"data_dir": None}
+    return kept | {"run": kept["run"] | {"data_dir": None}}
+
+
+def sentence(evaluated: dict[str, Any]) -> str:
     """The test images' part of an evaluation."""
-    test = judged["log_likelihood"]["test"]
-    return f"{called(test)} {test['mean']:.3f} nats [{test['low']:.3f}, {test['high']:.3f}], {test['estimator']}"
+    test = evaluated["log_likelihood"]["test"]
+    what = {"lower_bound": "a lower bound, "}.get(test["kind"], "")
+    return f"log-likelihood {what}{test['mean']:.3f} nats [{test['low']:.3f}, {test['high']:.3f}], {test['estimator']}"
 
 
 def main() -> None:
@@ -74,14 +86,15 @@ def main() -> None:
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
     parser.add_argument("--data-dir", help="where the images lie, if not where they lay at training")
     parser.add_argument("--temperatures", type=int, default=10_000)
-    parser.add_argument("--chains", type=int, default=500)
+    parser.add_argument("--ais-chains", type=int, default=500)
     parser.add_argument("--out", type=Path, default=pretrained.HERE)
     chosen = parser.parse_args()
     for run in chosen.runs:
-        found = ship(run, chosen.out, chosen.data_dir, temperatures=chosen.temperatures, chains=chosen.chains)
-        if found["before"] is not None:
-            print(f"{found['name']} as trained:     {sentence(found['before'])}")
-        print(f"{found['name']} after rounding: {sentence(found['after'])}", flush=True)
+        effort = {"temperatures": chosen.temperatures, "ais_chains": chosen.ais_chains}
+        shipped = ship(run, chosen.out, chosen.data_dir, **effort)
+        if shipped["before"] is not None:
+            print(f"{shipped['name']} as trained:     {sentence(shipped['before'])}")
+        print(f"{shipped['name']} after rounding: {sentence(shipped['after'])}", flush=True)
     total = sum(path.stat().st_size for path in chosen.out.glob("*/machine.npz"))
     print(f"{chosen.out}: {total / 1e6:.2f} MB")
     if total > MOST:

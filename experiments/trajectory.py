@@ -1,4 +1,4 @@
-"""Does tempering over a run's own past know the likelihood while it learns, and does it mix where plain Gibbs does not?
+"""Does tempering over a run's own past estimate the likelihood as it learns, and mix where plain Gibbs does not?
 
     python -m experiments.trajectory --data-dir DIR [--quick | --smoke] [--out DIR]
 
@@ -21,19 +21,16 @@ import numpy as np
 from matplotlib.figure import Figure
 from sklearn.linear_model import LogisticRegression
 
-from experiments.common import append, images_alone, learn, mnist, options
+import genjax
+from experiments.common import append, minutes, mnist, options
 from genjax import data
 from genjax.algorithms import trajectory
-from genjax.algorithms.contrastive import ContrastiveConfig, ContrastiveState, trained_machine
-from genjax.algorithms.negative import chains_of
 from genjax.boltzmann.machine import Machine, States, mean
-from genjax.likelihood.evaluate import evaluate
 from genjax.plots.images import save, tile
 from genjax.sampling import tempering
-from genjax.sampling.gibbs import initial_state, sample
-from genjax.training import loop
+from genjax.sampling.gibbs import initial_states, sample
 
-LOOKS, OF_A_CLASS, MODES = 50, 100, (0, 1)
+TIMES, OF_A_CLASS, MODES = 50, 100, (0, 1)
 REST = 50  # rounds that the chains get to settle, and as many that are averaged
 
 
@@ -46,7 +43,7 @@ class Scale(NamedTuple):
     rungs: tuple[int, int]
     every: tuple[int, int]  # steps from one round of swaps to the next
     temperatures: int
-    rounds: int  # of tempering between two looks at the chains
+    rounds: int  # of tempering between two times at which chains are observed
 
 
 SCALES = {
@@ -54,105 +51,98 @@ SCALES = {
     "quick": Scale((5, 10), (500, 100), (0.03, 0.05), (30, 30), (50, 10), 2000, 10),
     "smoke": Scale((3, 3), (16, 8), (0.1, 0.1), (4, 4), (2, 2), 100, 1),
 }
-Look = Callable[[States], jax.Array]
+Observe = Callable[[States], jax.Array]
 
 
-def train(images: np.ndarray, scale: Scale, which: int) -> tuple[ContrastiveState, float, list[tuple[float, float]]]:
-    """The last state, the seconds, and `(epoch, log-likelihood of training images in nats)` along the way."""
-    curve: list[tuple[float, float]] = []
-
-    def watch(chunk: loop.Chunk) -> None:
-        curve.append((chunk.epoch, chunk.metrics["log_likelihood"]))
-
-    config = ContrastiveConfig(
+def train(images: data.Dataset, scale: Scale, which: int) -> genjax.Run:
+    """A run of which the log-likelihood of training images is known as it learns."""
+    model = genjax.rbm(
         hidden=scale.hidden[which],
-        chains=100,
         learning_rate=scale.learning_rate[which],
         negative="trajectory",
+        chains=100,
         rungs=scale.rungs[which],
         swap_every=scale.every[which],
     )
-    state, seconds = learn(config, images_alone(images), scale.epochs[which], 0, on_chunk=[watch])
-    return state, seconds, curve
+    return genjax.fit(model, images, epochs=scale.epochs[which], validation=False, progress=False)
 
 
-def judged(state: ContrastiveState, found: data.Dataset, scale: Scale) -> dict[str, Any]:
+def log_z(run: genjax.Run, scale: Scale) -> dict[str, Any]:
     """Log Z in nats by the trajectory, by AIS and by reverse AIS, and the test log-likelihood by AIS."""
-    machine = trained_machine(state)
-    train, test = (data.binarise_fixed(x, "sampled", seed) for x, seed in ((found.train, 1), (found.test, 0)))
-    effort = {"temperatures": scale.temperatures, "chains": 500, "start": chains_of(state.chains)}
-    answer = evaluate(jax.random.key(1), machine, (jnp.asarray(train), None), (jnp.asarray(test), None), **effort)
-    reverse = answer["log_z"]["reverse"]
-    rest = jax.jit(trajectory.at_rest, static_argnames="rounds")
-    _, info, estimates = rest(jax.random.key(6), state.chains, machine, rounds=2 * REST)
+    numbers = run.evaluation(temperatures=scale.temperatures)
+    reverse = numbers["log_z"]["reverse"]
+    repeated = jax.jit(trajectory.repeated_log_z, static_argnames="rounds")
+    _, info, estimates = repeated(jax.random.key(6), run.state.chains, run.machine, rounds=2 * REST)
     return {
         "log_z_trajectory": float(estimates[REST:].mean()),
         "swap_rates": np.asarray(tempering.report(info).swap_rate).tolist(),
-        "log_z_ais": answer["log_z"]["mean"],
+        "log_z_ais": numbers["log_z"]["mean"],
         "log_z_reverse": None if reverse is None else reverse["mean"],
-        "log_likelihood_test": answer["log_likelihood"]["test"]["mean"],
+        "log_likelihood_test": numbers["log_likelihood"]["test"]["mean"],
     }
 
 
-def first_images(found: data.Dataset, seed: int) -> np.ndarray:
-    """Training images as chains begin, the same number of each class, binarised."""
-    labels = found.labels.train
+def first_images(images: data.Dataset, seed: int) -> np.ndarray:
+    """Training images at which chains begin, the same number of each class, binarised."""
+    labels = images.labels.train
     chosen = np.concatenate([np.flatnonzero(labels == c)[:OF_A_CLASS] for c in MODES])
-    return data.binarise_fixed(found.train[chosen], "sampled", seed)
+    return data.binarise_fixed(images.train[chosen], "sampled", seed)
 
 
-def plain_looks(machine: Machine, images: np.ndarray, every: int, look: Look) -> np.ndarray:
-    """What `look` says of plain Gibbs chains after each `every` sweeps, `(LOOKS, chains, ...)`."""
-    above = initial_state(jax.random.key(2), machine, len(images))[1:]
-    move = jax.jit(partial(sample, steps=LOOKS * every, every=every, observe=look))
-    return np.asarray(move(jax.random.key(3), machine, (jnp.asarray(images), *above))[1])
+def along_gibbs(machine: Machine, first: np.ndarray, every: int, observe: Observe) -> np.ndarray:
+    """What `observe` says of plain Gibbs chains after each `every` sweeps, `(TIMES, chains, ...)`."""
+    above = initial_states(jax.random.key(2), machine, len(first))[1:]
+    go = jax.jit(partial(sample, sweeps=TIMES * every, every=every, observe=observe))
+    return np.asarray(go(jax.random.key(3), machine, (jnp.asarray(first), *above)).observed)
 
 
-def tempered_looks(
-    state: ContrastiveState, images: np.ndarray, rounds: int, look: Look
+def along_tempering(
+    run: genjax.Run, first: np.ndarray, rounds: int, observe: Observe
 ) -> tuple[np.ndarray, tempering.Report]:
     """The same of the top rung over the run's past, after each `rounds` rounds, and how the rungs swapped."""
-    carried, count = state.chains, len(images)
-    ladder = trajectory.ladder_at(carried.past, carried.smooth, state.machine, carried.places)
+    carried, count = run.state.chains, len(first)
+    ladder = trajectory.ladder_at(carried.past, carried.smooth, run.state.machine, carried.places)
     chains = tempering.init(jax.random.key(4), ladder, count)
     states = tuple(jnp.resize(x, (x.shape[0], count, x.shape[-1])) for x in carried.chains.states)
-    states = (states[0].at[-1].set(images), *states[1:])
-    chains, total, seen = chains._replace(states=states), tempering.no_info(*chains.replica.shape), []
-    move = jax.jit(tempering.run, static_argnames=("rounds",))
-    for _ in range(LOOKS):
-        chains, info, _ = move(jax.random.key(5), ladder, chains, rounds=rounds)
-        total = jax.tree.map(jnp.add, total, info)
-        seen.append(look(tuple(x[-1] for x in chains.states)))
-    return np.stack(seen), tempering.report(total)
+    states = (states[0].at[-1].set(first), *states[1:])
+    chains, infos, observed = chains._replace(states=states), [], []
+    go = jax.jit(tempering.run, static_argnames=("rounds",))
+    for _ in range(TIMES):
+        chains, info, _ = go(jax.random.key(5), ladder, chains, rounds=rounds)
+        infos.append(info)
+        observed.append(observe(tempering.top(chains)))
+    return np.stack(observed), tempering.report(jax.tree.map(lambda *x: sum(x), *infos))
 
 
-def mixing(found: data.Dataset, scale: Scale) -> dict[str, Any]:
+def mixing(images: data.Dataset, scale: Scale) -> dict[str, Any]:
     """The share of chains still in the class where they began, by sweeps of a machine, for both ways."""
-    labels = found.labels.train
-    two = np.isin(labels, MODES)
-    state, seconds, _ = train(found.train[two], scale, 1)
-    judge = LogisticRegression(max_iter=200).fit(data.binarise_fixed(found.train[two], "sampled", 2), labels[two])
-    machine, images = state.machine, first_images(found, 3)
+    labels = images.labels.train
+    two, first = np.isin(labels, MODES), first_images(images, 3)
+    run = train(genjax.Dataset.from_arrays(images.train[two], test=0, validation=0), scale, 1)
+    x = data.binarise_fixed(images.train[two], "sampled", 2)
+    classifier, machine = LogisticRegression(max_iter=200).fit(x, labels[two]), run.state.machine
 
-    def look(state: States) -> jax.Array:
-        return mean(machine, state, 0)
+    def observe(states: States) -> jax.Array:
+        return mean(machine, states, 0)
 
     every = scale.rounds * scale.rungs[1]
-    tempered, report = tempered_looks(state, images, scale.rounds, look)
-    pictures = {"plain Gibbs": plain_looks(machine, images, every, look), "tempered": tempered}
-    classes = {name: judge.predict(p.reshape(-1, p.shape[-1])).reshape(p.shape[:2]) for name, p in pictures.items()}
-    began = np.repeat(MODES, OF_A_CLASS)[: len(images)]
-    shares = [float(np.mean(classes["tempered"][LOOKS // 2 :] == c)) for c in MODES]
+    tempered, report = along_tempering(run, first, scale.rounds, observe)
+    pictures = {"plain Gibbs": along_gibbs(machine, first, every, observe), "tempered": tempered}
+    classes = {
+        name: classifier.predict(p.reshape(-1, p.shape[-1])).reshape(p.shape[:2]) for name, p in pictures.items()
+    }
+    began = np.repeat(MODES, OF_A_CLASS)[: len(first)]
+    shares = [float(np.mean(classes["tempered"][TIMES // 2 :] == c)) for c in MODES]
     return {
-        "seconds_two_modes": seconds,
-        "sweeps": [every * (i + 1) for i in range(LOOKS)],
+        "seconds_two_modes": 60 * minutes(run),
+        "sweeps": [every * (i + 1) for i in range(TIMES)],
         "still": {name: np.mean(c == began, axis=1).tolist() for name, c in classes.items()},
         "class_changes": {name: float(np.mean(c[1:] != c[:-1])) for name, c in classes.items()},
         "class_shares": shares,
         "if_forgotten": float(np.mean([shares[MODES.index(c)] for c in began])),
         "swap_rates_two_modes": np.asarray(report.swap_rate).tolist(),
         "round_trips": int(report.round_trips),
-        "pictures": {name: p[:: LOOKS // 10, :: OF_A_CLASS // 3] for name, p in pictures.items()},
+        "pictures": {name: p[:: TIMES // 10, :: OF_A_CLASS // 3] for name, p in pictures.items()},
     }
 
 
@@ -163,7 +153,7 @@ def draw(curve: list[tuple[float, float]], answer: dict[str, Any], mixed: dict[s
     left.plot(*zip(*curve), color="C0", label="by the trajectory, 1000 training images")
     at_the_end = curve[-1][1] + answer["log_z_trajectory"] - answer["log_z_ais"]
     left.plot([curve[-1][0]], [at_the_end], "o", color="C3", label="the same by AIS")
-    left.set(xlabel="epoch", ylabel="log-likelihood (nats an image)", title="known while learning")
+    left.set(xlabel="epoch", ylabel="log-likelihood (nats an image)", title="estimated while learning")
     left.set_ylim(bottom=max(min(v for _, v in curve), at_the_end - 30))
     left.legend()
     for name, shares in mixed["still"].items():
@@ -181,13 +171,15 @@ def draw(curve: list[tuple[float, float]], answer: dict[str, Any], mixed: dict[s
 
 
 def main() -> None:
-    """Train, judge, and let both kinds of chains run; print the table, write results and figure."""
+    """Train, evaluate, and let both kinds of chains run; print the table, write results and figure."""
     chosen = options(__doc__, "trajectory", "5 epochs", mnist=True)
-    scale, found = SCALES[chosen.scale], mnist(chosen)
-    state, seconds, curve = train(found.train, scale, 0)
-    answer = judged(state, found, scale)
-    mixed = mixing(found, scale)
-    save(draw(curve, answer, mixed, found.shape), chosen.out / "trajectory.png")
+    scale, images = SCALES[chosen.scale], mnist(chosen).without_validation()
+    run = train(images, scale, 0)
+    seconds, history = 60 * minutes(run), run.history
+    curve = list(zip(history["epoch"].tolist(), history["log_likelihood"].tolist()))
+    answer = log_z(run, scale)
+    mixed = mixing(images, scale)
+    save(draw(curve, answer, mixed, images.shape), chosen.out / "trajectory.png")
     del mixed["pictures"]
     (chosen.out / "results.jsonl").unlink(missing_ok=True)
     append(chosen.out / "results.jsonl", {"seconds": seconds, "curve": curve, **answer, **mixed})
@@ -207,7 +199,7 @@ def main() -> None:
     print(
         f"{'sweeps':>8}" + "".join(f"{name:>14}" for name in mixed["still"]) + "   share of chains in their first class"
     )
-    for i in (0, 4, 9, 24, LOOKS - 1):
+    for i in (0, 4, 9, 24, TIMES - 1):
         print(f"{mixed['sweeps'][i]:>8}" + "".join(f"{shares[i]:14.2f}" for shares in mixed["still"].values()))
     print(f"all forgotten: {mixed['if_forgotten']:.2f}")
     print(chosen.out / "trajectory.png")

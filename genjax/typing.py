@@ -181,6 +181,13 @@ class Estimate(NamedTuple):
     trusted: bool
     reason: str
 
+    def __repr__(self) -> str:
+        kind = self.kind.replace("_", " ")
+        article = "an" if kind[0] in "aeu" else "a"
+        interval = "" if self.low == self.mean == self.high else f" [{self.low:.6g}, {self.high:.6g}]"
+        trust = "trusted" if self.trusted else "not trusted"
+        return f"{self.mean:.6g}{interval}, {article} {kind} by {self.estimator}\n  {trust}: {self.reason}"
+
 
 class Answer(NamedTuple):
     """A likelihood that is ready to be asked about examples.
@@ -306,3 +313,11 @@ class Model(NamedTuple):
     prepare: Callable[..., Any] | None = None
     describe: Callable[..., Any] | None = None
     recommend: Callable[..., Any] | None = None
+
+    def __repr__(self) -> str:
+        answers = [name for name in QUESTIONS if getattr(self, name) is not None]
+        return f"Model {self.name}: answers {', '.join(answers) or 'nothing'}"
+
+
+QUESTIONS = ("answer", "sample", "reconstruct", "encode", "decode", "features", "classify", "filters", "arrays")
+"""Fields of a `Model` that a person asks for; `answer` is its likelihood."""

@@ -1048,7 +1048,7 @@ COMMANDS = (
         "samples of a label are those of another",
         "condition(machine, machine.depth - 1, machine.units[-1].encode(jnp.array([label])))",
         "condition(machine, machine.depth - 1, machine.units[-1].encode(jnp.array([0 * label])))",
-        "cli/test_looks.py::test_a_clamped_label_gives_its_own_images",
+        "cli/test_labels.py::test_a_clamped_label_gives_its_own_images",
     ),
     mutant(
         "reconstructions count the pixels that are right",
@@ -1060,7 +1060,7 @@ COMMANDS = (
         "rows are removed from the other end",
         '"bottom": height - size, "rows"',
         '"bottom": 0, "rows"',
-        "cli/test_commands.py::test_regions",
+        "evaluation/test_reconstruction.py::test_rows_are_missing",
     ),
     mutant(
         "what is classified correctly counts as an error",
@@ -1090,13 +1090,13 @@ COMMANDS = (
         "seeds of a grid are counted from 0",
         "seeds = range(run.seed, run.seed + options.seeds)",
         "seeds = range(options.seeds)",
-        "cli/test_grid.py::test_seeds_are_those_of_single_runs",
+        "cli/test_grid.py::test_seeds_are_counted_from_the_first_and_scores_cost_only_where_asked_for",
     ),
     mutant(
         "all seeds of a grid are one",
         "random.key(member.run.seed, member.run.rng) for member in members",
         "random.key(members[0].run.seed, member.run.rng) for member in members",
-        "cli/test_grid.py::test_seeds_are_those_of_single_runs",
+        "cli/test_grid.py::test_seeds_are_counted_from_the_first_and_scores_cost_only_where_asked_for",
     ),
     mutant(
         "the interval over seeds is that of many",
@@ -1150,13 +1150,13 @@ COMMANDS = (
         "fresh and persistent chains share random numbers",
         'key = key if start == "fresh" else random.subkey(key, start)',
         "pass",
-        "cli/test_pictures.py::test_no_two_kinds_of_samples_share_random_numbers",
+        "cli/test_figures.py::test_no_two_kinds_of_samples_share_random_numbers",
     ),
     mutant(
         "labels share random numbers",
         "return key if label is None else jax.random.fold_in(key, label)",
         "return key",
-        "cli/test_pictures.py::test_no_two_kinds_of_samples_share_random_numbers",
+        "cli/test_figures.py::test_no_two_kinds_of_samples_share_random_numbers",
     ),
 )
 

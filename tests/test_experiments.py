@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -84,19 +85,22 @@ def test_class_samples(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["class_samples", "--smoke", "--out", str(tmp_path)])
     class_samples.main()
     rbm, dbm = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
-    assert np.mean(rbm["rightly"]) > 0.3
-    assert len(dbm["rightly"]) == 10
+    assert np.mean(rbm["accuracy"]) > 0.3
+    assert len(dbm["accuracy"]) == 10
     assert max(rbm["pixel_error"], dbm["pixel_error"]) < rbm["pixel_error_of_mean"]
     assert (tmp_path / "class_samples.png").stat().st_size > 5000
 
 
 @pytest.mark.slow
 def test_early_stopping(tmp_path, monkeypatch, capsys):
+    """With a limit that is reached at once."""
+    monkeypatch.setattr(early_stopping, "LIMIT", -10.0)
     monkeypatch.setattr(sys, "argv", ["early_stopping", "--smoke", "--out", str(tmp_path)])
     early_stopping.main()
     lines = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
     assert [(line["seed"], line["run"]) for line in lines] == [(s, r) for s in (0, 1) for r in ("all steps", "stopped")]
     assert all(np.isfinite(line["log_likelihood"]) for line in lines)
+    assert [line["steps"] for line in lines] == 2 * [400, 275]
     assert (tmp_path / "early_stopping.png").stat().st_size > 5000
     assert "stopped is ahead by" in capsys.readouterr().out
 
@@ -119,7 +123,7 @@ def test_trajectory(tmp_path, monkeypatch, capsys):
     trajectory.main()
     (line,) = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
     assert abs(line["log_z_trajectory"] - line["log_z_ais"]) < 2
-    assert all(len(shares) == trajectory.LOOKS for shares in line["still"].values())
+    assert all(len(shares) == trajectory.TIMES for shares in line["still"].values())
     assert (tmp_path / "trajectory.png").stat().st_size > 5000
     assert "all forgotten" in capsys.readouterr().out
 
@@ -131,7 +135,7 @@ def test_epoch_speed(tmp_path, monkeypatch, capsys):
     epoch_speed.main()
     _, *lines = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
     assert {"five products", "genjax", "scikit-learn"} <= {line["name"] for line in lines if "name" in line}
-    likelihoods = [line["log_likelihood"] for line in lines if "taught" in line]
+    likelihoods = [line["log_likelihood"] for line in lines if "trained" in line]
     assert likelihoods
     assert np.isfinite(likelihoods).all()
     assert (tmp_path / "epoch_speed.png").stat().st_size > 5000
@@ -151,7 +155,7 @@ def test_grid_speed(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.slow
 def test_mode_coverage(tmp_path, monkeypatch, capsys):
-    """With a judge of a few steps, from a cache of the test's own; a second call samples nothing again."""
+    """With a classifier of a few steps, from a cache of the test's own; a second call samples nothing again."""
     monkeypatch.setenv("GENJAX_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(classifier, "EPOCHS", 1)
     monkeypatch.setattr(classifier, "LEAST_STEPS", 1)
@@ -161,10 +165,10 @@ def test_mode_coverage(tmp_path, monkeypatch, capsys):
         rows = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
         assert [row["model"] for row in rows] == ["rbm", "dbm"]
         for row in rows:
-            assert sum(row["states"]["shares"]) == pytest.approx(1)
-            assert 0 <= row["memorisation"]["rate"] <= 1
+            assert sum(row["samples"]["shares"]) == pytest.approx(1)
+            assert 0 <= row["samples"]["copies"] <= 1
         assert "like copies of training images" in capsys.readouterr().out
-        monkeypatch.delattr(mode_coverage, "cover", raising=False)
+        monkeypatch.delattr(mode_coverage, "run_of", raising=False)
     assert (tmp_path / "mode_coverage.png").stat().st_size > 5000
     monkeypatch.setattr(sys, "argv", ["mode_coverage", "--quick", "--out", str(tmp_path)])
     with pytest.raises(SystemExit, match="results of a smoke run"):
@@ -212,7 +216,7 @@ def test_fine_tuning(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(fine_tuning, "learn", None)
     fine_tuning.main()
     lines = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
-    assert [line["judged_on"] for line in lines] == ["validation"] * 2 + ["test"] * 4
+    assert [line["split"] for line in lines] == ["validation"] * 2 + ["test"] * 4
     assert all(0 <= line["error"] <= 1 for line in lines)
     assert (tmp_path / "fine_tuning.png").stat().st_size > 5000
     assert "chosen on validation images" in capsys.readouterr().out
@@ -226,7 +230,7 @@ def test_vae_likelihood(tmp_path, monkeypatch, capsys):
         vae_likelihood.main()
         lines = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
         assert [(line["model"], line["seed"]) for line in lines] == [(m, s) for m in ("vae", "iwae") for s in (0, 1)]
-        assert all(line["elbo"]["test"] < line["log_likelihood"]["test"]["mean"] < 0 for line in lines)
+        assert all(line["elbo"]["test"]["mean"] < line["log_likelihood"]["test"]["mean"] < 0 for line in lines)
         assert "iwae is ahead of vae by" in capsys.readouterr().out
     assert (tmp_path / "vae_likelihood.png").stat().st_size > 5000
 
@@ -238,9 +242,9 @@ def test_stacked_autoencoder(tmp_path, monkeypatch, capsys):
     lines = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
     wanted = [(task, seed) for task in stacked_autoencoder.TASKS for seed in (0, 1)]
     assert [(line["task"], line["seed"]) for line in lines] == wanted
-    told, given_back = lines[:2], lines[2:]
-    assert all(0 < line["before"] < line["after"] <= 100 and line["after"] > 50 for line in told)
-    assert all(0 < line["after"] < line["before"] < 100 for line in given_back)
+    classifiers, reconstructions = lines[:2], lines[2:]
+    assert all(0 < line["before"] < line["after"] <= 100 and line["after"] > 50 for line in classifiers)
+    assert all(0 < line["after"] < line["before"] < 100 for line in reconstructions)
     assert (tmp_path / "stacked_autoencoder.png").stat().st_size > 5000
     assert "32-16" in capsys.readouterr().out
 
@@ -281,9 +285,9 @@ def test_gaussian_modes(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "samples.png").stat().st_size > 5000
 
 
-@pytest.fixture(name="hasty_judge")
-def hasty_judge_fixture(monkeypatch, tmp_path):
-    """A judge that has hardly learned."""
+@pytest.fixture(name="hasty_classifier")
+def hasty_classifier_fixture(monkeypatch, tmp_path):
+    """A classifier that has hardly learned."""
     monkeypatch.setenv("GENJAX_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(classifier, "EPOCHS", 1)
     monkeypatch.setattr(classifier, "LEAST_STEPS", 1)
@@ -299,7 +303,7 @@ def hasty_judge_fixture(monkeypatch, tmp_path):
         (stacked_mnist, "modes-2.png", "of 100, real images"),
     ],
 )
-def test_gans(experiment, figure, said, tmp_path, monkeypatch, capsys, hasty_judge):
+def test_gans(experiment, figure, said, tmp_path, monkeypatch, capsys, hasty_classifier):
     name = experiment.__name__.rpartition(".")[2]
     monkeypatch.setattr(sys, "argv", [name, "--smoke", "--out", str(tmp_path)])
     experiment.main()
@@ -311,9 +315,16 @@ def test_gans(experiment, figure, said, tmp_path, monkeypatch, capsys, hasty_jud
 
 
 @pytest.mark.parametrize(
-    ("score", "classes", "sure", "word"),
+    ("score", "classes", "confident", "word"),
     [(9.5, 10, 0.99, "learned"), (3.0, 3, 0.95, "collapsed"), (1.1, 1, 0.1, "poor"), (4.0, 10, 0.7, "poor")],
 )
-def test_what_became_of_a_gan(score, classes, sure, word):
-    """Ten classes; noise that the judge takes for one class, unsure, has not collapsed."""
-    assert adversarial.fate(score, classes, 10, sure) == word
+def test_what_became_of_a_gan(score, classes, confident, word):
+    """Ten classes; noise that the classifier takes for one class, not confident, has not collapsed."""
+    assert adversarial.fate(score, classes, 10, confident) == word
+
+
+def test_nothing_but_the_command_line_imports_it():
+    """Experiments, benchmarks and the library go through the front door."""
+    root = Path(__file__).parent.parent
+    files = [path for name in ("experiments", "benchmarks", "genjax") for path in (root / name).rglob("*.py")]
+    assert [path.name for path in files if "genjax.cli" in path.read_text() and path.parent.name != "cli"] == []

@@ -103,6 +103,7 @@ def fit(
         config, run = settled(model, data, given | length, validation)
         source = source_of(run, config.model, data, validation)
         folder = None if out is None else Path(out)
+        on_disk.refuse_place(None if out is None else os.fspath(out))
         if folder is not None and (folder / "config.json").exists():
             training = reopen(folder, config, run, source)
         else:

@@ -42,6 +42,16 @@ def content(config: Any, run: RunConfig) -> dict[str, Any]:
     return {"config": to_json(config), "run": dataclasses.asdict(run)}
 
 
+def refuse_place(out: str | None) -> None:
+    """Raise `UserError` where no run can be kept: the library of checkpoints takes no names that are not UTF-8."""
+    if out == "":
+        raise UserError("`out` is empty; name a folder.")
+    try:
+        os.path.abspath(out or "runs").encode()
+    except UnicodeEncodeError:
+        raise UserError(f"`out` {out or 'runs'} is in a folder whose name is not UTF-8; choose another one.") from None
+
+
 def create(folder: Path, config: Any, run: RunConfig, facts: dict[str, Any], licence: str, record: Record) -> Path:
     """A new run's folder. Raises `UserError` where it exists or cannot be written."""
     return run_folder.create(folder, config.model.name, content(config, run), facts, licence, record)
@@ -61,12 +71,14 @@ def read(folder: Path, own: Any = None, given: dict[str, Any] | None = None) -> 
     """
     saved = run_folder.read_config(folder)
     name = saved.get("model")
-    kind = MODELS[name].config if name in MODELS else None
+    model = MODELS.get(name)
+    kind = None if model is None else model.config
     if own is not None:
         kind = own if isinstance(own, type) else type(own)
-        if kind.model.name != name:
-            raise UserError(f"{folder} holds a run of {name}, not {kind.model.name}; open it as what it is.")
-    if kind is None:
+        model = (own() if isinstance(own, type) else own).model
+        if model.name != name:
+            raise UserError(f"{folder} holds a run of {name}, not {model.name}; open it as what it is.")
+    if kind is None or model is None:
         known = ", ".join(MODELS)
         raise UserError(f"{folder} holds a model {name!r}; known are {known}: for one of your own give `model`.")
     old, path = saved["format"] == 1, folder / "config.json"
@@ -74,7 +86,7 @@ def read(folder: Path, own: Any = None, given: dict[str, Any] | None = None) -> 
     if not isinstance(of_model, dict) or not isinstance(of_run, dict):
         raise UserError(f"{path} lacks config or run; restore it from a copy.")
     try:
-        run = from_json(RunConfig, dataclasses.asdict(RunConfig()) | dict(kind.model.defaults) | of_run)
+        run = from_json(RunConfig, dataclasses.asdict(RunConfig()) | dict(model.defaults) | of_run)
         config = from_json(kind, of_model, given or {})
     except (UserError, TypeError, ValueError) as error:
         raise UserError(f"{path}: {error}") from None

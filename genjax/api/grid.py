@@ -369,6 +369,15 @@ def pseudo_of(run: Run, test: Batch) -> float | None:
     return None if found is None else found["exact"].mean
 
 
+def parameters_of(runs: list[Run]) -> dict[str, np.ndarray]:
+    """All runs' parameters as plain arrays, `<name>_of_<row>`, rows as in results.jsonl."""
+    arrays = {}
+    for row, run in enumerate(runs):
+        if run.model.arrays is not None and run.diverged is None:
+            arrays |= {f"{name}_of_{row}": array for name, array in run.model.arrays(run.parameters).items()}
+    return arrays
+
+
 def summarise(rows: Sequence[dict[str, Any]], axes: Sequence[str], scores: Sequence[str] = SCORES) -> list[dict]:
     """A line a setting: mean over seeds of each score with its 95 % interval (Student's t).
 

@@ -12,8 +12,9 @@ from genjax.errors import UserError
 from genjax.evaluation import latent as walks
 from genjax.evaluation.latent import LatentSpace, spherical
 from genjax.evaluation.reconstruction import missing_mask, region
+from genjax.evaluation.samples import Measured
 from genjax.numerics import in_blocks
-from genjax.plots import curves, latent, samples, weights
+from genjax.plots import coverage, curves, latent, samples, weights
 from genjax.plots.figure import Figure
 from genjax.sampling import tempering
 from genjax.typing import Batch, Kernel
@@ -75,7 +76,7 @@ class Plots:
 
     def classes(self, n: int = 10, sweeps: int = 1000, seed: int = 0) -> Figure:
         """A row of samples for each label that the model knows."""
-        return self.of_classes(self.run.draw_classes(n, sweeps, seed), sweeps)
+        return self.of_classes(self.run.draw_classes(n, sweeps, seed=seed), sweeps)
 
     def of_classes(self, arrays: dict[str, Any], sweeps: int) -> Figure:
         """The same of samples that are drawn already (`Run.draw_classes`)."""
@@ -304,6 +305,21 @@ class Plots:
         title = f"{self.run.name}: two latents, at values of equal probability"
         names = (f"latent {first}", f"latent {second}")
         return latent.plane(pixels, (values[0], values[1]), names, self.run.image_shape, title)
+
+    def of_coverage(self, found: Measured, drawn: dict[str, np.ndarray], summary: str = "") -> Figure:
+        """Samples by class, and those most like a training image (`run.measured_samples`)."""
+        run, classes, copies = self.run, found.classes, found.copies
+        if classes is None or copies is None:
+            raise UserError(f"{run.name} has no labels, or too few test images: there are no classes to show.")
+        what, shown, of = "samples", drawn["samples"], classes
+        if found.means is not None:
+            what, shown, of = "expected pixels", drawn["means"], found.means
+        shares = {"samples": classes.samples.shares, "test images": classes.data.shares}
+        names = tuple(run.label_names(len(classes.samples.shares)))
+        sampled = coverage.Sampled(run.name, what, shown, of.samples.classes, shares, names)
+        closest = np.argsort(copies.closeness)[: coverage.PAIRS]
+        pairs = (drawn["samples"][closest], run.prepared.dataset.train[copies.row[closest]])
+        return coverage.coverage(sampled, pairs, run.image_shape, summary)
 
     def all(self, summary: str = "", seed: int = 0) -> dict[str, Figure]:
         """Every figure that `genjax train` draws at its end, by the names of their files."""

@@ -104,7 +104,7 @@ class Run:
         if self.model.name == "dbn":
             found = parameters
         if found is None:
-            raise self._no("a machine", "machine", "parameters")
+            raise self._no("machine", "machine", "parameters")
         return found
 
     @property
@@ -238,16 +238,18 @@ class Run:
             what = "kernel" if kernel is not None else "start"
             raise UserError(f"`{what}`: a {model.name} has no chains; leave it out.")
         if model.sample_needs_data:
-            options["train"] = self.fixed_train(CODES).x
+            options["train"] = np.asarray(self.fixed_train(CODES).x)
         own = options.get("label")
         key = self.key(seed, start, own if isinstance(own, int) else None)
         return model.sample(key, self.parameters, n, **options)
 
-    def draw_classes(self, n: int, sweeps: int = 1000, seed: int = 0) -> dict[str, Any]:
+    def draw_classes(
+        self, n: int, sweeps: int = 1000, kernel: Kernel | None = None, start: Start = "fresh", seed: int = 0
+    ) -> dict[str, Any]:
         """`n` samples of each class, with their `labels`; of models with chains the label is clamped."""
         if not self.classes:
             raise UserError(f"`label` all: this {self.model.name} has not learned labels; leave it out.")
-        each = [self.draw(n, (sweeps,), label, seed=seed) for label in range(self.classes)]
+        each = [self.draw(n, (sweeps,), label, kernel, start, seed) for label in range(self.classes)]
         names = [name for name in ("samples", "means") if name in each[0]]
         whole = {name: np.concatenate([arrays[name] for arrays in each]) for name in names}
         return whole | {"labels": np.repeat(np.arange(self.classes), n)}
@@ -278,15 +280,13 @@ class Run:
     def reconstruct(self, x: Any, missing: Any = None, *, sweeps: int = 400, seed: int = 0) -> np.ndarray:
         """Expected values where `missing` (boolean, True where unknown), what was given as it is; without it there and
         back: an example's code decoded."""
-        flat_x = self.flat(x)
         if missing is None:
             if self.model.back is None:
                 raise self._no("codes", "reconstruct without `missing`", *self._answers())
-            return self.shaped(np.asarray(self.model.back(self.parameters, flat_x)), like=x)
+            return self.shaped(np.asarray(self.model.back(self.parameters, self.flat(x))), like=x)
         if self.model.reconstruct is None:
-            raise self._no("a way to fill in", "reconstruct", *self._answers())
-        hole = self.flat_mask(missing, len(flat_x))
-        flat_x = np.where(hole, 0.0, flat_x).astype(np.float32)
+            raise self._no("way to fill in values", "reconstruct", *self._answers())
+        flat_x, hole = self._holed(x, missing, "`x`")
         filled = self.model.reconstruct(self.key(seed), self.parameters, flat_x, hole, sweeps)
         return self.shaped(np.asarray(filled), like=x)
 
@@ -319,7 +319,7 @@ class Run:
         began, model = time.perf_counter(), self.model
         effort = _known(model, effort)
         if model.answer is None and model.evaluate is None and model.sample is None:
-            raise self._no("a likelihood, or anything else that is measured", "evaluate")
+            raise self._no("likelihood, or anything else that is measured", "evaluate")
         train, test = self.fixed_train(getattr(model.effort, "training", None)), self.fixed_test()
         answer = None if model.answer is None else self.answer(seed, effort, progress)
         found: dict[str, Any] = {}
@@ -426,6 +426,15 @@ class Run:
             raise UserError(f"`missing` has shape {mask.shape}; give one example's {self.shape}, or one for each.")
         return np.broadcast_to(mask.reshape(-1, values), (count, values))
 
+    def _holed(self, x: Any, missing: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """Flat examples with zeros where values are missing, whatever stood there, and where that is."""
+        flat = self.record.flatten(x, name, finite=False)
+        hole = self.flat_mask(missing, len(flat))
+        known = np.where(hole, 0.0, flat).astype(np.float32)
+        if not np.isfinite(known).all():
+            raise UserError(f"{name} holds NaN or infinity where `missing` is False; give numbers there.")
+        return known, hole
+
     def shaped(self, x: np.ndarray, like: Any = None) -> np.ndarray:
         """Flat examples in the shape of one as given; flat where `like` is."""
         if like is not None and np.ndim(like) == 2 and len(self.shape) != 1:
@@ -494,7 +503,7 @@ class Run:
         """What the likelihood is asked through: log Z is estimated once for the same seed and effort, and kept."""
         model = self.model
         if model.answer is None:
-            raise self._no("a likelihood", "log_likelihood", *self._answers())
+            raise self._no("likelihood", "log_likelihood", *self._answers())
         options = {} if model.effort is None else vars(model.effort(**_known(model, effort)))
         asked = (seed, *sorted(effort.items()))
         kept = self.__dict__.setdefault("_answers_kept", {})
@@ -502,7 +511,8 @@ class Run:
             if self.known_log_z is not None and not effort and seed == 0:
                 options["known"] = self.known_log_z
             key, chains = random.key(seed, self.settings.rng), self.persistent_chains()
-            kept[asked] = model.answer(key, self.parameters, self.mean, chains, progress=progress, **options)
+            mean = np.zeros(self.record.examples[1], np.float32) if "known" in options else self.mean  # is not read
+            kept[asked] = model.answer(key, self.parameters, mean, chains, progress=progress, **options)
         return kept[asked]
 
     @property
@@ -514,10 +524,8 @@ class Run:
         if given is None or missing is None:
             raise UserError("`given` and `missing` go together: an example, and where it is unknown.")
         if self.model.complete is None:
-            raise self._no("a way to complete examples", "sample with `given`", *self._answers())
-        example = self.flat(np.asarray(given).reshape(1, *self.shape))[0]
-        hole = self.flat_mask(missing, 1)[0]
-        example = np.where(hole, 0.0, example).astype(np.float32)
+            raise self._no("way to complete examples", "sample with `given`", *self._answers())
+        (example,), (hole,) = self._holed(np.asarray(given)[None], missing, "`given`")
         drawn = self.model.complete(self.key(seed), self.parameters, example, hole, n, sweeps)
         return self.shaped(np.asarray(drawn))
 

@@ -8,14 +8,11 @@ of an untrained one's pixels is spread over the classes too, while its expected 
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from genjax.cli.evaluate import of_samples
 from genjax.cli.options import OpenOptions, open_run, parse, say
 from genjax.cli.writing import in_any_case, refuse_run_folder
 from genjax.evaluation.samples import per_sample
 from genjax.likelihood.estimate import plain
-from genjax.plots import coverage as plots
 from genjax.plots.images import save
 from genjax.training.config import positive
 from genjax.training.folder import write_json
@@ -51,23 +48,11 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     lines = sentences(numbers)
     with in_any_case(numbers, "\n".join(lines)):
         if found.classes is not None and found.copies is not None:
-            path = save(figure(run, found, drawn, numbers), run.folder / "figures" / "coverage.png")
+            path = save(run.plot.of_coverage(found, drawn, lines[0]), run.folder / "figures" / "coverage.png")
             numbers["figure"] = str(path)
             lines.append(str(path))
         write_json(run.folder / "coverage.json", numbers | {"each": per_sample(found)})
     return numbers, "\n".join(lines)
-
-
-def figure(run: Any, found: Any, drawn: dict[str, Any], numbers: dict[str, Any]) -> Any:
-    """Samples by class, and those most like a training image."""
-    shown, of = (drawn["means"], found.means) if found.means is not None else (drawn["samples"], found.classes)
-    shares = {"samples": found.classes.samples.shares, "test images": found.classes.data.shares}
-    names = tuple(run.label_names(len(found.classes.samples.shares)))
-    what = "expected pixels" if found.means is not None else "samples"
-    sampled = plots.Sampled(run.name, what, shown, of.samples.classes, shares, names)
-    closest = np.argsort(found.copies.closeness)[: plots.PAIRS]
-    pairs = (drawn["samples"][closest], run.prepared.dataset.train[found.copies.row[closest]])
-    return plots.coverage(sampled, pairs, run.image_shape, "; ".join(sentences(numbers)[:1]))
 
 
 def sentences(numbers: dict[str, Any]) -> list[str]:

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from genjax import random
 from genjax.api import folder as on_disk
 from genjax.api.compare import lines_of, notes_of
@@ -21,28 +19,24 @@ from genjax.api.grid import (
     Member,
     members_of,
     metrics_of,
+    parameters_of,
     rows_of,
-    settings_row,
     summarise,
     train_members,
 )
+from genjax.api.grid_figures import figures_of_grid
 from genjax.api.progress import Bar
 from genjax.api.run import Run
-from genjax.cli.main import finite
 from genjax.cli.options import Parser, say, tuples
 from genjax.errors import UserError
-from genjax.likelihood.estimate import plain
+from genjax.likelihood.estimate import finite, plain
 from genjax.models.table import MODELS
-from genjax.plots import curves as curves_plots
-from genjax.plots import grids
 from genjax.plots.images import save
 from genjax.training import folder as run_folder
 from genjax.training.options import flat
 from genjax.training.settings import RunConfig
-from genjax.training.stages import LAST
 
 OF_TRAINING = ("temperatures", "ais_chains", "standard_error", "draws")
-SHOWN = 8  # test images that are filled in
 EPOCHS, BATCH, TEMPERATURES, CHAINS = 10, 10, 1000, 100  # the runs of a grid are short, and their estimates cheap
 
 
@@ -91,7 +85,7 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     with Bar("evaluating", len(runs)) as bar:
         rows = rows_of(runs, effort if options.evaluate else None, bar.update)
     (folder / "results.jsonl").write_text("".join(json.dumps(finite(row)) + "\n" for row in rows))
-    np.savez(folder / "parameters.npz", **parameters_of(runs))  # type: ignore[arg-type]
+    run_folder.write_arrays(folder / "parameters.npz", parameters_of(runs))
     table = summarise(rows, names, (*SCORES, *metrics_of(runs)))
     figures = [str(path) for path in draw(folder, runs, names)]
     result = {"run": str(folder), "runs": len(rows), "training_seconds": round(seconds, 2), "settings": table}
@@ -153,15 +147,6 @@ def typed(parser: Parser, rest: list[str], name: str, values: list[str]) -> Any:
     return options[name]
 
 
-def parameters_of(runs: list[Run]) -> dict[str, np.ndarray]:
-    """All runs' parameters as plain arrays, `<name>_of_<row>`, rows as in results.jsonl."""
-    arrays = {}
-    for row, run in enumerate(runs):
-        if run.model.arrays is not None and run.diverged is None:
-            arrays |= {f"{name}_of_{row}": array for name, array in run.model.arrays(run.parameters).items()}
-    return arrays
-
-
 def tables_of(table: list[dict[str, Any]], names: list[str]) -> list[str]:
     """The settings as text: a table for each dataset and binarisation, whose scores do not compare."""
     kinds = dict.fromkeys((line["dataset"], line["binarisation"]) for line in table)
@@ -188,55 +173,6 @@ def is_score(value: Any) -> bool:
 
 
 def draw(folder: Path, runs: list[Run], names: list[str]) -> list[Path]:
-    """Curves with bands over seeds, and what the first seed of every setting makes of damaged test images; apart for
-    every dataset and binarisation."""
-    kinds = dict.fromkeys((run.settings.dataset, run.settings.binarisation) for run in runs)
-    written = []
-    for number, kind in enumerate(kinds):
-        of_setting: dict[str, list[Run]] = {}
-        for run in runs:
-            if (run.settings.dataset, run.settings.binarisation) == kind:
-                options = settings_row(run)
-                label = ", ".join(f"{name} {options.get(name)}" for name in names) or "all"
-                of_setting.setdefault(label, []).append(run)
-        end = "" if len(kinds) == 1 else f"-{number + 1}"
-        title = folder.name if len(kinds) == 1 else f"{folder.name}, {Path(kind[0] or '').name}, binarisation {kind[1]}"
-        for stem, figure in figures_of(of_setting, title).items():
-            written.append(save(figure, folder / "figures" / f"{stem}{end}.png"))
-    return written
-
-
-def figures_of(of_setting: dict[str, list[Run]], title: str) -> dict[str, Any]:
-    """The figures of runs on the same data, by the names of their files."""
-    figures, same = {}, [run for runs in of_setting.values() for run in runs]
-    for metric in metrics_of(same)[:1]:
-        curves = {label: aligned([run.history for run in runs], metric) for label, runs in of_setting.items()}
-        label = curves_plots.label_of(same[0].model.panels, metric)
-        figures["curves"] = grids.bands(curves, label, f"{title}: mean and range over seeds")
-    if same[0].model.reconstruct is not None:
-        figures["reconstructions"] = filled(of_setting, title)
-    return figures
-
-
-def aligned(histories: list[dict[str, np.ndarray]], metric: str) -> grids.Curves:
-    """A metric of several runs' last stages on common epochs, NaN where one was not measured."""
-    lasts = [{name: values[h["stage"] == LAST] for name, values in h.items()} for h in histories]
-    epochs = np.unique(np.concatenate([history.get("epoch", np.zeros(0)) for history in lasts]))
-    values = np.full((len(lasts), len(epochs)), np.nan)
-    for row, history in enumerate(lasts):
-        if metric in history:
-            values[row, np.searchsorted(epochs, history["epoch"])] = history[metric]
-    return grids.Curves(epochs, values)
-
-
-def filled(of_setting: dict[str, list[Run]], title: str) -> Any:
-    """The lower halves of test images, filled in by the first seed of each setting."""
-    first = next(iter(of_setting.values()))[0]
-    truth, missing = first.plot.damaged(SHOWN, seed=first.settings.seed)
-    rows = {
-        label: runs[0].reconstruct(truth, missing, sweeps=400, seed=runs[0].settings.seed).reshape(len(truth), -1)
-        for label, runs in of_setting.items()
-        if runs[0].diverged is None
-    }
-    damaged, shape = np.where(missing, np.nan, truth), first.image_shape
-    return grids.reconstructions(truth, damaged, rows, shape, f"{title}: lower halves filled in, first seed")
+    """The grid's figures, in its folder."""
+    figures = figures_of_grid(runs, names, folder.name)
+    return [save(figure, folder / "figures" / f"{stem}.png") for stem, figure in figures.items()]

@@ -8,7 +8,6 @@ import contextlib
 import importlib
 import io
 import json
-import math
 import os
 import re
 import sys
@@ -116,7 +115,11 @@ def notes_as_lines() -> Iterator[None]:
 
 def shown(result: dict[str, Any], text: str, arguments: list[str]) -> str:
     """The answer, as one JSON object where that is wanted."""
-    return json.dumps(finite(result), allow_nan=False) if "--json" in arguments else text
+    if "--json" not in arguments:
+        return text
+    from genjax.likelihood.estimate import finite
+
+    return json.dumps(finite(result), allow_nan=False)
 
 
 def jax_failure() -> str | None:
@@ -133,15 +136,6 @@ def jax_failure() -> str | None:
             return f"JAX_PLATFORMS={platforms}: JAX cannot start ({reason}); unset it, or set it to cpu."
         return f"JAX cannot start ({reason}); correct its settings, or install it again."
     return None
-
-
-def finite(value: Any) -> Any:
-    """The same with None for numbers that JSON does not have."""
-    if isinstance(value, dict):
-        return {name: finite(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def console() -> None:

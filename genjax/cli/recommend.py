@@ -6,6 +6,7 @@ from typing import Any
 from genjax.cli.options import OpenOptions, open_run, parse, say
 from genjax.data.places import refuse_missing
 from genjax.errors import UserError
+from genjax.models.table import MODELS
 from genjax.training.config import positive
 
 
@@ -25,7 +26,8 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     positive(options, "top")
     run = open_run(options)
     if run.model.recommend is None:
-        raise UserError(f"A {run.model.name} does not recommend; train one with genjax train recommender.")
+        others = " or ".join(name for name, model in MODELS.items() if model.recommend)
+        raise UserError(f"A {run.model.name} does not recommend; train a {others}.")
     refuse_missing(run.settings, run.folder, f" for what user {options.user} has rated")
     best, said = run.model.recommend(run.settings, run.parameters, run.record, options.user, options.top)
     for sentence in said:

@@ -50,16 +50,17 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     positive(options, "sweeps", "chains")
     if options.out is not None:
         refuse_file(Path(options.out), "--out", ".npz", options.overwrite)
+    kernel = kernel_of(options)
     run = open_run(options)
-    kernel = kernel_of(options, run)
     refuse_run_folder(run)
+    refuse_label(run, options.label)
     name = "samples" + ("-persistent" if options.start == "persistent" else "")
     name += f"-{options.kernel}" if kernel is not None else ""
     name += f"-label-{options.label}" if options.label else ""
     folder = run.folder / "figures"
     path = folder / f"{name}-{options.sweeps if run.has_chains else options.chains}.png"
     if options.label == "all":
-        arrays = run.draw_classes(options.chains, options.sweeps, options.seed)
+        arrays = run.draw_classes(options.chains, options.sweeps, kernel, options.start, options.seed)
         figure = run.plot.of_classes(arrays, options.sweeps)
     else:
         times = times_to(options.sweeps)
@@ -67,7 +68,7 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
         figure = run.plot.of_samples(arrays, times, options.label, options.start)
     written = [str(save(figure, path))]
     result, lines = described(run, options, kernel, arrays)
-    if kernel is not None and options.kernel == "tempered":
+    if options.kernel == "tempered" and "info" in arrays:
         written.append(str(save(run.plot.of_ladder(arrays["info"]), folder / f"{name}-ladder.png")))
     result |= {"figure": written[0], "figures": written}
     text = "\n".join([f"{lines[0]}: {written[0]}", *lines[1:], *written[1:]])
@@ -79,12 +80,20 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     return result, text
 
 
-def kernel_of(options: Options, run: Run) -> Any:
+def refuse_label(run: Run, label: str | None) -> None:
+    """Raise `UserError` for a label that the model has not."""
+    if label in (None, "all"):
+        return
+    try:
+        run.class_number(label)
+    except UserError as error:
+        raise UserError(f"{str(error).rstrip('.')}, or all." if run.classes else str(error)) from None
+
+
+def kernel_of(options: Options) -> Any:
     """The kernel that was asked for; None for the default one. Raises `UserError` for options that it has not."""
     if options.rungs is not None and options.kernel != "tempered":
-        raise UserError(
-            f"--rungs {options.rungs} has no effect with --kernel {options.kernel}; it belongs to tempered."
-        )
+        raise UserError(f"--rungs {options.rungs} has no effect with --kernel {options.kernel}, only with tempered.")
     if options.kernel == "gibbs":
         return None
     return KERNELS[options.kernel](**({} if options.rungs is None else {"rungs": options.rungs}))

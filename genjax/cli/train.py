@@ -1,7 +1,6 @@
 """`genjax train MODEL`: train a model, keep, evaluate and plot it."""
 
 import dataclasses
-import os
 import signal
 import time
 from collections.abc import Callable
@@ -166,16 +165,4 @@ def check(config: Any, run: RunConfig, effort: dict[str, Any], options: Options)
     config.check()
     if config.model.effort is not None:
         config.model.effort(**effort).check()
-    if options.out == "":
-        raise UserError("--out is empty; name a folder.")
-    if not is_text(os.path.abspath(options.out or "runs")):
-        raise UserError(f"--out {options.out or 'runs'} is in a folder whose name is not UTF-8; choose another one.")
-
-
-def is_text(path: str) -> bool:
-    """Whether checkpoints can be written there: their library takes no bytes that are not UTF-8."""
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    on_disk.refuse_place(options.out)

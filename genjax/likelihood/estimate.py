@@ -140,6 +140,15 @@ def plain(answers: Any) -> Any:
     return answers
 
 
+def finite(value: Any) -> Any:
+    """The same with None for numbers that JSON does not have."""
+    if isinstance(value, dict):
+        return {name: finite(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def from_numbers(content: dict[str, Any]) -> Estimate:
     """Back from `numbers`, and from the forms before it: of log Z, without `examples_se`; of a log-likelihood, whose
     `examples_se` was called `image_se`, without `standard_error`, which is then half the interval over 1.96."""

@@ -14,6 +14,7 @@ from genjax.algorithms.autoencoder import (
     SaltAndPepper,
     StepInputs,
     autoencoder,
+    decayed,
     measured,
     pair_loss,
     stages,
@@ -59,7 +60,7 @@ def test_corruption_hits_the_share_that_it_says():
 
 
 def test_a_pair_learns_alone():
-    """Neither the pairs below it nor those above have a slope."""
+    """Neither the pairs below it nor those above have a slope, or decay."""
     of = Stack((1, 8, 1), (6, 5, 4))
     model = jax.tree.map(lambda leaf: leaf + 0.1, stack_model(jax.random.key(0), of))
     batch = Batch(jnp.asarray(np.random.default_rng(0).random((7, 8)), jnp.float32), None)
@@ -71,6 +72,8 @@ def test_a_pair_learns_alone():
 
     slopes = slopes_of(model)
     assert {name for name, part in slopes.parameters["params"].items() if np.any(flat(part))} == {"up_1", "down_1"}
+    decay = decayed(model, 1).parameters["params"]
+    assert {name for name, part in decay.items() if any(jax.tree.leaves(part))} == {"up_1", "down_1"}
 
 
 @pytest.mark.slow

@@ -119,7 +119,7 @@ def test_other_data_are_refused_and_the_remedy_named(fit, old, bits):
 def test_a_run_on_arrays_takes_them_again_when_it_is_opened(fit, bits, tmp_path, same):
     fit(epochs=2).save(tmp_path / "mine")
     run = genjax.load(tmp_path / "mine")
-    with pytest.raises(UserError, match="arrays.*give them again as `data`"):
+    with pytest.raises(UserError, match=r"arrays.*give them again as `data`"):
         fit(run, epochs=3)
     longer = fit(run, bits, epochs=3)
     same(longer.state, fit(fit(epochs=2), epochs=3).state)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from genjax.cli import evaluate
-from genjax.cli.main import finite
+from genjax.likelihood.estimate import finite
 from genjax.training.folder import free_name
 from genjax.typing import Estimate
 from tests.cli.conftest import SMALL
@@ -72,7 +72,7 @@ def test_evaluate_is_exact_where_it_can_be_and_export_holds_the_same_machine(gen
 def test_evaluate_prints_both_sides(genjax, trained, tmp_path, monkeypatch):
     """A machine that could be enumerated."""
     run = shutil.copytree(trained, tmp_path / "run")
-    truth = genjax("evaluate", run, "--json")[1]["log_likelihood"]["test"]["mean"]
+    truth = json.loads((run / "evaluation.json").read_text())["log_likelihood"]["test"]["mean"]
     monkeypatch.setattr("genjax.likelihood.partition.EXACT_STATES", 0)
     text = genjax("evaluate", run, "--temperatures", 300, "--ais-chains", 100)[1]
     (line,) = [line for line in text.splitlines() if line.startswith("bracket: ")]

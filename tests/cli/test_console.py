@@ -14,7 +14,7 @@ from genjax.cli import datasets, main
 from tests.cli.conftest import start
 from tests.cli.test_commands import one_sentence
 
-ANSWERS = [["--help"], ["--version"], ["data"], ["data", "--json"], ["train", "--help"], ["train", "rbm", "--help"], []]
+ANSWERS = [["--help"], ["--version"], ["data"], ["data", "--json"], ["train", "--help"], ["train", "rbm", "--help"]]
 
 
 @contextlib.contextmanager

@@ -9,8 +9,8 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from genjax.cli.run import load
 
+from genjax import load
 from genjax.training.checkpoint import named_leaves
 from genjax.training.folder import read_metrics
 from tests.cli.conftest import start
@@ -90,7 +90,7 @@ def test_a_longer_run_goes_on_and_nothing_else_may_differ(genjax, tmp_path, no_p
     steps = [entry["step"] for entry in read_metrics(tmp_path / "run")]
     assert steps == sorted(set(steps))
     assert steps[-1] == 480
-    assert json.loads((tmp_path / "run" / "config.json").read_text())["epochs"] == 40
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["run"]["epochs"] == 40
 
 
 @pytest.mark.slow
@@ -118,7 +118,10 @@ def test_more_epochs_stretch_the_schedule_and_average_anew(genjax, tmp_path, no_
     assert not np.array_equal(state.average.weights[0], state.machine.weights[0])
     status, _, error = genjax("train", "rbm", "--resume", run, "--epochs", 9)
     assert status == 0, error
-    assert "9 epochs in place of 8: the learning rate jumps to that of 9 epochs at this point and the average" in error
+    assert (
+        "9 epochs in place of 8 epochs: the learning rate jumps to that of 9 epochs at this point and the average"
+        in error
+    )
     state = load(run).state
     assert float(state.hyper["total_steps"]) == 9
     for ours, theirs in zip(jax.tree.leaves(state.average), jax.tree.leaves(state.machine)):

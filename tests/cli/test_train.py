@@ -1,32 +1,38 @@
-"""`genjax train`'s own parts: its clock, its default length, and early stopping."""
+"""A run's own parts: its clock, its default length, its log, and early stopping."""
 
 import json
 
 import numpy as np
 import pytest
 
-from genjax.cli import train
+from genjax.api import training
+from genjax.api.prepared import with_length
 from genjax.training import loop
-from genjax.training.folder import append_metrics, read_metrics
+from genjax.training.folder import read_metrics
+from genjax.training.settings import RunConfig
 from tests.cli.test_commands import one_sentence
 
 
 def test_seconds_count_on_where_a_run_was_resumed(tmp_path, monkeypatch):
-    monkeypatch.setattr(train.time, "perf_counter", lambda: now)
+    monkeypatch.setattr(training.time, "perf_counter", lambda: now)
     now = 1000.0
-    clock = train.Clock(tmp_path)
+    recorder = training.Recorder(tmp_path, [], {})
     now = 1012.5
-    assert clock.seconds() == pytest.approx(12.5)
-    append_metrics(tmp_path, {"step": 3, "seconds": clock.seconds()})
+    recorder.write({"step": 3, "epoch": 1.0, "loss": 2.0})
+    assert read_metrics(tmp_path) == [{"step": 3, "epoch": 1.0, "seconds": 12.5, "loss": 2.0}]
     now = 50.0  # another process
-    clock = train.Clock(tmp_path)
+    recorder = training.Recorder(tmp_path, read_metrics(tmp_path), {})
     now = 51.0
-    assert clock.seconds() == pytest.approx(13.5)
+    recorder.write({"step": 6, "epoch": 2.0})
+    assert read_metrics(tmp_path)[-1]["seconds"] == recorder.entries[-1]["seconds"] == pytest.approx(13.5)
 
 
 @pytest.mark.parametrize(("steps", "chunk", "epochs"), [(12, 240, 1500), (550, 110, 33), (20_000, 250, 1)])
 def test_a_run_has_about_eighteen_thousand_steps_by_default(steps, chunk, epochs):
-    assert train.default_epochs(loop.Plan(100, steps, chunk, "sampled")) == epochs
+    plan = loop.Plan(100, steps, chunk, "sampled")
+    assert with_length(RunConfig(), plan).epochs == epochs
+    for given in (RunConfig(epochs=3), RunConfig(steps=5)):
+        assert with_length(given, plan) == given
 
 
 def test_a_gap_that_is_never_measured_is_refused(genjax, tmp_path, monkeypatch):
@@ -36,12 +42,11 @@ def test_a_gap_that_is_never_measured_is_refused(genjax, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_early_stopping_never_lengthens_a_run(genjax, tmp_path, monkeypatch):
+def test_early_stopping_never_lengthens_a_run(genjax, tmp_path, no_pictures):
     """Held-out images unlike all others: stopped at the first look, a tenth later, and not where the end is nearer.
 
     Looks come after 240 steps, and at the end. A run that was stopped has ended when it is resumed.
     """
-    monkeypatch.setattr(train.pictures, "draw", lambda run: [])
     left = np.tile(np.arange(6) < 3, (120, 1)).reshape(120, 2, 3).astype(np.uint8)
     np.savez(tmp_path / "own.npz", x_train=left, x_validation=1 - left[:10], x_test=left[:10])
     options = ["--dataset", tmp_path / "own.npz", "--batch-size", "10", "--no-evaluate", "--stop-gap", "0.01", "--json"]
@@ -62,5 +67,5 @@ def test_early_stopping_never_lengthens_a_run(genjax, tmp_path, monkeypatch):
 def test_lines_of_the_log_are_means_over_as_many_steps_as_asked_for():
     steps = {"loss": np.arange(1.0, 6.0)}
     chunk = loop.Chunk(20, 2.0, 1.0, {"loss": 3.0, "held_out": 7.0}, None, steps)
-    assert train.logged(chunk, None) == [(20, {"loss": 3.0, "held_out": 7.0})]
-    assert train.logged(chunk, 2) == [(17, {"loss": 1.5}), (19, {"loss": 3.5}), (20, {"loss": 5.0, "held_out": 7.0})]
+    assert training.logged(chunk, None) == [(20, {"loss": 3.0, "held_out": 7.0})]
+    assert training.logged(chunk, 2) == [(17, {"loss": 1.5}), (19, {"loss": 3.5}), (20, {"loss": 5.0, "held_out": 7.0})]
