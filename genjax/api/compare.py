@@ -122,7 +122,7 @@ def last(run: Run, name: str) -> float | None:
 def paired(first: Sequence[Run], second: Sequence[Run], name: str) -> tuple[float, float, float]:
     """Mean difference (first - second) of a score over common seeds, and its 95 % interval. Raises `UserError` where
     the seeds are not the same."""
-    both = [{run.settings.seed: last(run, name) for run in runs} for runs in (first, second)]
+    both: list[dict[int, Any]] = [{run.settings.seed: last(run, name) for run in runs} for runs in (first, second)]
     if set(both[0]) != set(both[1]) or not 2 <= len(both[0]) == len(first) == len(second):
         raise UserError("`first` and `second` have other seeds, or a single one; train both on the same seeds.")
     if missing := [run.name for run in (*first, *second) if last(run, name) is None]:

@@ -121,7 +121,7 @@ def back(model: StackModel, x: np.ndarray, label: np.ndarray | None = None) -> n
     return decode(model, encode(model, x))
 
 
-def classify(model: StackModel, x: np.ndarray) -> np.ndarray:
+def classify(model: StackModel, x: np.ndarray | Array) -> np.ndarray:
     """Log-probabilities of the labels, `(examples, classes)`."""
     tell = jax.jit(lambda model, x: jax.nn.log_softmax(model.logits(model.encode(x))))
     return in_blocks(partial(tell, model), x)

@@ -213,7 +213,7 @@ def decode(machine: Machine, code: np.ndarray, label: np.ndarray | None = None) 
     return in_blocks(partial(down, machine), code)
 
 
-def classify(machine: Machine, x: np.ndarray) -> np.ndarray:
+def classify(machine: Machine, x: np.ndarray | Array) -> np.ndarray:
     """Log-probabilities of the labels, `(examples, classes)`."""
     tell = jax.jit(lambda machine, x: class_log_probabilities(machine, machine.units[0].of_intensities(x)))
     return in_blocks(partial(tell, machine), x)
