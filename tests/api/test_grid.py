@@ -1,5 +1,7 @@
 """`grid`: settings times seeds, each run as it is alone."""
 
+import inspect
+
 import numpy as np
 import pytest
 
@@ -32,7 +34,7 @@ def test_seeds_are_a_number_or_a_list(model, bits):
 
     assert seeds([3, 5]) == [3, 5]
     assert seeds(2) == [0, 1]
-    assert genjax.grid.__kwdefaults__["seeds"] == 8
+    assert inspect.signature(genjax.grid).parameters["seeds"].default == 8
     for given in (0, []):
         with pytest.raises(UserError, match="`seeds`"):
             seeds(given)
