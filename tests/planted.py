@@ -1048,7 +1048,7 @@ COMMANDS = (
         "samples of a label are those of another",
         "condition(machine, machine.depth - 1, machine.units[-1].encode(jnp.array([label])))",
         "condition(machine, machine.depth - 1, machine.units[-1].encode(jnp.array([0 * label])))",
-        "cli/test_looks.py::test_a_clamped_label_gives_its_own_images",
+        "cli/test_labels.py::test_a_clamped_label_gives_its_own_images",
     ),
     mutant(
         "reconstructions count the pixels that are right",
@@ -1150,13 +1150,13 @@ COMMANDS = (
         "fresh and persistent chains share random numbers",
         'key = key if start == "fresh" else random.subkey(key, start)',
         "pass",
-        "cli/test_pictures.py::test_no_two_kinds_of_samples_share_random_numbers",
+        "cli/test_figures.py::test_no_two_kinds_of_samples_share_random_numbers",
     ),
     mutant(
         "labels share random numbers",
         "return key if label is None else jax.random.fold_in(key, label)",
         "return key",
-        "cli/test_pictures.py::test_no_two_kinds_of_samples_share_random_numbers",
+        "cli/test_figures.py::test_no_two_kinds_of_samples_share_random_numbers",
     ),
 )
 

@@ -51,7 +51,7 @@ def at_least(phase: Any, **limits: int) -> None:
     """Raise `UserError` where an option of a phase is below its limit."""
     for name, limit in limits.items():
         if getattr(phase, name) < limit:
-            raise UserError(f"`{name}` {getattr(phase, name)} of the negative phase {phase.kind}: at least {limit}.")
+            raise UserError(f"`{name}` {getattr(phase, name)} is out of range; give at least {limit}.")
 
 
 @dataclass(frozen=True)

@@ -71,12 +71,14 @@ def read(folder: Path, own: Any = None, given: dict[str, Any] | None = None) -> 
     """
     saved = run_folder.read_config(folder)
     name = saved.get("model")
-    kind = MODELS[name].config if name in MODELS else None
+    model = MODELS.get(name)
+    kind = None if model is None else model.config
     if own is not None:
         kind = own if isinstance(own, type) else type(own)
-        if kind.model.name != name:
-            raise UserError(f"{folder} holds a run of {name}, not {kind.model.name}; open it as what it is.")
-    if kind is None:
+        model = (own() if isinstance(own, type) else own).model
+        if model.name != name:
+            raise UserError(f"{folder} holds a run of {name}, not {model.name}; open it as what it is.")
+    if kind is None or model is None:
         known = ", ".join(MODELS)
         raise UserError(f"{folder} holds a model {name!r}; known are {known}: for one of your own give `model`.")
     old, path = saved["format"] == 1, folder / "config.json"
@@ -84,7 +86,7 @@ def read(folder: Path, own: Any = None, given: dict[str, Any] | None = None) -> 
     if not isinstance(of_model, dict) or not isinstance(of_run, dict):
         raise UserError(f"{path} lacks config or run; restore it from a copy.")
     try:
-        run = from_json(RunConfig, dataclasses.asdict(RunConfig()) | dict(kind.model.defaults) | of_run)
+        run = from_json(RunConfig, dataclasses.asdict(RunConfig()) | dict(model.defaults) | of_run)
         config = from_json(kind, of_model, given or {})
     except (UserError, TypeError, ValueError) as error:
         raise UserError(f"{path}: {error}") from None

@@ -14,7 +14,7 @@ import numpy as np
 from genjax import random
 from genjax.api import folder as on_disk
 from genjax.api.plot import Plots, Start
-from genjax.api.prepared import FIXED_DRAW, Prepared, fixed, prepare, read, reread
+from genjax.api.prepared import FIXED_DRAW, Prepared, fixed, prepare, read, reread, same
 from genjax.boltzmann.machine import Machine
 from genjax.data import binarise_fixed
 from genjax.data.places import refuse_missing
@@ -104,7 +104,7 @@ class Run:
         if self.model.name == "dbn":
             found = parameters
         if found is None:
-            raise self._no("a machine", "machine", "parameters")
+            raise self._no("machine", "machine", "parameters")
         return found
 
     @property
@@ -135,7 +135,9 @@ class Run:
         other = difference(self.record, (self.model.describe or of_images)(dataset))
         if other is None:
             return self, None
-        if self.model.read is None and tuple(dataset.shape) != tuple(self.record.shape):
+        if self.model.read is not None:  # ratings are of the users and items that it has learned
+            same(self.folder, self.config, self.settings, self.record, dataset)  # raises
+        if tuple(dataset.shape) != tuple(self.record.shape):
             raise UserError(f"`dataset` {self.settings.dataset}: {other}; evaluate it on data of that shape.")
         return replace(self, loaded=prepare(self.config, self.settings, dataset)), other
 
@@ -236,7 +238,7 @@ class Run:
             what = "kernel" if kernel is not None else "start"
             raise UserError(f"`{what}`: a {model.name} has no chains; leave it out.")
         if model.sample_needs_data:
-            options["train"] = self.fixed_train(CODES).x
+            options["train"] = np.asarray(self.fixed_train(CODES).x)
         own = options.get("label")
         key = self.key(seed, start, own if isinstance(own, int) else None)
         return model.sample(key, self.parameters, n, **options)
@@ -283,7 +285,7 @@ class Run:
                 raise self._no("codes", "reconstruct without `missing`", *self._answers())
             return self.shaped(np.asarray(self.model.back(self.parameters, self.flat(x))), like=x)
         if self.model.reconstruct is None:
-            raise self._no("a way to fill in", "reconstruct", *self._answers())
+            raise self._no("way to fill in values", "reconstruct", *self._answers())
         flat_x, hole = self._holed(x, missing, "`x`")
         filled = self.model.reconstruct(self.key(seed), self.parameters, flat_x, hole, sweeps)
         return self.shaped(np.asarray(filled), like=x)
@@ -317,7 +319,7 @@ class Run:
         began, model = time.perf_counter(), self.model
         effort = _known(model, effort)
         if model.answer is None and model.evaluate is None and model.sample is None:
-            raise self._no("a likelihood, or anything else that is measured", "evaluate")
+            raise self._no("likelihood, or anything else that is measured", "evaluate")
         train, test = self.fixed_train(getattr(model.effort, "training", None)), self.fixed_test()
         answer = None if model.answer is None else self.answer(seed, effort, progress)
         found: dict[str, Any] = {}
@@ -501,7 +503,7 @@ class Run:
         """What the likelihood is asked through: log Z is estimated once for the same seed and effort, and kept."""
         model = self.model
         if model.answer is None:
-            raise self._no("a likelihood", "log_likelihood", *self._answers())
+            raise self._no("likelihood", "log_likelihood", *self._answers())
         options = {} if model.effort is None else vars(model.effort(**_known(model, effort)))
         asked = (seed, *sorted(effort.items()))
         kept = self.__dict__.setdefault("_answers_kept", {})
@@ -509,7 +511,8 @@ class Run:
             if self.known_log_z is not None and not effort and seed == 0:
                 options["known"] = self.known_log_z
             key, chains = random.key(seed, self.settings.rng), self.persistent_chains()
-            kept[asked] = model.answer(key, self.parameters, self.mean, chains, progress=progress, **options)
+            mean = np.zeros(self.record.examples[1], np.float32) if "known" in options else self.mean  # is not read
+            kept[asked] = model.answer(key, self.parameters, mean, chains, progress=progress, **options)
         return kept[asked]
 
     @property
@@ -521,7 +524,7 @@ class Run:
         if given is None or missing is None:
             raise UserError("`given` and `missing` go together: an example, and where it is unknown.")
         if self.model.complete is None:
-            raise self._no("a way to complete examples", "sample with `given`", *self._answers())
+            raise self._no("way to complete examples", "sample with `given`", *self._answers())
         (example,), (hole,) = self._holed(np.asarray(given)[None], missing, "`given`")
         drawn = self.model.complete(self.key(seed), self.parameters, example, hole, n, sweeps)
         return self.shaped(np.asarray(drawn))

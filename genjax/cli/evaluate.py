@@ -29,6 +29,8 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     options, effort = parse_with(Options, arguments, "genjax evaluate", EFFORTS)
     run, other = open_run(options), None
     refuse_run_folder(run)
+    if options.seed is not None:
+        run.known_log_z = None  # that of a machine of genjax is another estimate
     if options.dataset is not None or options.data_dir is not None:
         run, other = run.on_named_data()
     numbers = measure(run, options.seed or 0, **effort) | ({} if other is None else {"other_data": other})

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from genjax import random
 from genjax.api import folder as on_disk
 from genjax.api.compare import lines_of, notes_of
@@ -87,7 +85,7 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     with Bar("evaluating", len(runs)) as bar:
         rows = rows_of(runs, effort if options.evaluate else None, bar.update)
     (folder / "results.jsonl").write_text("".join(json.dumps(finite(row)) + "\n" for row in rows))
-    np.savez(folder / "parameters.npz", **parameters_of(runs))  # type: ignore[arg-type]
+    run_folder.write_arrays(folder / "parameters.npz", parameters_of(runs))
     table = summarise(rows, names, (*SCORES, *metrics_of(runs)))
     figures = [str(path) for path in draw(folder, runs, names)]
     result = {"run": str(folder), "runs": len(rows), "training_seconds": round(seconds, 2), "settings": table}

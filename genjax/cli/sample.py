@@ -93,9 +93,7 @@ def refuse_label(run: Run, label: str | None) -> None:
 def kernel_of(options: Options) -> Any:
     """The kernel that was asked for; None for the default one. Raises `UserError` for options that it has not."""
     if options.rungs is not None and options.kernel != "tempered":
-        raise UserError(
-            f"--rungs {options.rungs} has no effect with --kernel {options.kernel}; it belongs to tempered."
-        )
+        raise UserError(f"--rungs {options.rungs} has no effect with --kernel {options.kernel}, only with tempered.")
     if options.kernel == "gibbs":
         return None
     return KERNELS[options.kernel](**({} if options.rungs is None else {"rungs": options.rungs}))

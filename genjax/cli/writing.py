@@ -1,15 +1,13 @@
 """What a command writes: whether it can is asked before the work, and what was measured is printed in any case."""
 
 import contextlib
-import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from genjax.errors import Unwritten, UserError
+from genjax.training import folder as run_folder
 
 REMEDY = "name a place that can"
 ARTICLES = {".npz": "an", ".png": "a"}
@@ -51,16 +49,11 @@ def refuse_file(path: Path, argument: str, ending: str, overwrite: bool) -> None
     refuse(path.parent, f"{argument} {path}")
 
 
-def write_arrays(path: Path, arrays: dict[str, np.ndarray], argument: str, overwrite: bool) -> Path:
+def write_arrays(path: Path, arrays: dict[str, Any], argument: str, overwrite: bool) -> Path:
     """An .npz, written whole or not at all. Raises `UserError` where it exists or cannot be written."""
     refuse_file(path, argument, ".npz", overwrite)
-    temporary = path.with_name(f".{path.name}.part")
     try:
-        with open(temporary, "wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
-        os.replace(temporary, path)
+        run_folder.write_arrays(path, arrays)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
         raise UserError(f"{argument} {path} cannot be written ({error.strerror}); {REMEDY}.") from None
     return path

@@ -75,7 +75,12 @@ def generated() -> Ratings:
 def prepare(
     config: Recommender, run: RunConfig, data: SplitRatings
 ) -> tuple[loop.TrainingSet, loop.Plan, dict[str, Any]]:
-    """What of the ratings the loop reads, how it is cut up, and what they decide of the algorithm."""
+    """What of the ratings the loop reads, how it is cut up, and what they decide of the algorithm.
+
+    Raises `UserError` where they should be binarised.
+    """
+    if run.binarisation not in (None, "none"):
+        raise UserError(f"`binarisation` {run.binarisation}: ratings are learned as they are; leave it out.")
     held_out = Batch(jnp.asarray(data.validation[:1000])) if (data.validation <= -1).any() else None
     training = loop.TrainingSet(jnp.asarray(data.train), None, held_out)
     return training, loop.plan(len(data.train), run.batch_size, "none"), {"values": data.values}

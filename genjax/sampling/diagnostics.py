@@ -216,6 +216,8 @@ def split_r_hat(traces: Float[Array, "chains draws"]) -> Float[Array, ""]:
     folded one sees chains whose spreads differ. At least 4 draws; one chain is compared by its halves. NaN where no
     value differs from another, huge where each chain is stuck at its own value.
     """
+    if traces.shape[1] < 4:
+        return jnp.full((), jnp.nan, jnp.float32)
     halves = _split(traces)
     folded = jnp.abs(halves - jnp.median(halves))
     return jnp.maximum(_r_hat(_normal_scores(halves)), _r_hat(_normal_scores(folded)))

@@ -1,5 +1,6 @@
 """The run folder: what was asked (config.json), where it ran (environment.json), what happened (metrics.jsonl)."""
 
+import contextlib
 import importlib.metadata
 import json
 import os
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
 from genjax.data import record as records
 from genjax.data.record import Record
@@ -17,6 +19,19 @@ from genjax.errors import UserError
 FORMAT = 2
 READ = (1, 2)  # before 2, the options of model and run stood flat beside each other
 NAMES = "names.json"  # of users and items, where ratings have them
+
+
+def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """An .npz, written whole or not at all. Raises `OSError` where it cannot be written."""
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        with open(temporary, "wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
+        os.replace(temporary, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

@@ -104,7 +104,7 @@ def test_a_phase_is_a_value_whose_options_are_checked():
     assert [phase.kind for phase in phases] == ["pcd", "cd", "tempered", "trajectory"]
     assert {Tempered(rungs=4), Tempered(1, 200, 4)} == {Tempered(rungs=4)}
     for make in (lambda: PCD(k=0), lambda: Trajectory(swap_every=0), lambda: Tempered(rungs=1), lambda: PCD(chains=0)):
-        with pytest.raises(UserError, match="of the negative phase"):
+        with pytest.raises(UserError, match="is out of range"):
             make()
 
 

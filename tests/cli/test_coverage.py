@@ -45,7 +45,7 @@ def test_coverage_says_what_it_writes(genjax, trained, monkeypatch):
 
     model = run.model._replace(sample=copies)
     monkeypatch.setattr(library.Run, "model", model)
-    monkeypatch.setattr(coverage, "figure", lambda *_: Plots(run).curves())
+    monkeypatch.setattr(Plots, "of_coverage", lambda plots, *_: plots.curves())
     status, text, _ = genjax("coverage", trained, "--chains", 30, "--sweeps", 10)
     assert "copies 1.000 [" in text
     each = json.loads((trained / "coverage.json").read_text())["each"]

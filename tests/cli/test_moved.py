@@ -1,19 +1,24 @@
 """Runs whose data are gone, have moved, or are others than the run saw."""
 
-import dataclasses
 import json
 import shutil
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
-from genjax.cli.families import FAMILIES
-from genjax.cli.places import with_absolute_paths
-from genjax.cli.run import begin, load, prepare, stages_of
 from PIL import Image
 
-from genjax.cli.train import create
+from genjax import load
+from genjax.api import folder as on_disk
+from genjax.api.prepared import begin, completed, describe, prepare, read, stages_of
+from genjax.data.places import with_absolute_paths
+from genjax.data.record import LATER
+from genjax.errors import DataWarning
+from genjax.models.table import MODELS
 from genjax.training.checkpoint import Checkpoints
+from genjax.training.options import build
+from genjax.training.settings import RunConfig
 from genjax.training.stages import LAST
 from tests.cli.test_commands import one_sentence
 
@@ -47,15 +52,16 @@ def write_ratings(path: Path, rows: list[tuple[str, str, int]]) -> Path:
 
 def untrained(model: str, folder: Path, dataset: Path, **fields) -> Path:
     """A run of the model as it is before its first step."""
-    family = FAMILIES[model]
-    known = {field.name for field in dataclasses.fields(family.config)}
-    fields = {"dataset": str(dataset), "epochs": 2, "batch_size": 5, "out": str(folder), "evaluate": False} | fields
-    config = with_absolute_paths(family.config(**{k: v for k, v in (SMALL[model] | fields).items() if k in known}))
-    prepared = prepare(config, family)
-    create(config, model, family, prepared)
-    last = stages_of(prepared, family, config)[-1]._replace(handover=None)
+    config = build(MODELS[model].config, SMALL[model] | fields)
+    run = RunConfig(**MODELS[model].defaults | {"dataset": str(dataset), "epochs": 2, "batch_size": 5})
+    run = completed(config, with_absolute_paths(run))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        prepared = prepare(config, run, read(run, config.model))
+    on_disk.create(folder, config, run, on_disk.decided(prepared.plan), "mine", describe(prepared, config.model))
+    last = stages_of(config, run, prepared)[-1]._replace(handover=None)
     checkpoints = Checkpoints(folder / "checkpoints", LAST)
-    checkpoints.save(0, begin(prepared, last, config))
+    checkpoints.save(0, begin(prepared, last, run))
     checkpoints.close()
     return folder
 
@@ -72,29 +78,29 @@ def place_fixture(tmp_path, monkeypatch) -> Path:
 QUICK = ("rbm", "gan", "recommender")
 
 
-@pytest.mark.parametrize("model", [m if m in QUICK else pytest.param(m, marks=pytest.mark.slow) for m in FAMILIES])
+@pytest.mark.parametrize("model", [m if m in QUICK else pytest.param(m, marks=pytest.mark.slow) for m in MODELS])
 def test_weights_and_samples_need_no_data_and_the_rest_says_what_it_misses(genjax, place, model):
     file = place / ("u.data" if model == "recommender" else "own.npz")
-    run, family = untrained(model, place / "run", file), FAMILIES[model]
+    run, kind = untrained(model, place / "run", file), MODELS[model]
     before = load(run)
     file.rename(place / f"{file.name}.bak")
     assert genjax("export", run, "w.npz")[0] == 0
     with np.load("w.npz", allow_pickle=False) as written:
-        for name, expected in family.arrays(before.state).items():
+        for name, expected in kind.arrays(before.parameters).items():
             np.testing.assert_array_equal(written[name], expected)
-    if family.sample or family.draw:
+    if kind.sample and not kind.sample_needs_data:
         status, answer, error = genjax("sample", run, "--chains", 3, "--sweeps", 2, "--out", "s.npz", "--json")
         assert status == 0, error
         assert np.load("s.npz")["samples"].shape == (3, 16)
         assert (place / answer["figure"]).exists()
-    if family.filters:
+    if kind.filters:
         assert genjax("filters", run)[0] == 0
-    if family.decoder:
+    if kind.decoder:
         status, answer, error = genjax("latent", run, "--json")
         assert status == 0, error
         assert len(answer["figures"]) == 4
-        assert ("Without them" in error) == (family.latent is not None)
-    if family.recommend:
+        assert ("Without them" in error) == (kind.space is not None)
+    if kind.recommend:
         said = one_sentence(*genjax("recommend", run, "--user", "u1")[::2])
         assert "what user u1 has rated" in said
     else:
@@ -106,7 +112,7 @@ def test_weights_and_samples_need_no_data_and_the_rest_says_what_it_misses(genja
 @pytest.mark.parametrize(
     ("command", "options"),
     [
-        ("evaluate", ["--temperatures", 5, "--chains", 4]),
+        ("evaluate", ["--temperatures", 5, "--ais-chains", 4]),
         pytest.param("reconstruct", ["--sweeps", 4, "--remove", "top:1"], marks=pytest.mark.slow),
         pytest.param("features", ["--overwrite", "--out", "f.npz"], marks=pytest.mark.slow),
         ("sample", ["--sweeps", 2]),
@@ -161,7 +167,7 @@ def changed(kind: str) -> dict[str, np.ndarray]:
         ("one more", "54 images"),
         ("reversed", "the same images in another order"),
         pytest.param("others", "as many images, but not the same ones", marks=pytest.mark.slow),
-        pytest.param("shape", "images of 2 x 8 x 1 where the run saw 4 x 4 x 1", marks=pytest.mark.slow),
+        pytest.param("shape", "images of 2 x 8 x 1 where the run had 4 x 4 x 1", marks=pytest.mark.slow),
         pytest.param("labels", "the same images with other labels", marks=pytest.mark.slow),
     ],
 )
@@ -195,7 +201,7 @@ def test_resume_finds_data_that_have_moved_and_keeps_the_place(genjax, place, no
     status, _, error = genjax("train", "rbm", "--resume", run, "--data-dir", "new")
     assert status == 0, error
     saved = json.loads((run / "config.json").read_text())
-    assert (saved["dataset"], saved["data_dir"]) == (str(place / "new" / "own.npz"), str(place / "new"))
+    assert (saved["run"]["dataset"], saved["run"]["data_dir"]) == (str(place / "new" / "own.npz"), str(place / "new"))
     said = one_sentence(*genjax("train", "rbm", "--resume", run, "--hidden", 4)[::2])
     assert "--hidden 4 differs from 3" in said
 
@@ -209,6 +215,37 @@ def test_a_run_without_a_record_opens_with_its_data(genjax, place):
     assert "an epoch of theirs has 14 steps" in one_sentence(*genjax("evaluate", run)[::2])
     (place / "own.npz").rename(place / "new.npz")
     assert "own.npz: nothing is there" in one_sentence(*genjax("sample", run)[::2])
+
+
+FIRST = {  # what the first format kept of a run, flat; of its data it knew no shape as given and no mean
+    "size": None, "binarisation": "sampled", "validation": True, "batch_size": 5, "seed": 0, "rng": "counter",
+    "stop_gap": None, "checkpoint_seconds": 15.0, "evaluate": False, "temperatures": 40, "ais_chains": 30,
+    "precision": None, "visible_type": "bernoulli", "hidden_type": "bernoulli", "levels": 8, "classes": 0,
+    "negative": "pcd", "k": 1, "chains": 7, "rungs": 10, "swap_every": 10, "centred": True, "optimiser": "sgd",
+    "schedule": "linear", "learning_rate": 0.2, "momentum": 0.0, "weight_decay": 1e-05, "average": 0.1, "hidden": 3,
+}  # fmt: skip
+
+
+def test_a_run_of_the_first_format_is_read_and_goes_on_in_the_new_one(genjax, place, no_pictures):
+    run = untrained("rbm", place / "run", place / "own.npz")
+    new = load(run)
+    config = json.loads((run / "config.json").read_text())
+    record = {name: value for name, value in config["data"].items() if name not in LATER}
+    kept = {"format": 1, "model": "rbm", "dataset": str(place / "own.npz"), "data_dir": None, "epochs": 2, **FIRST}
+    (run / "config.json").write_text(json.dumps(kept | {"decided": config["decided"], "data": record}))
+    (run / "mean.npy").unlink()
+    old = load(run)
+    assert (old.config, old.settings) == (new.config, new.settings)
+    np.testing.assert_array_equal(old.parameters.weights[0], new.parameters.weights[0])
+    assert on_disk.at_end(run) == {
+        "evaluate": False, "temperatures": 40, "ais_chains": 30, "standard_error": None
+    }  # fmt: skip
+    status, answer, error = genjax("train", "rbm", "--resume", run, "--epochs", 3, "--json")
+    assert (status, answer["steps"]) == (0, 21), error
+    assert "evaluation" not in answer
+    saved = json.loads((run / "config.json").read_text())
+    assert (saved["format"], saved["run"]["epochs"], saved["at_end"]["temperatures"]) == (2, 3, 40)
+    assert load(run).step == 21
 
 
 @pytest.mark.parametrize(
@@ -266,4 +303,17 @@ def test_a_folder_with_one_more_image_or_another_name_is_refused(genjax, place):
     (folder / "00.png").rename(folder / "98.png")
     assert "the same images in another order" in one_sentence(*genjax("evaluate", run)[::2])
     folder.rename(place / "elsewhere")
-    assert "another order" in one_sentence(*genjax("evaluate", run, "--dataset", "elsewhere")[::2])
+    assert "another order" in one_sentence(*genjax("reconstruct", run, "--dataset", "elsewhere")[::2])
+
+
+def test_evaluate_takes_other_data_where_they_are_named_and_says_so(genjax, place):
+    run = untrained("rbm", place / "run", place / "own.npz")
+    np.savez(place / "other.npz", **arrays(seed=1))
+    status, text, error = genjax("evaluate", run, "--dataset", "other.npz")
+    assert status == 0, error
+    assert text.startswith(f"on {place / 'other.npz'}, other data than the run's (as many images, but not the same")
+    assert not (run / "evaluation.json").exists()
+    assert genjax("evaluate", run, "--dataset", "own.npz")[0] == 0
+    assert (run / "evaluation.json").exists()
+    np.savez(place / "other.npz", **changed("shape"))
+    assert "2 x 8" in one_sentence(*genjax("evaluate", run, "--dataset", "other.npz")[::2])

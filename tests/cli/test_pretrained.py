@@ -17,7 +17,7 @@ from tests.cli.test_commands import one_sentence
 def shipped_fixture(trained, tmp_path_factory):
     """A folder into which rbm-digits was shipped."""
     folder = tmp_path_factory.mktemp("shipped") / "shelf"
-    ship.ship(trained, folder, None, temperatures=50, chains=20)
+    ship.ship(trained, folder, None, temperatures=50, ais_chains=20)
     return folder
 
 
@@ -69,13 +69,13 @@ def test_evaluate_agrees_with_what_was_written_after_rounding(genjax, shelf, mon
     evaluation = shelf / "rbm-digits" / "evaluation.json"
     evaluation.write_text(json.dumps(written | {"log_z": written["log_z"] | {"mean": 7.0}}))
     assert genjax("evaluate", "rbm-digits", "--json")[1]["log_z"]["mean"] == 7
-    assert genjax("evaluate", "rbm-digits", "--chains", 30, "--json")[1]["log_z"]["mean"] == anew["log_z"]["mean"]
+    assert genjax("evaluate", "rbm-digits", "--ais-chains", 30, "--json")[1]["log_z"]["mean"] == anew["log_z"]["mean"]
 
 
 def test_reconstruct_takes_its_images_from_where_it_is_told(genjax, shelf, monkeypatch):
     places = []
 
-    def load(name, data_dir, size):
+    def load(name, data_dir, size, validation):
         places.append(data_dir)
         return data.loading.load(name, None, size)
 

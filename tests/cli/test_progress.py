@@ -4,8 +4,9 @@ import io
 import math
 
 import pytest
-from genjax.api.progress import Bar, clock
 from rich.console import Console
+
+from genjax.api.progress import Bar, clock
 
 NOTE = "epoch 100  56 steps/s  pseudo_likelihood -21.99  reconstruction_error 0.1043  free_energy_gap 0.25"
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from genjax import load
 
+from genjax import load
 from genjax.training.checkpoint import named_leaves
 from genjax.training.folder import read_metrics
 from tests.cli.conftest import start
@@ -118,7 +118,10 @@ def test_more_epochs_stretch_the_schedule_and_average_anew(genjax, tmp_path, no_
     assert not np.array_equal(state.average.weights[0], state.machine.weights[0])
     status, _, error = genjax("train", "rbm", "--resume", run, "--epochs", 9)
     assert status == 0, error
-    assert "9 epochs in place of 8 epochs: the learning rate jumps to that of 9 epochs at this point and the average" in error
+    assert (
+        "9 epochs in place of 8 epochs: the learning rate jumps to that of 9 epochs at this point and the average"
+        in error
+    )
     state = load(run).state
     assert float(state.hyper["total_steps"]) == 9
     for ours, theirs in zip(jax.tree.leaves(state.average), jax.tree.leaves(state.machine)):

@@ -1,15 +1,18 @@
 """What can be known to fail is refused before the work, and numbers are printed where writing fails after it."""
 
-import json
 import shutil
 
 import numpy as np
 import pytest
 
-from genjax import random
-from genjax.cli import evaluate, filters, reconstruct, run, sample
+from genjax import pretrained, random
+from genjax.api import run as runs
+from genjax.api.plot import Plots
+from genjax.api.run import Run
+from genjax.cli import evaluate
 from genjax.cli.main import COMMANDS
 from genjax.errors import UserError
+from genjax.training.folder import read_config
 from tests.cli.test_commands import one_sentence
 
 
@@ -20,9 +23,10 @@ def idle_fixture(monkeypatch):
     def begun(*_, **__):
         pytest.fail("began to work")
 
-    for module, name in ((run, "prepare"), (sample, "draw"), (evaluate, "measure"), (reconstruct, "fill")):
-        monkeypatch.setattr(module, name, begun)
-    monkeypatch.setattr(filters, "draw", begun)
+    for name in ("draw", "draw_classes", "evaluation", "reconstruct", "measured_samples", "features", "fixed_test"):
+        monkeypatch.setattr(Run, name, begun)
+    monkeypatch.setattr(Plots, "filters", begun)
+    monkeypatch.setattr(Plots, "latent", begun)
 
 
 def commands(folder, out):
@@ -51,7 +55,6 @@ def test_out_is_checked_first(genjax, trained, tmp_path, idle):
 @pytest.mark.parametrize("command", ["sample", "filters", "evaluate", "reconstruct", "coverage"])
 def test_a_run_folder_that_cannot_be_written_is_found_first(genjax, trained, tmp_path, idle, command):
     copy = shutil.copytree(trained, tmp_path / "run")
-    shutil.rmtree(copy / "figures")
     (copy / "figures").write_text("in the way")
     line = one_sentence(*genjax(command, copy)[::2])
     assert "figures cannot be written" in line
@@ -61,11 +64,11 @@ def test_numbers_are_printed_where_writing_fails_afterwards(genjax, trained, tmp
     def full(*_, **__):
         raise OSError(28, "No space left on device", "evaluation.json")
 
-    monkeypatch.setattr(evaluate, "write_json", full)
+    monkeypatch.setattr(runs, "write_json", full)
     status, text, error = genjax("evaluate", trained)
     assert "evaluation.json: No space left on device" in one_sentence(status, error)
     assert "log-likelihood" in text
-    monkeypatch.setattr("genjax.cli.reconstruct.images.side_by_side", full)
+    monkeypatch.setattr("genjax.cli.reconstruct.save", full)
     status, text, error = genjax("reconstruct", trained, "--remove", "top:2", "--sweeps", 4, "--images", 5)
     assert "No space left" in one_sentence(status, error)
     assert "nats a removed pixel" in text
@@ -112,17 +115,17 @@ def test_keys_of_all_seeds_differ_and_others_are_refused():
 
 
 def test_options_of_the_estimate_count_as_given_at_their_defaults(genjax, tmp_path, monkeypatch):
-    """A machine that comes with genjax is judged by the log Z that comes with it only where nothing is asked for."""
+    """A machine that comes with genjax is evaluated by the log Z that comes with it only where nothing is asked for."""
     asked = []
 
     def measure(run, seed, **options):
-        asked.append("known" in options)
+        asked.append(run.known_log_z is not None and not options)
         raise UserError("enough.")
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(evaluate, "measure", measure)
-    for options in ([], ["--temperatures", 10000], ["--chains", 500], ["--path", "geometric"], ["--seed", 0]):
+    for options in ([], ["--temperatures", 10000], ["--ais-chains", 500], ["--path", "geometric"], ["--seed", 0]):
         assert "enough" in one_sentence(*genjax("evaluate", "rbm-mnist", *options)[::2])
     assert asked == [True, False, False, False, False]
-    config = json.loads((run.pretrained.folder("rbm-mnist") / "config.json").read_text())
+    config = read_config(pretrained.folder("rbm-mnist"))
     assert config["data"]["counts"] == {"train": 60_000, "validation": 0, "test": 10_000}

@@ -40,13 +40,14 @@ def model_fixture(request) -> Model:
 
 
 def test_a_config_is_a_frozen_value_that_knows_its_model(model):
-    config: Any = model.config()
+    kind: Any = model.config
+    config = kind()
     assert config.model is model
-    assert dataclasses.is_dataclass(config)
+    assert dataclasses.is_dataclass(kind)
     with pytest.raises(dataclasses.FrozenInstanceError):
         config.learning_rate = 1.0
-    assert config == model.config()
-    assert hash(config) == hash(model.config())
+    assert config == kind()
+    assert hash(config) == hash(kind())
     config.check()
 
 

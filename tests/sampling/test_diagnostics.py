@@ -205,6 +205,7 @@ def test_constant_traces():
     traces = np.full((4, 1000), 3.7, np.float32)
     device = jnp.asarray(traces)
     assert np.isnan(split_r_hat(device))
+    assert np.isnan(split_r_hat(device[:, :1]))  # and of fewer than 4 draws
     assert np.isnan(arviz.rhat(traces, method="rank"))
     assert float(effective_samples(device)) == float(bulk_effective_samples(device)) == 4000
     assert float(arviz.ess(traces, method="mean")) == float(arviz.ess(traces, method="bulk")) == 4000
