@@ -21,7 +21,7 @@ def test_the_python_session_runs(tmp_path, monkeypatch, capsys):
     assert len(names["runs"]) == 6
     assert jnp.isfinite(names["metrics"]["weight_norm"])
     assert (tmp_path / "runs" / "mine" / "config.json").exists()
-    assert "Estimate(" in capsys.readouterr().out
+    assert "exact" in capsys.readouterr().out
 
 
 def test_its_commands_are_the_ones_that_ci_extracts():
