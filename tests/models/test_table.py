@@ -43,7 +43,7 @@ def test_a_config_is_a_frozen_value_that_knows_its_model(model):
     kind: Any = model.config
     config = kind()
     assert config.model is model
-    assert dataclasses.is_dataclass(kind)
+    assert dataclasses.is_dataclass(model.config)
     with pytest.raises(dataclasses.FrozenInstanceError):
         config.learning_rate = 1.0
     assert config == kind()
