@@ -41,7 +41,7 @@ from genjax.typing import Model, Stage
 
 OnChunk = Callable[[loop.Chunk], None]
 SHOWN = ("pseudo_likelihood", "reconstruction_error", "elbo", "held_out_elbo", "error", "held_out_error")
-SHOWN += ("free_energy_gap", "rmse", "held_out_rmse", "discriminator_loss", "generator_loss", "generator_success")
+SHOWN += ("free_energy_gap", "rmse", "held_out_rmse", "discriminator_loss", "generator_loss", "fooled")
 
 
 def fit(

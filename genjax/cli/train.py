@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Any
 
 from genjax.api import fit
+from genjax.api.classifier import classifier_of
 from genjax.api import folder as on_disk
 from genjax.api.prepared import blank, completed, read
 from genjax.api.run import Run
@@ -20,7 +21,6 @@ from genjax.cli.options import Parser, say
 from genjax.cli.writing import in_any_case
 from genjax.data.places import moved, refuse_missing, with_absolute_paths
 from genjax.errors import Interrupted, UserError
-from genjax.evaluation.classifier import train_classifier
 from genjax.models.table import MODELS
 from genjax.networks.mlp import parameter_count
 from genjax.plots.images import save
@@ -150,7 +150,7 @@ def trained(training: fit.Training, signals: Signals, options: Options) -> Run:
     say(f"{run.folder}: {about}")
     watch = None
     if run.model.watch is not None:
-        classifier = train_classifier(dataset) if options.evaluate and dataset.classes > 1 else None
+        classifier = classifier_of(dataset) if options.evaluate else None
         watch = run.model.watch(run.config, run.settings, dataset, classifier)
     with fit.bar(training) as shown:
         made = training.finished(Hooks(say, watch, shown, lambda: signals.number is not None))
