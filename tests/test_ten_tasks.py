@@ -125,7 +125,7 @@ for number in range(100):
     batch = genjax.Batch(x[number % 5 * 100 :][:100])
     states, metrics = step(jax.vmap(jax.random.fold_in, (0, None))(keys, number), states, batch)
 """,
-        "assert (states.step == 100).all() and metrics['reconstruction_error'].shape == (5,)\n"
+        "assert (states.step == 100).all() and metrics['gradient_norm'].shape == (5,)\n"
         "assert len({float(w.sum()) for w in states.machine.weights[0]}) == 5",
     ),
 }
