@@ -257,6 +257,7 @@ class Model(NamedTuple):
       known, `labels` where classes were drawn in turn. Models with chains also take `times` (numbers of sweeps),
       `kernel` and `start`, and give `path` `(count, times, values)` and the kernel's `info`. Where
       `sample_needs_data`, it takes training examples as `train`.
+    - `machine(p)`: the Boltzmann machine, whose chains sample it where it has chains.
     - `chains(config, state)`: those that training left, `(chains, units)` a layer, or None.
     - `classes(p)`: how many labels it can be asked for; `clamped(p, label)`: of models with chains, what remains with
       the label clamped.
@@ -291,6 +292,7 @@ class Model(NamedTuple):
     refute: Callable[..., Answer] | None = None
     sample: Callable[..., dict[str, Any]] | None = None
     sample_needs_data: bool = False
+    machine: Callable[[Any], Any] | None = None
     chains: Callable[..., Any] | None = None
     classes: Callable[[Any], int] | None = None
     clamped: Callable[[Any, int], Any] | None = None

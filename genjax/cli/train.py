@@ -11,8 +11,8 @@ from types import FrameType
 from typing import Any
 
 from genjax.api import fit
-from genjax.api.classifier import classifier_of
 from genjax.api import folder as on_disk
+from genjax.api.classifier import classifier_of
 from genjax.api.prepared import blank, completed, read
 from genjax.api.run import Run
 from genjax.api.training import Hooks

@@ -158,6 +158,7 @@ DBN.model = Model(
     binarisation=lambda config: "sampled",
     effort=AIS,
     answer=answer,
+    machine=lambda network: network.top,
     chains=lambda config, state: state.chains,
     sample=sample,
     back=back,

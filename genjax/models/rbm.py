@@ -231,6 +231,7 @@ RBM.model = Model(
     answer=answer,
     refute=refute,
     evaluate=evaluate,
+    machine=lambda machine: machine,
     chains=remaining_chains,
     sample=sample,
     classes=classes,

@@ -165,6 +165,7 @@ Recommender.model = Model(
     begin=begin,
     binarisation=lambda config: "none",
     defaults={"dataset": GENERATED, "epochs": 100},
+    machine=lambda p: p.machine,
     evaluate=evaluate,
     arrays=arrays,
     read=read,
