@@ -1,7 +1,10 @@
 """The classifier: its accuracy on digits and on MNIST, its disk cache, its blocks, its refusals."""
 
 import dataclasses
+import json
 import os
+import subprocess
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -115,13 +118,30 @@ def test_images_without_labels_have_no_classifier(digits):
         train_classifier(nameless, cache=False)
 
 
+ON_MNIST = """
+import json, sys
+from genjax import data
+from genjax.evaluation.classes import accuracy
+from genjax.evaluation.classifier import train_classifier
+mnist = data.load("mnist", sys.argv[1])
+trained = train_classifier(mnist, cache=False)
+drawn = data.binarise_fixed(mnist.test, "sampled", 0)
+found = [accuracy(trained.logits, x, mnist.labels.test).mean for x in (mnist.test, drawn)]
+print(json.dumps([*found, float(trained.features(mnist.test[:10]).min())]))
+"""
+
+
 @pytest.mark.slow
 def test_mnist_is_classified_to_99_percent():
     folder = os.environ.get("GENJAX_DATA")
     if not folder:
         pytest.skip("GENJAX_DATA does not name a folder with mnist/")
-    mnist = data.load("mnist", folder)
-    trained = train_classifier(mnist)
-    assert accuracy(trained.logits, mnist.test, mnist.labels.test).mean >= 0.99
-    assert accuracy(trained.logits, binarise_fixed(mnist.test, "sampled", 0), mnist.labels.test).mean >= 0.988
-    assert jnp.all(trained.features(mnist.test[:10]) >= 0)
+    # a long training: in a process of its own, where XLA optimises as it does for users
+    optimised = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
+    command = [sys.executable, "-c", ON_MNIST, folder]
+    done = subprocess.run(command, env=optimised, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    grey, drawn, least = json.loads(done.stdout.splitlines()[-1])
+    assert grey >= 0.99
+    assert drawn >= 0.988
+    assert least >= 0
