@@ -37,7 +37,8 @@ def scaled(x: Arrays, place: str = "", bounded: bool = False, finite: bool = Tru
         said = " and ".join(f"{name} {kind}" for name, kind in kinds.items()).replace(" ", " is ", 1)
         raise UserError(f"{place}{said}; give all alike, as uint8 or as floats in [0, 1].")
     _refuse_bounds(x, place) if bounded else _refuse_integers(x, place)
-    result = {name: array.astype(np.float32) for name, array in x.items()}
+    with np.errstate(over="ignore"):  # what becomes infinite is refused below
+        result = {name: array.astype(np.float32) for name, array in x.items()}
     if finite and (bad := [name for name, array in result.items() if not np.isfinite(array).all()]):
         raise UserError(f"{place}{bad[0]} holds numbers that float32 cannot hold; rescale them.")
     return {name: np.clip(array, 0, 1) for name, array in result.items()} if bounded else result
