@@ -2,7 +2,7 @@
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,10 @@ from genjax import random
 from genjax.api import folder as on_disk
 from genjax.api.classifier import classifier_of
 from genjax.api.plot import Plots, Start
+from genjax.api.prepared import prepare, read, same
 from genjax.api.trained import Trained
+from genjax.data.places import refuse_missing
+from genjax.data.record import difference, of_images
 from genjax.errors import UserError
 from genjax.evaluation import samples as quality
 from genjax.evaluation.classes import has_classes
@@ -41,6 +44,20 @@ class Run(Trained):
     def plot(self) -> Plots:
         """Its figures."""
         return Plots(self)
+
+    def on_named_data(self) -> tuple["Run", str | None]:
+        """This run, asked about the data that its settings name now, and what differs from its own; None where they
+        are its own. Raises `UserError` where they are of another shape, or not there."""
+        refuse_missing(self.settings, self.folder or Path(self.name))
+        dataset = read(self.settings, self.model)
+        other = difference(self.record, (self.model.describe or of_images)(dataset))
+        if other is None:
+            return self, None
+        if self.model.read is not None:  # ratings are of the users and items that it has learned
+            same(self.folder, self.config, self.settings, self.record, dataset)  # raises
+        if tuple(dataset.shape) != tuple(self.record.shape):
+            raise UserError(f"`dataset` {self.settings.dataset}: {other}; evaluate it on data of that shape.")
+        return replace(self, loaded=prepare(self.config, self.settings, dataset)), other
 
     @property
     def evaluated(self) -> dict[str, Any] | None:

@@ -1,9 +1,9 @@
 """What is known of a trained model: its parameters, its data, its classes and chains, its history."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,10 +11,9 @@ import numpy as np
 
 from genjax import random
 from genjax.api.plot import Start
-from genjax.api.prepared import FIXED_DRAW, Prepared, fixed, prepare, read, reread, same
+from genjax.api.prepared import FIXED_DRAW, Prepared, fixed, reread
 from genjax.data import binarise_fixed
-from genjax.data.places import refuse_missing
-from genjax.data.record import Record, difference, of_images
+from genjax.data.record import Record
 from genjax.errors import UserError
 from genjax.training.options import flat
 from genjax.training.settings import RunConfig
@@ -103,20 +102,6 @@ class Trained:
     def prepared(self) -> Prepared:
         """The data, read now where that was not needed before. Raises `UserError` where they are gone, or others."""
         return self.loaded or reread(self.folder or Path(self.name), self.config, self.settings, self.record)
-
-    def on_named_data(self) -> tuple[Self, str | None]:
-        """This run, asked about the data that its settings name now, and what differs from its own; None where they
-        are its own. Raises `UserError` where they are of another shape, or not there."""
-        refuse_missing(self.settings, self.folder or Path(self.name))
-        dataset = read(self.settings, self.model)
-        other = difference(self.record, (self.model.describe or of_images)(dataset))
-        if other is None:
-            return self, None
-        if self.model.read is not None:  # ratings are of the users and items that it has learned
-            same(self.folder, self.config, self.settings, self.record, dataset)  # raises
-        if tuple(dataset.shape) != tuple(self.record.shape):
-            raise UserError(f"`dataset` {self.settings.dataset}: {other}; evaluate it on data of that shape.")
-        return replace(self, loaded=prepare(self.config, self.settings, dataset)), other
 
     @property
     def history(self) -> dict[str, np.ndarray]:
