@@ -161,7 +161,7 @@ def to_joint(config: DBMConfig, copies: tuple[Copies, ...]) -> Handover:
             mu if layer == 0 else jnp.mean(x, 0)
             for layer, (mu, x) in enumerate(zip(fresh.offsets, means(machine, data, passed)))
         )
-        chains = config.negative.near(subkey(key, "near"), machine, data, fresh.chains)
+        chains = config.negative.from_data(subkey(key, "near"), machine, data, fresh.chains)
         return fresh._replace(
             machine=machine,
             chains=chains,

@@ -7,7 +7,7 @@ stands in them (`trajectory.Trajectory` is one too).
 - `advance(key, machine, carried, data)`: the new one, and the samples, `(chains, units)` a layer with expected odd
   layers. `data` are the batch's states, None for layers that are not known.
 - `chains_of(carried)`: persistent chains of the machine itself, `(chains, units)` a layer; None where there are none.
-- `near(key, machine, data, carried)`: what it carries after a handover, where the machine is new and knows the data.
+- `from_data(key, machine, data, carried)`: what it carries after a handover, where the machine is new and knows the data.
 - `observe(carried, machine, log_densities)`: metrics; `log_densities` are those of the batches by prefix, nats.
 """
 
@@ -80,7 +80,7 @@ class PCD:
         """All that it carries."""
         return carried
 
-    def near(self, key: Key[Array, ""], machine: Machine, data: States, carried: States) -> States:
+    def from_data(self, key: Key[Array, ""], machine: Machine, data: States, carried: States) -> States:
         """Chains that start at the data (repeated where they are fewer), hidden layers drawn in one pass upwards."""
         some = jax.tree.map(lambda x: jnp.resize(x, (self.chains, x.shape[-1])), data)
         return tuple(
@@ -118,7 +118,7 @@ class CD:
         """None: no chain goes on."""
         return
 
-    def near(self, key: Key[Array, ""], machine: Machine, data: States, carried: States) -> States:
+    def from_data(self, key: Key[Array, ""], machine: Machine, data: States, carried: States) -> States:
         """The same."""
         return carried
 
@@ -162,7 +162,7 @@ class Tempered:
         """Those of the last rung."""
         return tempering.top(carried.chains)
 
-    def near(
+    def from_data(
         self, key: Key[Array, ""], machine: Machine, data: States, carried: tempering.PathState
     ) -> tempering.PathState:
         """The same: its chains find the data by themselves."""

@@ -98,7 +98,7 @@ class Trajectory:
         """Those of the last rung."""
         return tempering.top(carried.chains)
 
-    def near(self, key: Key[Array, ""], machine: Energy, data: States, carried: PastState) -> PastState:
+    def from_data(self, key: Key[Array, ""], machine: Energy, data: States, carried: PastState) -> PastState:
         """The same: its chains find the data by themselves."""
         return carried
 

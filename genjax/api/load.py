@@ -11,7 +11,7 @@ from genjax.api.prepared import describe, outline, reread, stages_of
 from genjax.api.run import Run
 from genjax.api.training import newest
 from genjax.boltzmann.arrays import layered
-from genjax.data.places import moved
+from genjax.data.places import relocated
 from genjax.errors import UserError
 from genjax.likelihood.estimate import both_from_numbers
 from genjax.training import folder as run_folder
@@ -39,7 +39,7 @@ def load(
     if not path.exists():
         raise UserError(f"{path} is not a run folder: make one with genjax train ({pretrained.known()}).")
     saved = on_disk.read(path, model, given)
-    run = moved(saved.run, data_dir, dataset)
+    run = relocated(saved.run, data_dir, dataset)
     if saved.record is None:
         prepared = loaded = reread(path, saved.config, run, None)
         record = describe(prepared, saved.config.model)
@@ -72,7 +72,7 @@ def shipped(name: str, data_dir: str | None = None, dataset: str | None = None) 
     assert saved.record is not None
     return Run(
         config,
-        moved(saved.run, data_dir, dataset),
+        relocated(saved.run, data_dir, dataset),
         saved.record,
         step=about["step"],
         folder=Path("runs") / "pretrained" / name,

@@ -19,7 +19,7 @@ from genjax.api.training import Hooks
 from genjax.cli import evaluate
 from genjax.cli.options import Parser, say
 from genjax.cli.writing import in_any_case
-from genjax.data.places import moved, refuse_missing, with_absolute_paths
+from genjax.data.places import refuse_missing, relocated, with_absolute_paths
 from genjax.errors import Interrupted, UserError
 from genjax.models.table import MODELS
 from genjax.networks.mlp import parameter_count
@@ -134,7 +134,7 @@ def resumed(folder: Path, name: str, parser: Parser, arguments: list[str]) -> tu
     places = {place: value for place in on_disk.PLACES if (value := getattr(run, place)) != getattr(saved.run, place)}
     run = dataclasses.replace(run, **{place: getattr(saved.run, place) for place in on_disk.PLACES})
     on_disk.unless_same(folder, (config, run), (saved.config, saved.run))
-    run = with_absolute_paths(moved(run, **places)) if places else run
+    run = with_absolute_paths(relocated(run, **places)) if places else run
     check(config, run, effort, options)
     refuse_missing(run, folder)
     source = read(run, config.model, old=saved.record is None)

@@ -33,7 +33,7 @@ def own(dataset: str) -> bool:
     return bool(dataset) and catalog.find(dataset) is None
 
 
-def moved(config: Any, data_dir: str | None = None, dataset: str | None = None) -> Any:
+def relocated(config: Any, data_dir: str | None = None, dataset: str | None = None) -> Any:
     """The config of a run whose data are elsewhere now, as --data-dir and --dataset say (None: where they were).
 
     A file of one's own is looked for in the new folder by its name. Raises `UserError` where it is not there.

@@ -19,7 +19,7 @@ from genjax.evaluation.latent import LatentSpace, active_units, latent_activity
 from genjax.models.base import Config
 from genjax.models.effort import ImportanceSampling
 from genjax.networks import pixels
-from genjax.networks.latent import LatentModel, at_rest, codes, condition, decoded, downward, reconstructed
+from genjax.networks.latent import LatentModel, codes, condition, decoded, downward, prior_at_means, reconstructed
 from genjax.numerics import in_blocks
 from genjax.plots import curves
 from genjax.random import normal, subkey
@@ -175,7 +175,7 @@ def space(model: LatentModel, train: Batch) -> LatentSpace:
 
     def of_layer(layer: int) -> LatentSpace:
         encode = partial(jax.jit(lambda model, x, given: codes(model, x, given)[layer]), model)
-        prior = at_rest(model, layer, known)
+        prior = prior_at_means(model, layer, known)
         spread = np.exp(prior.log_deviation).mean(0)
         return LatentSpace(
             encode=encode,

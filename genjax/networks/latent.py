@@ -238,7 +238,7 @@ def decoded(
     return pixels.mean(model.of.pixels, downward(model, z, given, None, layer))
 
 
-def at_rest(model: LatentModel, layer: int, given: Float[Array, "batch classes"]) -> Gaussian:
+def prior_at_means(model: LatentModel, layer: int, given: Float[Array, "batch classes"]) -> Gaussian:
     """p(z_layer | z above), from 0, with all latents above at their means, those of the top layer at 0."""
     module, top = Generation(model.of), len(model.of.latents) - 1
     here = Gaussian(*jnp.zeros((2, len(given), model.of.latents[top]), jnp.float32))

@@ -115,7 +115,7 @@ def test_chains_near_the_data_have_its_visible_units_and_hidden_ones_of_one_pass
     label = machine.units[-1].encode(jnp.arange(6)[:, None] % 2)
     phase, data = PCD(chains=9), (x, None, None, label)
     first = phase.start(jax.random.key(1), machine, 6)
-    chains = phase.near(jax.random.key(2), machine, data, first)
+    chains = phase.from_data(jax.random.key(2), machine, data, first)
     order = np.arange(9) % 6
     np.testing.assert_array_equal(chains[0], x[order])
     np.testing.assert_array_equal(chains[3], label[order])
@@ -123,7 +123,7 @@ def test_chains_near_the_data_have_its_visible_units_and_hidden_ones_of_one_pass
     assert [c.shape for c in chains] == [c.shape for c in first] == [(9, 4), (9, 3), (9, 3), (9, 2)]
     for other in (CD(), Tempered(chains=9, rungs=2), Trajectory(chains=9, rungs=2)):
         carried = jax.eval_shape(lambda other=other: other.start(jax.random.key(1), machine, 6))
-        assert other.near(jax.random.key(2), machine, data, carried) is carried
+        assert other.from_data(jax.random.key(2), machine, data, carried) is carried
 
 
 def test_cd_starts_at_the_data_and_keeps_nothing():

@@ -58,7 +58,7 @@ def test_the_error_of_a_machine_with_labels_counts_examples():
     )
 
 
-def test_features_of_a_deep_machine_are_mean_field_at_rest():
+def test_features_of_a_deep_machine_are_mean_field_that_has_settled():
     machine = random_machine((6, 5, 4), 0.7)
     x = np.random.default_rng(0).random((1001, 6)).astype(np.float32)
     first, second = np.split(rbm.features(machine, x), [5], axis=1)
