@@ -7,7 +7,7 @@ stands in them (`trajectory.Trajectory` is one too).
 - `advance(key, machine, carried, data)`: the new one, and the samples, `(chains, units)` a layer with expected odd
   layers. `data` are the batch's states, None for layers that are not known.
 - `chains_of(carried)`: persistent chains of the machine itself, `(chains, units)` a layer; None where there are none.
-- `from_data(key, machine, data, carried)`: what it carries after a handover, where the machine is new and knows the data.
+- `from_data(key, machine, data, carried)`: what it carries after a handover, where the machine is new.
 - `observe(carried, machine, log_densities)`: metrics; `log_densities` are those of the batches by prefix, nats.
 """
 
