@@ -213,6 +213,7 @@ UNLABELLED = [name for name in CASES if name not in ("classes", "deep", "vae", "
 
 @pytest.mark.parametrize("name", UNLABELLED)
 @pytest.mark.parametrize("target", [None, {"weight": jnp.ones((43, 2))}])
+@pytest.mark.slow
 def test_an_algorithm_that_ignores_targets_takes_any(name, target):
     factory, config = CASES[name]
     algorithm, plan = factory(config), loop.plan(43, 10, "sampled")

@@ -55,6 +55,7 @@ def linear(astray: float = 0.0) -> tuple[LatentModel, Batch, np.ndarray]:
 
 
 @pytest.mark.parametrize("draws", [1, 30])
+@pytest.mark.slow
 def test_with_the_exact_posterior_every_bound_is_the_likelihood(draws):
     model, batch, truth = linear()
     found = importance(jax.random.key(0), model, batch, log_weight, draws, block=25, at_once=7)
@@ -104,6 +105,7 @@ def two_layers() -> tuple[LatentModel, Batch, np.ndarray]:
 
 
 @pytest.mark.parametrize("draws", [20_000, pytest.param(200_000, marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_two_stochastic_layers_meet_the_likelihood(draws):
     model, batch, truth = two_layers()
     found = importance(jax.random.key(0), model, batch, log_weight, draws, at_once=1000)
@@ -268,6 +270,7 @@ def test_many_latents_do_not_kill_rectified_units():
     assert seen[-1]["divergence"] > 2
 
 
+@pytest.mark.slow
 def test_every_image_has_to_have_draws_that_count():
     """An untrained model of one latent, against quadrature: the mean may look fine where single images are far off."""
     rng = np.random.default_rng(0)

@@ -59,6 +59,7 @@ def test_of_a_constant_rate_without_an_average_nothing_is_said(fit, capsys, same
     same(longer.parameters, fit(model, epochs=4).parameters)
 
 
+@pytest.mark.slow
 def test_the_last_stage_alone_is_longer(fit):
     """Pretraining is not done again."""
     model = genjax.dbm(layers=(4, 3), chains=10, pretraining=1)
@@ -135,6 +136,7 @@ def test_a_validation_split_of_its_own_is_given_again_too(fit, bits):
     assert fit(run, steps=3).step == 3
 
 
+@pytest.mark.slow
 def test_a_run_on_a_named_set_reads_it_again(fit, tmp_path):
     fit(data="digits", steps=2).save(tmp_path / "digits")
     run = genjax.load(tmp_path / "digits")
@@ -159,6 +161,7 @@ def test_of_a_shipped_machine_the_remedy_is_named():
         genjax.fit(run, epochs=60)
 
 
+@pytest.mark.slow
 def test_a_shipped_machine_is_a_start(fit):
     """As for fine-tuning, on other images of its shape."""
     run = genjax.load("rbm-mnist")

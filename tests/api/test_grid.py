@@ -28,6 +28,7 @@ def test_settings_times_seeds_in_that_order(model, bits, same, fit):
         np.testing.assert_allclose(run.history["pseudo_likelihood"], alone.history["pseudo_likelihood"], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_seeds_are_a_number_or_a_list(model, bits):
     def seeds(given):
         return [run.settings.seed for run in genjax.grid(model, bits, seeds=given, steps=1, **QUIET)]

@@ -108,6 +108,7 @@ def test_no_folder_is_no_run(tmp_path):
     [optax.adam, lambda rate: optax.chain(optax.clip(1.0), optax.sgd(rate))],
     ids=["function", "chain"],
 )
+@pytest.mark.slow
 def test_an_optimiser_from_outside_is_given_again(fit, tmp_path, optimiser, same):
     """A function of the traced rate; the folder holds its repr, and nothing is imported by a name from it."""
     model = genjax.rbm(hidden=4, chains=10, optimiser=optimiser, learning_rate=0.01)

@@ -157,6 +157,7 @@ def test_an_rbm_too_large_to_enumerate_is_estimated(fit, bits):
         run.log_likelihood(draws=4)
 
 
+@pytest.mark.slow
 def test_a_vae_is_bounded_from_below(vae, bits):
     answer = vae.log_likelihood(draws=16)
     assert answer.kind == "lower_bound"
@@ -348,6 +349,7 @@ def test_other_shapes_are_refused(run, bits):
 # The rest
 
 
+@pytest.mark.slow
 def test_the_history_has_arrays_of_one_length(fit):
     """`step` and `stage` always, NaN where a stage does not measure it."""
     run = fit(genjax.dbm(layers=(4, 3), chains=10, pretraining=1), steps=300)

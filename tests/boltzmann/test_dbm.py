@@ -76,6 +76,7 @@ def test_a_new_deep_machine_is_at_the_datas_base_rates():
 
 
 @pytest.mark.parametrize("generator", ["counter", "threefry", "rbg"])
+@pytest.mark.slow
 def test_first_weights_are_drawn_by_global_index(generator):
     """Fewer hidden units have the first columns, fewer units below the first rows, bit for bit, with any key."""
     key, mean = random.key(3, generator), jnp.full(6, 0.4)

@@ -89,6 +89,7 @@ def test_without_couplings_log_z_is_exact_and_draws_are_independent():
 
 
 @pytest.mark.parametrize("case", ["plain", "path", "beta", "clamp"])
+@pytest.mark.slow
 def test_a_chain_at_the_target_stays_there(case):
     """From exact draws of the density at beta, 3 sweeps: the histogram is the target's."""
     beta = {"path": 0.6, "beta": 0.5}.get(case, 1.0)
@@ -134,6 +135,7 @@ def test_a_bracket_holds_the_truth():
         bracket(jax.random.key(0), machine(), images, temperatures=10, chains=100, path="averaged")
 
 
+@pytest.mark.slow
 def test_tempering_keeps_the_marginals():
     states = exact_draws(4000)
     kernel = tempering.Tempered(rungs=4, burn_in=0)
@@ -165,6 +167,7 @@ def test_the_gradient_of_the_energy_is_the_difference_of_moments():
 
 
 @pytest.mark.parametrize("phase", [PCD(2, 4000), CD(200), Tempered(1, 4000, 4), Trajectory(1, 4000, 4, 2)], ids=repr)
+@pytest.mark.slow
 def test_negative_phases_take_it(phase):
     """After 60 steps their samples have the machine's moments, of the pairs too; CD-200 has forgotten its data."""
     data = (jnp.tile(jnp.asarray([[1.0, 0.0, 1.0, 1.0]]), (4000, 1)), None)
@@ -188,6 +191,7 @@ def test_negative_phases_take_it(phase):
         assert float(log_z(carried, machine())) == pytest.approx(np.logaddexp.reduce(log_p(machine())), abs=0.1)
 
 
+@pytest.mark.slow
 def test_a_new_one_is_at_the_base_rates_and_long_runs_take_it():
     new = semi_restricted(jax.random.key(0), 5, jnp.asarray([0.2, 0.5, 0.7]))
     np.testing.assert_allclose(jax.nn.sigmoid(new.visible_biases), [0.2, 0.5, 0.7], atol=1e-5)

@@ -35,6 +35,7 @@ NAMES = tuple(f"${letter}$_%{{}}" for letter in "cba")
 
 
 @pytest.mark.parametrize("names", [(), NAMES, NAMES[:2]])
+@pytest.mark.slow
 def test_labels_are_shown_in_their_order_and_by_their_names(names, tmp_path):
     machine = with_classes(jax.random.key(0), random_machine((6, 4), 1.0), 3, scale=2.0)
     run = run_of(machine, tmp_path, names)

@@ -68,6 +68,7 @@ def test_a_run_has_its_figures(run):
     assert set(library.load(run).plot.all()) == names | walks
 
 
+@pytest.mark.slow
 def test_images_without_labels_are_trained_on_and_evaluated(genjax, tmp_path, no_pictures):
     """By distances on principal components, where a classifier has nothing to learn from."""
     images = np.random.default_rng(0).random((60, 4, 4)).astype(np.float32)
@@ -85,6 +86,7 @@ def test_images_without_labels_are_trained_on_and_evaluated(genjax, tmp_path, no
     assert "class_entropy" not in last
 
 
+@pytest.mark.slow
 def test_samples_of_a_class_and_walks_through_latents(run, genjax, tmp_path):
     out = tmp_path / "three.npz"
     status, answer, _ = genjax("sample", run, "--chains", 12, "--label", 3, "--out", out, "--json")

@@ -157,6 +157,7 @@ def own_fixture(tmp_path, monkeypatch) -> Path:
     return tmp_path / "own.npy"
 
 
+@pytest.mark.slow
 def test_options_of_the_estimate_count_and_divergence_is_reported(genjax, own, tmp_path, monkeypatch):
     """A run has diverged where `genjax train` would end it; it has no scores, and the table says so."""
     monkeypatch.setattr("genjax.likelihood.partition.EXACT_STATES", 0)
@@ -224,6 +225,7 @@ FAMILIES = {
 @pytest.mark.parametrize(
     "name", [*list(FAMILIES)[:4], *(pytest.param(name, marks=pytest.mark.slow) for name in list(FAMILIES)[4:])]
 )
+@pytest.mark.slow
 def test_every_family_has_grids_whose_members_are_the_single_runs(name):
     """The last of two rates and two seeds, whatever its neighbours; also of models that are trained in stages."""
     x = "generated" if name == "recommender" else library.Dataset.from_arrays(X)
@@ -254,6 +256,7 @@ def test_models_without_a_likelihood_are_compared_by_what_they_measured(genjax, 
     assert parameters["up_0.kernel_of_1"].shape == (9, 5)
 
 
+@pytest.mark.slow
 def test_common_batches_are_said_beside_the_intervals():
     model, options = FAMILIES["rbm"](), TINIEST | {"seeds": 4, "progress": False}
     apart, common = (library.grid(model, X, common_batches=shared, **options) for shared in (False, True))

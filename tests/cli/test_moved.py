@@ -79,6 +79,7 @@ QUICK = ("rbm", "gan", "recommender")
 
 
 @pytest.mark.parametrize("model", [m if m in QUICK else pytest.param(m, marks=pytest.mark.slow) for m in MODELS])
+@pytest.mark.slow
 def test_weights_and_samples_need_no_data_and_the_rest_says_what_it_misses(genjax, place, model):
     file = place / ("u.data" if model == "recommender" else "own.npz")
     run, kind = untrained(model, place / "run", file), MODELS[model]

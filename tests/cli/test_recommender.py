@@ -115,6 +115,7 @@ def test_mistakes_get_one_sentence(genjax, run, tmp_path, monkeypatch, arguments
     assert [path.name for path in tmp_path.iterdir()] == ["bad.csv"]
 
 
+@pytest.mark.slow
 def test_an_image_model_does_not_recommend(genjax, trained):
     status, _, error = genjax("recommend", trained, "--user", "1")
     assert status == 2
@@ -125,6 +126,7 @@ def lines_of(file) -> list[str]:
     return file.read_text().splitlines(keepends=True)
 
 
+@pytest.mark.slow
 def test_the_order_of_lines_changes_nothing(genjax, run, file, tmp_path):
     """Same run, same figures, same recommendations; and a run on the other file is the same run."""
     other = tmp_path / "u.data"

@@ -79,6 +79,7 @@ def test_a_unit_type_and_a_negative_phase_learn_and_the_likelihood_is_that_of_en
         cell("c").Refreshed(chains=20, fresh=30)
 
 
+@pytest.mark.slow
 def test_a_kernel_leaves_the_target_and_serves_every_caller():
     jumping, machine, chains = cell("b").Jumping(), random_machine((4, 3), seed=3), 20_000
     start = exact_draws(machine, chains)
@@ -105,6 +106,7 @@ def test_a_negative_phase_learns_what_there_is():
     assert run.log_likelihood(x).mean > independent + 0.2  # of 1.5 that there are
 
 
+@pytest.mark.slow
 def test_a_model_goes_through_the_whole_door(tmp_path):
     mixture, x = cell("d"), np.repeat(images(3), 30, axis=0)
     run = genjax.fit(mixture.MixtureConfig(components=4), x, steps=60, **QUIET)
@@ -133,6 +135,7 @@ def test_a_data_set_is_split_and_the_same_each_time():
     assert genjax.fit(genjax.rbm(hidden=2, chains=4), one, steps=2, **QUIET).step == 2
 
 
+@pytest.mark.slow
 def test_a_loss_a_penalty_and_a_backbone_play():
     f = cell("f")
     penalty, x = f.FakeSlope(weight=3.0), jnp.asarray(images(4))
@@ -147,6 +150,7 @@ def test_a_loss_a_penalty_and_a_backbone_play():
         genjax.fit(genjax.gan(penalty=penalty, normalisation="batch"), images(), steps=1, **QUIET)
 
 
+@pytest.mark.slow
 def test_a_machine_of_other_connections_is_sampled_tempered_and_estimated():
     ring, pairs = cell("g").ring, cell("g").pairs
     log_z = float(cell("g").log_z)

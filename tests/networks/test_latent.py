@@ -41,6 +41,7 @@ def test_the_divergence_is_that_of_monte_carlo():
     assert (np.abs(values.mean(0) - planted) > 5.5 * error).any()
 
 
+@pytest.mark.slow
 def test_the_divergence_of_two_layers_is_that_of_monte_carlo():
     """Analytic on top and drawn below: the same mean as all drawn, and less noise."""
     of = Architecture(shape=(1, 5, 1), latents=(3, 2), layers=(4,), between=(4,))

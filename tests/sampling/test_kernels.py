@@ -73,6 +73,7 @@ def test_a_kernel_is_a_value_and_its_parts_are_the_whole(kernel, monkeypatch):
 
 
 @pytest.mark.parametrize("kernel", KERNELS[:2], ids=repr)
+@pytest.mark.slow
 def test_sample_is_the_kernels_steps(kernel):
     machine, key = random_machine((4, 3)), jax.random.key(1)
     states = fresh(machine, 6)
@@ -105,6 +106,7 @@ def test_what_a_kernel_cannot_serve_is_refused():
         ais.upward(key, (base, machine), ais.temperatures(3), 4, kernel=Tempered(rungs=3))
 
 
+@pytest.mark.slow
 def test_tempered_chains_find_the_mode_that_gibbs_does_not():
     """All begin in one mode. The temperatures are placed while it burns in and stay from then on."""
     machine, kernel, states = two_far_modes(), Tempered(rungs=4, burn_in=200), all_up(2000)
@@ -139,6 +141,7 @@ def test_inpainting_by_tempering_has_the_exact_expectations():
 
 
 @pytest.mark.parametrize("sizes", [(5, 4), (4, 5)])
+@pytest.mark.slow
 def test_transitions_of_ais_by_a_kernel_are_unbiased(sizes):
     """Either side summed out: the mean of the weights is Z."""
     machine = random_machine(sizes, 1.5, seed=1)
@@ -155,6 +158,7 @@ def test_long_runs_take_a_kernel():
     assert has_the_exact_means(last[0], machine)
 
 
+@pytest.mark.slow
 def test_diagnosed_chains_are_those_of_sample():
     machine, key = random_machine((6, 5), seed=2), jax.random.key(1)
     states = fresh(machine, 16)
@@ -172,6 +176,7 @@ def test_diagnosed_chains_are_those_of_sample():
     assert shifted.mean.shape == (5,)
 
 
+@pytest.mark.slow
 def test_chains_that_have_not_mixed_are_diagnosed():
     """Half of them begin in either mode: Gibbs keeps them there, tempering does not; and a ladder says more."""
     machine = two_far_modes()

@@ -96,6 +96,7 @@ X = jnp.asarray(np.random.default_rng(0).random((20, 6)), jnp.float32)
 EXAMPLE = Example(Batch(X), X.mean(0), X.var(0))
 
 
+@pytest.mark.slow
 def test_line_searches_get_the_loss_and_its_function():
     """L-BFGS on one batch falls further in 15 steps than gradient descent does, and its metrics have no rate."""
     lost = {}
@@ -114,6 +115,7 @@ def test_line_searches_get_the_loss_and_its_function():
     assert lost["lbfgs"] > 3 * lost["sgd"] > 0
 
 
+@pytest.mark.slow
 def test_on_several_devices_a_line_search_is_that_of_the_whole_batch():
     config = AutoencoderConfig(layers=(3,), optimiser=optax.lbfgs(), average=0.0)
     static, hyper = split(config, 15)
