@@ -36,7 +36,7 @@ from genjax.training import folder as run_folder
 from genjax.training.options import flat
 from genjax.training.settings import RunConfig
 
-OF_TRAINING = ("temperatures", "ais_chains", "standard_error", "draws")
+OF_TRAINING = ("temperatures", "ais_chains", "standard_error")
 EPOCHS, BATCH, TEMPERATURES, CHAINS = 10, 10, 1000, 100  # the runs of a grid are short, and their estimates cheap
 
 

@@ -27,7 +27,7 @@ from genjax.plots.images import save
 from genjax.training import folder as run_folder
 from genjax.training.settings import RunConfig
 
-OF_TRAINING = ("temperatures", "ais_chains", "standard_error", "draws")  # of an estimate, on train's line
+OF_TRAINING = ("temperatures", "ais_chains", "standard_error")  # of an estimate, on train's line
 
 
 @dataclass(frozen=True, kw_only=True)
