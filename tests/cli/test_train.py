@@ -7,6 +7,9 @@ import pytest
 
 from genjax.api import training
 from genjax.api.prepared import with_length
+from genjax.cli import grid, train
+from genjax.cli.options import Parser
+from genjax.models.table import MODELS
 from genjax.training import loop
 from genjax.training.folder import read_metrics
 from genjax.training.settings import RunConfig
@@ -69,3 +72,15 @@ def test_lines_of_the_log_are_means_over_as_many_steps_as_asked_for():
     chunk = loop.Chunk(20, 2.0, 1.0, {"loss": 3.0, "held_out": 7.0}, None, steps)
     assert training.logged(chunk, None) == [(20, {"loss": 3.0, "held_out": 7.0})]
     assert training.logged(chunk, 2) == [(17, {"loss": 1.5}), (19, {"loss": 3.5}), (20, {"loss": 5.0, "held_out": 7.0})]
+
+
+@pytest.mark.parametrize("command", [train, grid])
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_has_a_line_of_options(name, command):
+    """Options of the model, its run, its estimate and the command have names of their own, and defaults that parse."""
+    kind = MODELS[name].config
+    config, run, effort, options = Parser(kind, command.Options, "genjax", command.OF_TRAINING)([])
+    assert config == kind()
+    assert run == RunConfig(**MODELS[name].defaults)
+    assert set(effort) <= set(command.OF_TRAINING)
+    assert options == command.Options()
