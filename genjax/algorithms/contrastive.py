@@ -30,7 +30,7 @@ from genjax.training.optimisers import Optimiser, Sgd, optimiser_choice
 from genjax.training.update import Coordinates, Rates, first, update
 from genjax.typing import Algorithm, Batch, Example, Hyper, Metrics
 
-PHASE = ("start", "advance", "chains_of", "near", "observe")  # the methods of a negative phase
+PHASE = ("start", "advance", "chains_of", "from_data", "observe")  # the methods of a negative phase
 
 
 def is_phase(value: Any) -> bool:

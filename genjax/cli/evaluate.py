@@ -104,8 +104,8 @@ def of_likelihood(numbers: dict[str, Any]) -> list[str]:
     if "active_units" in numbers:
         active = ", ".join(f"{a} of {n}" for a, n in zip(numbers["active_units"], numbers["latents"]))
         lines.append(f"active latent units: {active}")
-    if "variational_bound" in numbers:
-        lines.append(f"variational bound {numbers['variational_bound']['test']['mean']:.2f} (test)")
+    if "elbo" in numbers:
+        lines.append("ELBO {test[mean]:.2f} (test), {train[mean]:.2f} (training)".format(**numbers["elbo"]))
     if "tightness" in numbers:
         gap = numbers["tightness"]["gap"]
         lines.append(

@@ -85,7 +85,7 @@ def test_a_dbn_is_evaluated_by_two_bounds(genjax, dbn):
     h = states(10)
     log_z = np.logaddexp.reduce(h @ w["top_bias_0"] + np.logaddexp(0, h @ w["top_weights"] + w["top_bias_1"]).sum(1))
     assert answer["log_z"]["mean"] == pytest.approx(log_z, abs=1e-3)
-    estimate, bound = (answer[name]["test"] for name in ("log_likelihood", "variational_bound"))
+    estimate, bound = (answer[name]["test"] for name in ("log_likelihood", "elbo"))
     assert estimate["kind"] == bound["kind"] == "lower_bound"
     assert -44 < bound["mean"] < estimate["mean"] < -20  # 64 fair coins: -44
     assert {"generation_0", "recognition_0", "bias_up_0", "bias_down_0"} < set(w)

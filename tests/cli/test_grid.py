@@ -138,7 +138,8 @@ def test_data_of_several_kinds_have_tables_and_figures_of_their_own(genjax, tmp_
     for number, row in enumerate(rows):
         assert row["log_likelihood"] == pytest.approx(truth(row, parameters, number), abs=1e-3)
         assert f"{row['dataset']}, binarisation {row['binarisation']}:" in text
-    assert abs(rows[0]["log_likelihood"] - rows[1]["log_likelihood"]) > 5
+    digits, sparse = (row["log_likelihood"] for row in rows if row["binarisation"] == "sampled")
+    assert abs(digits - sparse) > 5
     assert {path.name for path in (folder / "figures").iterdir()} == {
         f"{name}-{number}.png" for name in ("curves", "reconstructions") for number in (1, 2, 3, 4)
     }
