@@ -269,6 +269,7 @@ def test_what_is_configured_reaches_the_update(without, option):
 
 
 @pytest.mark.parametrize("options", [slow({"penalty": "r1", "normalisation": "layer"}), {"normalisation": "batch"}])
+@pytest.mark.slow
 def test_two_devices_with_half_a_batch_each_take_the_step_of_the_whole(options):
     """On the same latents, and with the statistics of BatchNorm too: means over the devices, and not sums."""
     sgd = {"optimiser": "sgd", "discriminator_optimiser": "sgd", "learning_rate": 0.1}

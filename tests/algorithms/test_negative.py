@@ -51,6 +51,7 @@ def test_tempered_chains_are_at_the_target():
     assert np.all(np.abs(x.mean(0) - right) < 6 * x.std(0, ddof=1) / np.sqrt(200))
 
 
+@pytest.mark.slow
 def test_temperatures_come_to_refuse_at_one_rate():
     """Evenly spaced ones refuse at rates that differ several times over; adapted by what they refuse, they do not."""
     machine, phase = random_machine((8, 6), 2.5, seed=1), Tempered(1, 200, 5)

@@ -107,6 +107,7 @@ def test_the_trajectorys_log_likelihood_is_the_exact_one():
     assert np.ptp(each) > 1  # the ladder is one
 
 
+@pytest.mark.slow
 def test_it_observes_the_log_likelihood():
     """Of a machine without weights log Z is exact whatever the chains do."""
     machine = random_machine((4, 3), 0.0)

@@ -195,6 +195,7 @@ def test_kernels_decay_and_biases_do_not():
         np.testing.assert_allclose(plain - decayed, lost, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_both_gradients_of_the_bound_have_one_mean_and_the_doubly_reparameterised_less_noise():
     model, batch, _ = linear(astray=0.5)
     seen = BoundInputs(batch.x[:3], jnp.zeros((3, 0)), 20, jnp.asarray(0.8))

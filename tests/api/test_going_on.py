@@ -127,6 +127,7 @@ def test_a_run_on_arrays_takes_them_again_when_it_is_opened(fit, bits, tmp_path,
     assert genjax.load(tmp_path / "mine").step == 12  # its folder goes on with it
 
 
+@pytest.mark.slow
 def test_a_validation_split_of_its_own_is_given_again_too(fit, bits):
     own = bits[:10]
     run = fit(steps=2, validation=own)

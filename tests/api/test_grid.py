@@ -43,6 +43,7 @@ def test_seeds_are_a_number_or_a_list(model, bits):
         genjax.grid(model, bits, seed=3, steps=1)
 
 
+@pytest.mark.slow
 def test_a_tuple_is_a_value_and_a_list_or_an_array_an_axis(bits):
     model, options = genjax.dbm(chains=10, pretraining=1), {"seeds": 1, "steps": 2, **QUIET}
     runs = genjax.grid(model, bits, layers=[(4, 3), (3, 2)], **options)
@@ -53,11 +54,13 @@ def test_a_tuple_is_a_value_and_a_list_or_an_array_an_axis(bits):
         genjax.grid(model, bits, learning_rate=[], **options)
 
 
+@pytest.mark.slow
 def test_an_array_is_an_axis(model, bits):
     runs = genjax.grid(model, bits, learning_rate=np.array([0.1, 0.2]), seeds=1, steps=2, **QUIET)
     assert [run.config.learning_rate for run in runs] == [0.1, 0.2]
 
 
+@pytest.mark.slow
 def test_the_options_of_fit_may_be_axes(model, bits, same, fit):
     runs = genjax.grid(model, bits, steps=[2, 5], binarisation=["sampled", "threshold"], seeds=1, **QUIET)
     assert [(run.step, run.settings.binarisation) for run in runs] == [
@@ -67,6 +70,7 @@ def test_the_options_of_fit_may_be_axes(model, bits, same, fit):
         same(run.state, fit(model, steps=run.step, binarisation=run.settings.binarisation).state)
 
 
+@pytest.mark.slow
 def test_padded_runs_are_those_alone_but_for_rounding(model, bits, fit):
     """Of several sizes in one program: 1e-5 after 20 steps."""
     runs = genjax.grid(model, bits, hidden=[3, 4], seeds=2, steps=20, **QUIET)
@@ -77,6 +81,7 @@ def test_padded_runs_are_those_alone_but_for_rounding(model, bits, fit):
             np.testing.assert_allclose(one, other, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_as_few_programs_as_possible(model, bits, monkeypatch):
     """Rates and sizes share one; the number of Gibbs steps does not."""
     calls, whole = [], side_by_side.train

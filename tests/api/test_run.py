@@ -188,6 +188,7 @@ def test_what_has_no_likelihood_says_what_it_answers(generator, autoencoder, bit
 # Samples
 
 
+@pytest.mark.slow
 def test_the_same_call_gives_the_same_answer(run, generator, vae, autoencoder):
     for model in (run, generator, vae, autoencoder):
         np.testing.assert_array_equal(model.sample(4), model.sample(4))

@@ -66,6 +66,7 @@ def test_a_shared_layers_field_is_half_of_what_each_rbm_gives(sizes):
     np.testing.assert_allclose(fields(deep, state, len(sizes) - 1), of_rbm(len(stack) - 1, 1), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_new_deep_machine_is_at_the_datas_base_rates():
     mean = jnp.array([0.1, 0.5, 0.8, 0.3])
     machine = dbm(jax.random.key(0), (3, 5, 2), mean).check()

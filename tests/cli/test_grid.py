@@ -202,6 +202,7 @@ def test_runs_share_a_program_where_only_rates_sizes_seeds_and_lengths_differ():
         assert not share("hidden", 3, 4, **unpadded), unpadded
 
 
+@pytest.mark.slow
 def test_seeds_are_counted_from_the_first_and_scores_cost_only_where_asked_for(genjax, own, tmp_path):
     options = ["--seed", 3, "--seeds", 4, "--out", tmp_path / "grid", "--dataset", own, "--no-evaluate"]
     status, _, error = genjax("grid", "rbm", *TINIEST_LINE, *options)
@@ -245,6 +246,7 @@ def test_every_family_has_grids_whose_members_are_the_single_runs(name):
     assert len(library.compare(runs)) == 2
 
 
+@pytest.mark.slow
 def test_models_without_a_likelihood_are_compared_by_what_they_measured(genjax, own, tmp_path):
     options = ["--dataset", own, "--steps", 6, "--batch-size", 5, "--layers", 5, 2, "--out", tmp_path / "grid"]
     status, text, error = genjax("grid", "ae", *options, "--learning-rate", "1e-3", "1e-2", "--seeds", 2)

@@ -32,6 +32,7 @@ def deep_fixture(tmp_path_factory):
 
 
 @pytest.mark.parametrize("sizes", [(4, 3), (4, 3, 2)])
+@pytest.mark.slow
 def test_a_clamped_label_gives_its_own_images(sizes):
     plain = random_machine(sizes, 1.5)
     machine = with_classes(jax.random.key(0), plain, 3, scale=3.0)
@@ -97,6 +98,7 @@ def test_filters_are_of_every_layer_and_of_labels(genjax, deep):
     assert all(path.stat().st_size > TOO_SMALL_FOR_A_PICTURE for path in drawn)
 
 
+@pytest.mark.slow
 def test_samples_of_labels_and_of_persistent_chains(genjax, deep, trained, tmp_path):
     short = ("--sweeps", 5, "--chains", 3, "--json")
     status, answer, _ = genjax("sample", deep, "--label", "all", *short, "--out", tmp_path / "all.npz")

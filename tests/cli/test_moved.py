@@ -121,6 +121,7 @@ def test_weights_and_samples_need_no_data_and_the_rest_says_what_it_misses(genja
         pytest.param("export", ["--overwrite", "e.npz"], marks=pytest.mark.slow),
     ],
 )
+@pytest.mark.slow
 def test_every_command_takes_the_new_place(genjax, place, command, options):
     run = untrained("rbm", place / "run", Path("own.npz"))
     (place / "new").mkdir()

@@ -45,6 +45,7 @@ def test_a_gap_that_is_never_measured_is_refused(genjax, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_early_stopping_never_lengthens_a_run(genjax, tmp_path, no_pictures):
     """Held-out images unlike all others: stopped at the first look, a tenth later, and not where the end is nearer.
 

@@ -50,6 +50,7 @@ def test_every_type_is_trained_evaluated_and_drawn(genjax, tmp_path, options, ex
         assert last["held_out_log_likelihood"] == pytest.approx(found["mean"], abs=3)
 
 
+@pytest.mark.slow
 def test_grey_levels_are_trained_and_evaluated(genjax, tmp_path, no_pictures):
     """By the density that what `export` wrote has, every state of the hidden units counted."""
     folder = tmp_path / "run"
@@ -86,6 +87,7 @@ def test_what_does_not_go_together_is_one_sentence(genjax, tmp_path, monkeypatch
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_an_early_stop_ends_soon_after_and_is_resumed_as_such(genjax, tmp_path, no_pictures):
     """A tiny gap is exceeded at once: the run ends a tenth later, its learning rate at 0 by then."""
     folder = tmp_path / "run"

@@ -63,6 +63,7 @@ def test_scores_are_log_p_and_their_mean_is_exact():
     assert boltzmann(jax.random.key(0), machine, np.full(5, 0.5), known=(AIS, None)).log_z == (AIS, None)
 
 
+@pytest.mark.slow
 def test_ais_from_the_mean_alone(monkeypatch):
     """No chains and no images: both sides are right, and the same mean gives the same numbers."""
     machine, batch = random_machine((9, 7), 1.0, seed=2), batch_of(100, 9)

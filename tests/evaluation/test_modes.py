@@ -141,6 +141,7 @@ def test_one_class_below_a_fifth_of_its_share_is_missing(rare):
 
 
 @pytest.mark.parametrize("classes", [2, 10, 60])
+@pytest.mark.slow
 def test_no_class_of_real_images_is_called_missing(classes):
     """Even, uneven, and with classes so rare that a summary has none of them: never in 2,000 summaries."""
     rng = np.random.default_rng(1)

@@ -28,6 +28,7 @@ def ratio_of_extremes(run: ais.Annealed) -> float:
     return float(run.deviations.max() / run.deviations.min())
 
 
+@pytest.mark.slow
 def test_adapted_temperatures_equalise_the_increments_and_do_not_bias():
     machine, path = hard()
     first = pilot_of_hard()

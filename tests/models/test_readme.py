@@ -125,6 +125,7 @@ def test_a_model_goes_through_the_whole_door(tmp_path):
         run.encode(x)
 
 
+@pytest.mark.slow
 def test_a_data_set_is_split_and_the_same_each_time():
     bars = cell("e").bars_and_stripes
     one, two = bars(), bars()

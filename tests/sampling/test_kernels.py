@@ -48,6 +48,7 @@ def fresh(machine, chains: int):
 
 
 @pytest.mark.parametrize("kernel", KERNELS, ids=repr)
+@pytest.mark.slow
 def test_a_kernel_is_a_value_and_its_parts_are_the_whole(kernel, monkeypatch):
     monkeypatch.setattr(tempering, "ADAPT_EVERY", 2)  # temperatures move, and then stay
     assert isinstance(kernel, Kernel)

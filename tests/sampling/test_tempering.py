@@ -113,6 +113,7 @@ def distances(go: Callable, ladder: Machine) -> list[float]:
 @pytest.mark.parametrize(
     "case", ["path with biases", *(pytest.param(x, marks=pytest.mark.slow) for x in ("path", "unrelated"))]
 )
+@pytest.mark.slow
 def test_a_million_swaps_reach_the_target(sizes, case):
     """Within 3 standard errors at the top (seldom missed under another key: about 1 in 500), 5 elsewhere."""
     machine = two_modes(sizes)

@@ -52,6 +52,7 @@ def alone(setting: dict, config: RBMConfig, seed: int) -> Any:
         pytest.param({"optimiser": "adam", "momentum": 0.9, "average": 0.0}, marks=pytest.mark.slow),
     ],
 )
+@pytest.mark.slow
 def test_a_run_of_a_grid_is_the_run_of_its_seed(options):
     """Its weights, batches, binarisation and noise are those of the run alone, also in a larger machine's arrays."""
     config = made(RBMConfig, chains=7, **options)
