@@ -59,7 +59,7 @@ def _means(key: Key[Array, ""], model: LatentModel, batch: Batch, draws: int) ->
 
 def latent_activity(
     key: Key[Array, ""], model: LatentModel, batch: Batch, draws: int = 10, block: int = 500
-) -> list[Float[np.ndarray, " units"]]:
+) -> list[Float[np.ndarray, " _"]]:
     """Of each latent the variance over images of its posterior mean, a vector a layer (Burda et al. 2016, section 5.2).
 
     The means of upper layers are taken over draws of those below.
@@ -71,7 +71,7 @@ def latent_activity(
     return [np.concatenate(layer).var(0) for layer in zip(*parts)]
 
 
-def active_units(activity: list[Float[np.ndarray, " units"]]) -> list[int]:
+def active_units(activity: list[Float[np.ndarray, " _"]]) -> list[int]:
     """How many latents of each layer are active: their posterior means vary by more than 0.01."""
     return [int(np.sum(layer > ACTIVE)) for layer in activity]
 
