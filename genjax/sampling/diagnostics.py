@@ -205,7 +205,9 @@ def diagnose(
         "autocorrelation_time": jnp.max(summary.autocorrelation_time),
     }
     more = getattr(kernel, "summary", None)
-    return kernel.states(state), answer if more is None else {**answer, **more(state, total(infos))}
+    whole = answer if more is None else {**answer, **more(state, total(infos))}
+    narrow = {"f": jnp.float32, "i": jnp.int32}  # also where 64 bits are enabled
+    return kernel.states(state), {name: jnp.asarray(x).astype(narrow[x.dtype.kind]) for name, x in whole.items()}
 
 
 @jax.jit
