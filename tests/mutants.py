@@ -93,7 +93,7 @@ def copied(folder: Path) -> Path:
 def prepare(cache: Path) -> None:
     """Import once what every run of pytest needs, and nothing of the checkout: the runs are forks of this process."""
     os.environ |= {"JAX_COMPILATION_CACHE_DIR": str(cache), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1"}
-    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0"
+    os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false")
     os.environ["MPLBACKEND"] = "Agg"
     for name in IMPORTED:
         importlib.import_module(name)

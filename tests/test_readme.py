@@ -4,10 +4,12 @@ import re
 from pathlib import Path
 
 import jax.numpy as jnp
+import pytest
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 
 
+@pytest.mark.slow
 def test_the_python_session_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (session,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)

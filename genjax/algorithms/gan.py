@@ -18,6 +18,7 @@ from genjax.algorithms.gan_game import Game, GANConfig, Network
 from genjax.algorithms.gan_losses import boundary as boundary_of
 from genjax.errors import UserError
 from genjax.networks.adversarial import Shape
+from genjax.networks.mlp import parameter_count
 from genjax.random import subkey
 from genjax.training import devices
 from genjax.training.config import factory, traced
@@ -62,6 +63,11 @@ class GANState(NamedTuple):
     film: Film
     step: Int[Array, ""]
     hyper: Hyper
+
+    def __repr__(self) -> str:
+        generator, discriminator = (parameter_count(parameters) for parameters in self.parameters)
+        sizes = f"{generator:,} parameters of the generator, {discriminator:,} of the discriminator"
+        return f"GANState({self.game.config.backbone}, {sizes})"
 
     @property
     def parameters(self) -> PyTree:

@@ -19,7 +19,7 @@ from genjax import random
 from genjax.networks import gaussian, pixels
 from genjax.networks.backbones import ActivationName, Decoder, Encoder, Shape, activation, beside
 from genjax.networks.gaussian import Gaussian
-from genjax.networks.mlp import MLP
+from genjax.networks.mlp import MLP, parameter_count
 from genjax.networks.pixels import PixelName
 from genjax.random import subkey
 from genjax.typing import Batch
@@ -108,6 +108,9 @@ class LatentModel:
     recognition: PyTree
     generation: PyTree
     of: Architecture
+
+    def __repr__(self) -> str:
+        return f"LatentModel({self.of}, {parameter_count((self.recognition, self.generation)):,} parameters)"
 
 
 def latent_model(key: Key[Array, ""], of: Architecture, mean: Float[Array, " pixels"] | None = None) -> LatentModel:

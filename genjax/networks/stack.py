@@ -15,6 +15,7 @@ from jaxtyping import Array, Float, Key, PyTree
 
 from genjax.networks.backbones import ActivationName, Shape, activation
 from genjax.networks.conv import Conv, ConvTranspose
+from genjax.networks.mlp import parameter_count
 from genjax.networks.pixels import PixelName
 from genjax.random import subkey
 
@@ -112,6 +113,10 @@ class StackModel:
 
     parameters: PyTree
     of: Stack
+
+    def __repr__(self) -> str:
+        of, numbers = self.of, parameter_count(self.parameters)
+        return f"StackModel(shape={of.shape}, layers={of.layers}, channels={of.channels}, {numbers:,} parameters)"
 
     def encode(self, x: Float[Array, "*batch lower"], first: int = 0, end: int | None = None) -> Array:
         """Pairs `first` to before `end` (all of them) upwards."""

@@ -97,6 +97,7 @@ def test_as_few_programs_as_possible(model, bits, monkeypatch):
     assert calls == [8, 2, 2]
 
 
+@pytest.mark.slow
 def test_common_batches_share_order_and_binarisation(model, bits):
     """And intervals over seeds say so."""
     grey = 0.6 * bits + 0.2

@@ -389,9 +389,9 @@ def test_arrays_by_name(run, vae):
     assert all(isinstance(value, np.ndarray) for value in vae.model.arrays(vae.parameters).values())
 
 
-def test_representations_are_of_a_few_lines(run, vae, generator, fit):
+def test_representations_are_of_a_few_lines(run, vae, generator, autoencoder, fit):
     shown = [run, vae, generator, run.machine, run.config, run.model, run.log_likelihood(), run.prepared.dataset]
-    shown += [run.record, run.parameters, genjax.dbn()]
+    shown += [run.record, *(trained.parameters for trained in (run, vae, generator, autoencoder)), genjax.dbn()]
     for thing in shown:
         lines = repr(thing).splitlines()
         assert len(lines) <= 6, type(thing)

@@ -53,6 +53,7 @@ def test_coverage_says_what_it_writes(genjax, trained, monkeypatch):
     assert each["nearest_distance"] == [0.0] * 30
 
 
+@pytest.mark.slow
 def test_images_without_labels_are_measured_by_distances_alone(genjax, tmp_path):
     """On principal components: there is no classifier, and no picture by class."""
     x = np.random.default_rng(0).integers(0, 2, (40, 4, 4)).astype(np.uint8)

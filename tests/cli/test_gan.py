@@ -48,6 +48,7 @@ def run_fixture(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_a_run_is_watched_and_evaluated(run):
     entries = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     steps = [entry["step"] for entry in entries]
@@ -109,6 +110,7 @@ def test_samples_of_a_class_and_walks_through_latents(run, genjax, tmp_path):
         assert "--label 10" in error
 
 
+@pytest.mark.slow
 def test_coverage_is_of_draws_and_not_of_chains(run, genjax):
     status, text, error = genjax("coverage", run, "--chains", 30)
     assert status == 0, error
@@ -125,6 +127,7 @@ def test_coverage_is_of_draws_and_not_of_chains(run, genjax):
     assert f"below a fifth of their share in the data: {next(iter(found['missing']))} (" in text
 
 
+@pytest.mark.slow
 def test_the_alarm_sounds_for_a_generator_that_has_collapsed(run):
     opened = library.load(run)
 
@@ -143,6 +146,7 @@ def test_the_alarm_sounds_for_a_generator_that_has_collapsed(run):
     assert watch()(loop.Chunk(10, 0.4, 1.0, fair, state, {}))[1] == []  # a run has not learned yet when it begins
 
 
+@pytest.mark.slow
 def test_the_bar_shows_alarms(run):
     """Of a run too short to learn, at its end."""
     assert re.search(r"100 %  0:00:00 left  ALARM: [a-z, ]*samples alike", (run.parent / "said").read_text())
@@ -157,6 +161,7 @@ def test_a_narrow_terminal_shows_alarms(monkeypatch, capsys):
     assert "ALARM: classes missing" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_named_weights_file_must_be_there(run, genjax, tmp_path):
     status, _, error = genjax("evaluate", run, "--inception", tmp_path / "none.pth")
     assert status == 2

@@ -60,6 +60,7 @@ def grid_fixture(tmp_path_factory) -> tuple[Path, dict]:
     return place / "grid", json.loads(out.getvalue())
 
 
+@pytest.mark.slow
 def test_the_command_trains_evaluates_and_draws_a_grid(grid):
     folder, answer = grid
     assert answer["runs"] == 16
@@ -82,6 +83,7 @@ def test_the_command_trains_evaluates_and_draws_a_grid(grid):
     assert {path.name for path in (folder / "figures").iterdir() if path.stat().st_size > 5000} == names
 
 
+@pytest.mark.slow
 def test_every_run_is_evaluated_on_its_own_data(grid):
     rows, parameters = written(grid[0])
     text = "\n".join(tables_of(grid[1]["settings"], ["hidden", "epochs", "dataset"]))

@@ -109,6 +109,7 @@ def leaves(run: Path) -> dict[str, np.ndarray]:
     return {name: np.asarray(leaf) for name, leaf in named_leaves(load(run).state).items() if ".hyper" not in name}
 
 
+@pytest.mark.slow
 def test_more_epochs_stretch_the_schedule_and_average_anew(genjax, tmp_path, no_pictures):
     """One step an epoch, so that the average over what is new is known: the newest parameters."""
     np.save(tmp_path / "own.npy", np.random.default_rng(0).integers(0, 2, (20, 4, 4)))

@@ -53,6 +53,7 @@ def test_digits_are_classified_grey_and_binary(digits):
     assert reports[-1].step >= classifier.LEAST_STEPS
 
 
+@pytest.mark.slow
 def test_a_seed_is_a_classifier_and_the_disk_gives_it_back(digits, short):
     called = []
     first = train_classifier(digits, progress=called.append)

@@ -18,7 +18,7 @@ from genjax.training.devices import averaged, own_copy, own_key
 from tests.training.eight_devices import CASES
 
 FAST = ["autoencoder", "mistakes"]
-FLAGS = "--xla_force_host_platform_device_count=8 --xla_backend_optimization_level=0"
+FLAGS = f"--xla_force_host_platform_device_count=8 {os.environ.get('XLA_FLAGS', '')}"
 
 
 def run(names: list[str]) -> dict[str, str]:
@@ -46,6 +46,7 @@ def test_each_device_has_its_own_key_and_all_have_the_mean():
     assert own_copy(w, None) is averaged(w, None) is w
 
 
+@pytest.mark.slow
 def test_a_step_of_an_autoencoder_is_the_mean_of_eight_and_wrong_means_are_seen():
     assert run(FAST) == dict.fromkeys(FAST, "right")
 
