@@ -19,6 +19,7 @@ from genjax.data.places import refuse_missing
 from genjax.data.record import difference, of_images
 from genjax.errors import UserError
 from genjax.evaluation import samples as quality
+from genjax.evaluation import sentences
 from genjax.evaluation.classes import has_classes
 from genjax.evaluation.classifier import Classifier
 from genjax.evaluation.cost import peak_memory_mb
@@ -67,6 +68,15 @@ class Run(Trained):
         if found is None and path is not None and path.exists():
             found = json.loads(path.read_text())
         return found if found is not None and found.get("step") == self.step else None
+
+    @property
+    def summary(self) -> str:
+        """One line of its evaluation, for the foot of a figure."""
+        numbers = self.evaluated
+        if numbers is not None:
+            return sentences.summary(numbers)
+        before = self.folder is not None and (self.folder / "evaluation.json").exists()
+        return "not evaluated" + (" since it was trained further" if before else "")
 
     def log_likelihood(self, x: Any = None, label: Any = None, *, seed: int = 0, **effort: Any) -> Estimate:
         """Mean log p of examples (the test split unless given), nats an example; `kind` says what it is of it.
