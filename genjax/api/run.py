@@ -285,6 +285,13 @@ class Run(Trained):
         means, grey = (arrays["means"], dataset.test) if "means" in arrays else (None, None)
         of_test = dataset.labels.test if has_classes(dataset.labels.test) else None
         found = quality.measure(classifier, arrays["samples"], train, test, means, grey, of_test, self.class_names)
+        if self.model.critic is not None:
+            drawn = self.model.critic(self.parameters, arrays["samples"], arrays.get("labels", labels))
+            if drawn is not None:
+                real = self.model.critic(self.parameters, test, dataset.labels.test)
+                learned = self.model.critic(self.parameters, train, dataset.labels.train)
+                found.table["samples"]["critic_distance"] = float(real.mean() - drawn.mean())
+                found.table["real"]["critic_distance"] = float(real.mean() - learned.mean())
         if network is not None:
             distances = inception_distances(
                 network, arrays["samples"], train, test, dataset.shape, progress or (lambda share: None)

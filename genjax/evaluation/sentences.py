@@ -3,7 +3,10 @@
 print("\n".join(of_evaluation(run.evaluation())))
 """
 
+from collections.abc import Callable
 from typing import Any
+
+from genjax.transport import solvers
 
 AGREE = 0.5  # nats between the two sides of log Z, above which it is said
 BASELINES = {"test": "RBM of ratings", "biases": "user + item biases", "item_means": "item means"}
@@ -147,6 +150,7 @@ def of_samples(numbers: dict[str, Any]) -> list[str]:
         f"on {numbers['features']} features: Frechet distance {beside('frechet_distance', 2)}, kernel distance "
         f"{beside('kernel_distance', 4)}; [real images]"
     )
+    lines += of_transport(made, beside)
     support = ", ".join(f"{name} {beside(name, 2)}" for name in ("precision", "recall", "density", "coverage"))
     lines.append(f"{support}; copies {beside('copies', 3)}, {made['images']} samples")
     if "inception" in numbers:
@@ -154,6 +158,18 @@ def of_samples(numbers: dict[str, Any]) -> list[str]:
         distances = f"FID {of_made['fid']:.2f} [{of_real['fid']:.2f}], KID {of_made['kid']:.5f} [{of_real['kid']:.5f}]"
         lines.append(f"{distances}, {of_made['images']} samples; [real images]")
     return lines
+
+
+def of_transport(made: dict[str, Any], beside: Callable[..., str]) -> list[str]:
+    """Distances by optimal transport, as far as they were measured; beside that of pixels the critic's estimate."""
+    if "sinkhorn_divergence" not in made:  # of an evaluation that did not know it yet
+        return []
+    critic = f", by its own critic {beside('critic_distance', 2)}" if "critic_distance" in made else ""
+    remedy = "" if solvers.has_sinkhorn() and solvers.has_simplex() else f" ({solvers.INSTALL})"
+    return [
+        f"Sinkhorn divergence {beside('sinkhorn_divergence', 3)}; Wasserstein distance of pixels "
+        f"{beside('wasserstein_distance', 2)}{critic}{remedy}; [real images]"
+    ]
 
 
 def missing(classes: dict[str, Any]) -> str:
