@@ -265,6 +265,8 @@ class Model(NamedTuple):
     - `complete(key, p, given, missing, count, sweeps)`: draws of what is missing of one example.
     - `encode(p, x, label)`, `decode(p, z, label)`: codes `(examples, units)`, expected values; `back(p, x)`: both.
     - `features(p, x)`: `(examples, features)`; `classify(p, x)`: log-probabilities `(examples, classes)`.
+    - `critic(p, x, label)`: scores whose means over real and over drawn examples differ by its own estimate of their
+      Wasserstein distance, or None where its scores are not of that kind.
     - `filters(p)`: for each layer above the values, `(values, units)`; `maxima(key, p, layer, units, norm)`: examples
       of at most this norm that drive these units of a layer (from 2) most.
     - `space(p, batch)`: its latent space, given examples (`evaluation.latent`); `decoder(p)`: without them.
@@ -303,6 +305,7 @@ class Model(NamedTuple):
     back: Callable[..., Any] | None = None
     features: Callable[..., Any] | None = None
     classify: Callable[..., Any] | None = None
+    critic: Callable[..., Any] | None = None
     filters: Callable[[Any], list[Any]] | None = None
     maxima: Callable[..., Any] | None = None
     space: Callable[..., Any] | None = None

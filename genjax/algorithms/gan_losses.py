@@ -124,6 +124,7 @@ class Wasserstein:
     kind: ClassVar[str] = "wasserstein"
     boundary: ClassVar[float | None] = None
     needs_bounded_slope: ClassVar[bool] = True
+    estimates_distance: ClassVar[bool] = True
 
     def discriminator(self, real: Scores, fake: Scores) -> Scalar:
         """The difference of the mean scores."""

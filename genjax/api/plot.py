@@ -321,10 +321,10 @@ class Plots:
         pairs = (drawn["samples"][closest], run.prepared.dataset.train[copies.row[closest]])
         return coverage.coverage(sampled, pairs, run.image_shape, summary)
 
-    def all(self, summary: str = "", seed: int = 0) -> dict[str, Figure]:
+    def all(self, seed: int = 0) -> dict[str, Figure]:
         """Every figure that `genjax train` draws at its end, by the names of their files."""
         run, model = self.run, self.run.model
-        figures = {"curves": self.curves(summary)}
+        figures = {"curves": self.curves(run.summary)}
         if model.filters is not None:
             figures |= self.filters(seed=seed)
         if model.film is not None:

@@ -19,6 +19,7 @@ from genjax.data.places import refuse_missing
 from genjax.data.record import difference, of_images
 from genjax.errors import UserError
 from genjax.evaluation import samples as quality
+from genjax.evaluation import sentences
 from genjax.evaluation.classes import has_classes
 from genjax.evaluation.classifier import Classifier
 from genjax.evaluation.cost import peak_memory_mb
@@ -67,6 +68,15 @@ class Run(Trained):
         if found is None and path is not None and path.exists():
             found = json.loads(path.read_text())
         return found if found is not None and found.get("step") == self.step else None
+
+    @property
+    def summary(self) -> str:
+        """One line of its evaluation, for the foot of a figure."""
+        numbers = self.evaluated
+        if numbers is not None:
+            return sentences.summary(numbers)
+        before = self.folder is not None and (self.folder / "evaluation.json").exists()
+        return "not evaluated" + (" since it was trained further" if before else "")
 
     def log_likelihood(self, x: Any = None, label: Any = None, *, seed: int = 0, **effort: Any) -> Estimate:
         """Mean log p of examples (the test split unless given), nats an example; `kind` says what it is of it.
@@ -275,6 +285,13 @@ class Run(Trained):
         means, grey = (arrays["means"], dataset.test) if "means" in arrays else (None, None)
         of_test = dataset.labels.test if has_classes(dataset.labels.test) else None
         found = quality.measure(classifier, arrays["samples"], train, test, means, grey, of_test, self.class_names)
+        if self.model.critic is not None:
+            drawn = self.model.critic(self.parameters, arrays["samples"], arrays.get("labels", labels))
+            if drawn is not None:
+                real = self.model.critic(self.parameters, test, dataset.labels.test)
+                learned = self.model.critic(self.parameters, train, dataset.labels.train)
+                found.table["samples"]["critic_distance"] = float(real.mean() - drawn.mean())
+                found.table["real"]["critic_distance"] = float(real.mean() - learned.mean())
         if network is not None:
             distances = inception_distances(
                 network, arrays["samples"], train, test, dataset.shape, progress or (lambda share: None)

@@ -8,10 +8,10 @@ of an untrained one's pixels is spread over the classes too, while its expected 
 from dataclasses import dataclass
 from typing import Any
 
-from genjax.cli.evaluate import of_samples
 from genjax.cli.options import OpenOptions, open_run, parse, say
 from genjax.cli.writing import in_any_case, refuse_run_folder
 from genjax.evaluation.samples import per_sample
+from genjax.evaluation.sentences import of_coverage
 from genjax.likelihood.estimate import plain
 from genjax.plots.images import save
 from genjax.training.config import positive
@@ -45,7 +45,7 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     found, drawn = run.measured_samples(options.chains, options.sweeps, seed=options.seed)
     numbers = {"model": run.model.name, "chains": options.chains, "sweeps": options.sweeps if chained else None}
     numbers |= {"start": "fresh: every unit drawn from its bias alone" if chained else None} | plain(found.table)
-    lines = sentences(numbers)
+    lines = of_coverage(numbers)
     with in_any_case(numbers, "\n".join(lines)):
         if found.classes is not None and found.copies is not None:
             path = save(run.plot.of_coverage(found, drawn, lines[0]), run.folder / "figures" / "coverage.png")
@@ -53,22 +53,3 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
             lines.append(str(path))
         write_json(run.folder / "coverage.json", numbers | {"each": per_sample(found)})
     return numbers, "\n".join(lines)
-
-
-def sentences(numbers: dict[str, Any]) -> list[str]:
-    """What a person reads."""
-    chains = f" samples of fresh chains after {numbers['sweeps']} sweeps" if numbers["sweeps"] else " draws"
-    lines = [f"{numbers['chains']}{chains}"]
-    for name, text in (("samples", "samples"), ("means", "expected pixels")):
-        classes = numbers.get(name)
-        if classes is None or "shares" not in classes:
-            continue
-        shares = f"shares {100 * min(classes['shares']):.1f} to {100 * max(classes['shares']):.1f} %"
-        rare = [f"{label} ({100 * share:.1f} %)" for label, share in classes["missing"].items()]
-        shares += f" (below a fifth of their share in the data: {', '.join(rare)})" if rare else ""
-        lines.append(
-            f"{text}: {classes['classes']} of {classes['occurring']} classes, {shares}, entropy "
-            f"{classes['class_entropy']:.3f} nats, {100 * classes['class_entropy_ratio']:.1f} % of the test images'; "
-            f"the classifier is confident of {100 * classes['confident']:.1f} %"
-        )
-    return [*lines, *of_samples(numbers)[1 if "classifier_score" in numbers["samples"] else 0 :]]

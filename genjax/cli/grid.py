@@ -27,7 +27,7 @@ from genjax.api.grid import (
 from genjax.api.grid_figures import figures_of_grid
 from genjax.api.progress import Bar
 from genjax.api.run import Run
-from genjax.cli.options import Parser, say, tuples
+from genjax.cli.options import Parser, model_name, say, tuples
 from genjax.errors import UserError
 from genjax.likelihood.estimate import finite, plain
 from genjax.models.table import MODELS
@@ -58,12 +58,7 @@ class Options:
 
 def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     """Run `genjax grid`."""
-    name = arguments[0] if arguments else ""
-    if name in ("-h", "--help"):
-        print(f"usage: genjax grid MODEL ...   MODEL: {', '.join(MODELS)}; each takes --help")
-        raise SystemExit(0)
-    if name not in MODELS:
-        raise UserError(f"genjax grid {name or '...'}: name a model, one of {', '.join(MODELS)}.")
+    name = model_name("grid", arguments)
     kind = MODELS[name].config
     parser = Parser(kind, Options, f"genjax grid {name}", OF_TRAINING)
     parser.usual({"epochs": EPOCHS, "batch_size": BATCH, "temperatures": TEMPERATURES, "ais_chains": CHAINS})

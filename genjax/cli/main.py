@@ -30,6 +30,7 @@ COMMANDS = {
     "latent": ("latent", "pictures of a model's latent space"),
     "recommend": ("recommend", "the items that a user would like best"),
     "export": ("export", "the parameters as plain arrays"),
+    "transfer": ("transfer", "the colours of one picture on another, by optimal transport"),
     "data": ("datasets", "the known datasets"),
 }
 NO_READER = 141  # as a shell calls a process that SIGPIPE has ended

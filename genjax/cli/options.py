@@ -60,6 +60,19 @@ def refuse_seed(parsed: Any) -> None:
         raise UserError(f"--seed {seed} is out of range; give a whole number from 0 to {LARGEST_SEED}.")
 
 
+def model_name(command: str, arguments: list[str]) -> str:
+    """The model that the arguments begin with. Raises `UserError` where there is none of that name."""
+    from genjax.models.table import MODELS  # here, as `genjax data` needs none of them
+
+    name = arguments[0] if arguments else ""
+    if name in ("-h", "--help"):
+        print(f"usage: genjax {command} MODEL ...   MODEL: {', '.join(MODELS)}; each takes --help")
+        raise SystemExit(0)
+    if name not in MODELS:
+        raise UserError(f"genjax {command} {name or '...'}: name a model, one of {', '.join(MODELS)}.")
+    return name
+
+
 class Parser:
     """The options of a model, of its runs and of its estimates beside a command's own, all on one line."""
 
@@ -192,12 +205,6 @@ def _validation(arguments: list[str]) -> list[str]:
 def tuples(config: Any) -> set[str]:
     """Options of a model that take several values as one."""
     return {o.name for o in options(config) if get_origin(o.type) is tuple}
-
-
-def cost(evaluation: dict[str, Any]) -> str:
-    """What an evaluation took: its seconds and, where the system tells, the memory."""
-    memory = evaluation["peak_memory_mb"]
-    return f"{evaluation['seconds']:.0f} s" + ("" if memory is None else f", {memory} MB")
 
 
 def say(text: str) -> None:

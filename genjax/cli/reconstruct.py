@@ -10,6 +10,7 @@ from genjax.cli.options import OpenOptions, open_run, parse
 from genjax.cli.writing import in_any_case, refuse_file, refuse_run_folder
 from genjax.errors import UserError
 from genjax.evaluation.reconstruction import errors, missing_mask, region
+from genjax.evaluation.sentences import of_filled
 from genjax.likelihood.estimate import plain
 from genjax.plots.images import save
 from genjax.training.config import at_least, positive
@@ -53,23 +54,8 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     filled = run.reconstruct(truth, missing, sweeps=options.sweeps, seed=options.seed)
     found = errors(truth, filled, missing, np.asarray(run.fixed_train().x).mean(0))
     numbers = {"remove": options.remove, "images": len(truth)} | plain(found)
-    lines = sentences(numbers)
+    lines = of_filled(numbers)
     with in_any_case(numbers, "\n".join(lines)):
         few = slice(SHOWN)
         save(run.plot.of_reconstructions(truth[few], missing[few], filled[few]), path)
     return numbers | {"figure": str(path)}, "\n".join([*lines, str(path)])
-
-
-def sentences(numbers: dict[str, Any]) -> list[str]:
-    """What a person reads; shares of wrong pixels make sense for binary ones only."""
-
-    def beside_mean(name: str, text: str, scale: float = 1.0, unit: str = "") -> str:
-        own, of_mean = (f"{scale * numbers[name + suffix]['mean']:.4g}{unit}" for suffix in ("", "_of_mean"))
-        return f"{own} {text} (the training mean: {of_mean})"
-
-    lines = [f"{numbers['remove']} removed from {numbers['images']} test images"]
-    lines.append(beside_mean("squared_error", "mean squared error a removed pixel"))
-    if "pixel_error" in numbers:
-        lines.append(beside_mean("pixel_error", "of the removed pixels wrong", 100.0, " %"))
-        lines.append(beside_mean("nats_per_pixel", "nats a removed pixel"))
-    return lines

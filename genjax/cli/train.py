@@ -17,10 +17,11 @@ from genjax.api.prepared import blank, completed, read
 from genjax.api.run import Run
 from genjax.api.training import Hooks
 from genjax.cli import evaluate
-from genjax.cli.options import Parser, say
+from genjax.cli.options import Parser, model_name, say
 from genjax.cli.writing import in_any_case
 from genjax.data.places import refuse_missing, relocated, with_absolute_paths
 from genjax.errors import Interrupted, UserError
+from genjax.evaluation.sentences import of_evaluation
 from genjax.models.table import MODELS
 from genjax.networks.mlp import parameter_count
 from genjax.plots.images import save
@@ -69,12 +70,7 @@ class Signals:
 
 def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     """Run `genjax train` with what stands behind it; returns the result as numbers and as sentences."""
-    name = arguments[0] if arguments else ""
-    if name in ("-h", "--help"):
-        print(f"usage: genjax train MODEL ...   MODEL: {', '.join(MODELS)}; each takes --help")
-        raise SystemExit(0)
-    if name not in MODELS:
-        raise UserError(f"genjax train {name or '...'}: name a model, one of {', '.join(MODELS)}.")
+    name = model_name("train", arguments)
     parser = Parser(MODELS[name].config, Options, f"genjax train {name}", OF_TRAINING)
     resume = parser.own_options(arguments[1:]).resume
     prepared = started if resume is None else partial(resumed, Path(resume))
@@ -90,12 +86,12 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     lines = [f"{made.folder}: {steps} steps in {seconds:.0f} s"]
     if options.evaluate and (made.model.answer or made.model.evaluate or made.model.sample):
         result["evaluation"] = evaluate.measure(made, made.settings.seed, **effort)
-        lines += evaluate.sentences(made, result["evaluation"])
+        lines += of_evaluation(result["evaluation"])
     with in_any_case(result, "\n".join(lines)):
         if "evaluation" in result:
             made.write_evaluation(result["evaluation"])
         assert made.folder is not None
-        figures = made.plot.all(evaluate.summary(made), made.settings.seed)
+        figures = made.plot.all(made.settings.seed)
         result["figures"] = [str(save(f, made.folder / "figures" / f"{n}.png")) for n, f in figures.items()]
     return result, "\n".join([*lines, f"figures: {made.folder / 'figures'}"])
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from genjax.errors import Unwritten, UserError
 from genjax.training import folder as run_folder
 
@@ -47,6 +49,16 @@ def refuse_file(path: Path, argument: str, ending: str, overwrite: bool) -> None
     if path.exists() and not overwrite:
         raise UserError(f"{argument} {path} exists; name another file, or replace it with --overwrite.")
     refuse(path.parent, f"{argument} {path}")
+
+
+def write_picture(path: Path, pixels: Any, argument: str, overwrite: bool) -> Path:
+    """A .png of bytes (height, width, 3). Raises `UserError` where it exists or cannot be written."""
+    refuse_file(path, argument, ".png", overwrite)
+    try:
+        Image.fromarray(pixels).save(path)
+    except OSError as error:
+        raise UserError(f"{argument} {path} cannot be written ({error.strerror}); {REMEDY}.") from None
+    return path
 
 
 def write_arrays(path: Path, arrays: dict[str, Any], argument: str, overwrite: bool) -> Path:

@@ -37,6 +37,15 @@ def read(
     return _stack([_decode(path, decoding) for path in files]), 255 if decoding.wide else None, notes
 
 
+def picture(path: Path, name: str) -> UInt8[np.ndarray, "height width 3"]:
+    """One image in colour, of its own size. Raises `UserError` that begins with `name` where it is none."""
+    try:
+        image = read([path], None)[0][0]
+    except UserError as error:
+        raise UserError(str(error).replace("`dataset`", name)) from None
+    return np.broadcast_to(image, (*image.shape[:2], 3))
+
+
 def _decoding(files: list[Path], size: int | None) -> tuple[Decoding, list[str]]:
     extents, highest, ink = set(), 0, []
     for path in files:

@@ -23,7 +23,14 @@ from genjax.evaluation.coverage import (
     memorisation,
 )
 from genjax.evaluation.density import NEIGHBOURS, support
-from genjax.evaluation.distances import frechet_distance, kernel_distance, subset
+from genjax.evaluation.distances import (
+    frechet_distance,
+    kernel_distance,
+    sinkhorn_divergence,
+    subset,
+    wasserstein_distance,
+)
+from genjax.transport import solvers
 
 SUPPORTED = 5000  # images at most between which nearest neighbours are searched
 COMPONENTS = 64  # principal ones that stand in for a classifier's features
@@ -72,9 +79,10 @@ def quality(
 
     - `samples`, and `real`, the same of as many training images: `images`; with a classifier `classifier_score`,
       `class_entropy` (nats), `class_entropy_ratio` to the test images', `classes` that are covered, `missing` ones with
-      their shares, `shares` of all and `confident` (see `coverage`); `frechet_distance` and `kernel_distance` to the
-      test images; `precision`, `recall`, `density`, `coverage` (see `density`, None for very few images); the share of
-      `copies` of training images (None for very few test images).
+      their shares, `shares` of all and `confident` (see `coverage`); `frechet_distance`, `kernel_distance` and
+      `sinkhorn_divergence` to the test images, and the `wasserstein_distance` of the pixels (both None without the
+      solvers, the extra `ot`); `precision`, `recall`, `density`, `coverage` (see `density`, None for very few images);
+      the share of `copies` of training images (None for very few test images).
     - `means`, where expected values are given: their classes, beside those of the test images' `intensities`. Noise of
       binary pixels can be spread over the classes although the expected values are all of one.
     - `features`: what distances are taken on. `accuracy` of the classifier on the test images where their `labels` are
@@ -103,6 +111,8 @@ def measure(
     truth = np.asarray(features(test))
     sets = {"samples": np.asarray(samples), "real": subset(train, len(samples))}
     table: dict[str, Any] = {name: _distances(features, x, truth) for name, x in sets.items()}
+    for name, x in sets.items():
+        table[name] |= _transport(features, x, test, truth)
     table["features"] = "principal components" if classifier is None else "classifier"
     classes = of_means = None
     if classifier is not None:
@@ -158,6 +168,16 @@ def _distances(features: Features, x: Rows, truth: Float[np.ndarray, "images fea
     if min(len(own), len(truth)) > NEIGHBOURS:
         return found | support(subset(truth, SUPPORTED), subset(own, SUPPORTED))._asdict()
     return found | dict.fromkeys(("precision", "recall", "density", "coverage"))
+
+
+def _transport(features: Features, x: Rows, test: Rows, truth: Float[np.ndarray, "images features"]) -> dict[str, Any]:
+    """Distances by optimal transport: one on the features, and one on the pixels, as a critic sees them."""
+    enough = min(len(x), len(test)) > 1
+    known = enough and solvers.has_sinkhorn(), enough and solvers.has_simplex()
+    return {
+        "sinkhorn_divergence": sinkhorn_divergence(np.asarray(features(x)), truth) if known[0] else None,
+        "wasserstein_distance": wasserstein_distance(np.asarray(x), np.asarray(test)) if known[1] else None,
+    }
 
 
 def principal_components(train: Rows, count: int = COMPONENTS) -> Features:

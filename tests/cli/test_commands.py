@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from genjax.cli import evaluate
+from genjax.evaluation import sentences
 from genjax.likelihood.estimate import finite
 from genjax.training.folder import free_name
 from genjax.typing import Estimate
@@ -92,7 +92,7 @@ def test_sides_that_disagree_are_said_to():
 
     def said(**reverse):
         numbers = {"log_likelihood": {"test": {"kind": "estimate"}}, "bracket": {"test": [-1.0, 0.0]}}
-        return evaluate.both_sides(numbers | {"log_z": forward | {"reverse": forward | reverse}})
+        return sentences.both_sides(numbers | {"log_z": forward | {"reverse": forward | reverse}})
 
     assert "the two sides agree" in said(mean=3.2, high=3.3)
     for other in ({"mean": 3.4, "low": 3.2, "high": 3.5}, {"mean": 3.6}, {"mean": float("nan")}):
@@ -101,9 +101,9 @@ def test_sides_that_disagree_are_said_to():
 
 def test_a_likelihood_that_is_not_trusted_is_said_so(trained):
     numbers = json.loads((trained / "evaluation.json").read_text())
-    assert "NOT TO BE TRUSTED" not in "\n".join(evaluate.of_likelihood(numbers))
+    assert "NOT TO BE TRUSTED" not in "\n".join(sentences.of_likelihood(numbers))
     numbers["log_likelihood"]["test"] |= {"trusted": False, "reason": "the chains disagree"}
-    assert "NOT TO BE TRUSTED: the chains disagree" in "\n".join(evaluate.of_likelihood(numbers))
+    assert "NOT TO BE TRUSTED: the chains disagree" in "\n".join(sentences.of_likelihood(numbers))
 
 
 def test_export_does_not_overwrite_unasked(genjax, trained, tmp_path):

@@ -7,8 +7,8 @@ import pytest
 
 import genjax as library
 from genjax.api.plot import Plots
-from genjax.cli import coverage
 from genjax.evaluation import classifier
+from genjax.evaluation.sentences import of_coverage
 from tests.cli.test_commands import TOO_SMALL_FOR_A_PICTURE
 
 
@@ -33,7 +33,7 @@ def test_coverage_says_what_it_writes(genjax, trained, monkeypatch):
     assert written == answer
     assert np.bincount(each["class"], minlength=10).tolist() == [round(30 * s) for s in answer["samples"]["shares"]]
     assert np.mean(each["copied"]) == answer["samples"]["copies"]
-    text = "\n".join(coverage.sentences(answer))
+    text = "\n".join(of_coverage(answer))
     assert "30 samples of fresh chains after 10 sweeps" in text
     assert "expected pixels: " in text
 

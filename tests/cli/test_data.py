@@ -15,10 +15,10 @@ from genjax.api.prepared import prepare
 from genjax.api.run import Run
 from genjax.cli import datasets, sample
 from genjax.cli.main import main
-from genjax.cli.options import cost
 from genjax.data.record import of_images
 from genjax.errors import DataWarning, UserError
 from genjax.evaluation.cost import peak_memory_mb
+from genjax.evaluation.sentences import cost
 from genjax.models.gan import GAN
 from genjax.models.rbm import RBM
 from genjax.training.settings import RunConfig

@@ -13,9 +13,9 @@ from genjax.algorithms.gan import GANState
 from genjax.algorithms.gan_game import Game, GANConfig, Network
 from genjax.api.plot import Plots
 from genjax.boltzmann.rbm import with_classes
-from genjax.cli import evaluate
 from genjax.data.record import of_images
 from genjax.evaluation.latent import LatentSpace
+from genjax.evaluation.sentences import called
 from genjax.models import gan
 from genjax.plots.weights import own_scale
 from genjax.training.settings import RunConfig
@@ -93,9 +93,9 @@ def test_a_bound_is_called_one(kind, text, tmp_path):
     numbers = {"step": 0, "log_likelihood": {"test": answer}, "binarisation": "sampled"}
     (tmp_path / "evaluation.json").write_text(json.dumps(numbers))
     run = run_of(random_machine((6, 4)), tmp_path)
-    assert evaluate.called(answer) == text
+    assert called(answer) == text
     line = f"test {text} -23.81 nats [-24.00, -23.50], AIS, binarisation sampled"
-    assert evaluate.summary(run) == line
+    assert run.summary == line
 
 
 def test_curves_of_a_run_in_stages_are_apart(tmp_path):

@@ -13,6 +13,7 @@ from genjax.evaluation.samples import class_name, labels_like, measure, per_samp
 from genjax.likelihood.estimate import plain
 
 ROW = {"images", "frechet_distance", "kernel_distance", "precision", "recall", "density", "coverage", "copies"}
+ROW |= {"sinkhorn_divergence", "wasserstein_distance"}
 CLASSES = {"classifier_score", "class_entropy", "class_entropy_ratio", "classes", "occurring", "missing", "shares"}
 
 
