@@ -164,7 +164,7 @@ def is_dynamics(value: Any) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class HopfieldConfig:
-    """How patterns are remembered and retrieved; all of them are stored in one step, whatever `batch_size` says."""
+    """How patterns are remembered and retrieved; all of them are stored in one step, so that there are no batches."""
 
     rule: Any = choice(Projection(), *RULES, takes=is_rule)
     """How patterns are remembered: by the pseudo-inverse, by Hebb's or Storkey's rule, as corners of a linear system
@@ -173,7 +173,7 @@ class HopfieldConfig:
     """How states change: spin by spin, all at once, or real-valued and cut off at -1 and 1."""
     per_class: int = 1
     """Examples of each class that are stored, those nearest to its mean (0, or data without classes: all)."""
-    beta: float = rate(4.0)
+    beta: float = rate(1.0)
     """Inverse temperature of likelihoods and of Gibbs sampling; retrieval has none."""
 
     def check(self) -> None:

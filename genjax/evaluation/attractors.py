@@ -88,7 +88,7 @@ class Equilibrium(NamedTuple):
         return "repeller" if self.unstable == len(self.x) else "saddle"
 
 
-def equilibria(net: Hopfield) -> list[Equilibrium]:
+def equilibria(net: Spins) -> list[Equilibrium]:
     """All of them, of lowest energy first. Raises `UserError` for more than 9 spins, or other couplings than pairwise.
 
     Where a linear system is singular there are lines of equilibria, of which none is given.

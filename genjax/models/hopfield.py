@@ -77,6 +77,8 @@ def settle(config: HopfieldNet, dataset: Dataset) -> dict[str, Any]:
 def check(config: HopfieldNet, run: RunConfig, dataset: Dataset) -> None:
     """Patterns have to be spins, or what the rule takes, and as many as it asks for."""
     settled = settle(config, dataset)
+    if run.batch_size != RunConfig.batch_size:
+        raise UserError(f"`batch_size` {run.batch_size}: a Hopfield net stores all patterns at once; leave it out.")
     if run.binarisation == "none":
         grey = isinstance(config.rule, Modern) and isinstance(config.dynamics, Saturating) and not settled["signed"]
         for x in (dataset.train, dataset.validation, dataset.test):
@@ -116,14 +118,12 @@ def thermal(memory: Memory) -> Spins:
 
 
 def answer(key: Key[Array, ""], memory: Memory, mean: np.ndarray, left: States | None = None, **effort: Any) -> Answer:
-    """Log p of spins at temperature 1 / beta: exact for up to 20 of them, else by AIS; chains begin at the patterns."""
+    """Log p of spins at temperature 1 / beta: exact for up to 20 of them, else by AIS."""
     net, spins = thermal(memory), memory.patterns.shape[1]
     if spins <= EXACT_SPINS:
         total = jax.jit(lambda net: jax.nn.logsumexp(net.marginal((all_states(spins),), 1)))
         effort["known"] = (exact_log_z(float(total(net)), f"enumeration of {2**spins} states"), None)
-    both = jnp.where(jnp.concatenate([memory.patterns, -memory.patterns]) > 0, 1.0, -1.0)
-    start = jnp.tile(both, (-(-effort.get("ais_chains", 1) // len(both)), 1))
-    found = likelihood.boltzmann(key, net, memory.spins(jnp.asarray(mean)), (start,), **effort)
+    found = likelihood.boltzmann(key, net, memory.spins(jnp.asarray(mean)), left, **effort)
     score = lambda batch: found.score(batch._replace(x=jnp.where(jnp.asarray(batch.x) > 0.5, 1.0, -1.0)))  # noqa: E731
     return Answer(score, found.estimate, found.log_z)
 
@@ -232,6 +232,7 @@ HopfieldNet.model = Model(
     settle=settle,
     binarisation=lambda config: "threshold",
     defaults={"epochs": 1},
+    whole=True,
     effort=ShortAIS,
     answer=answer,
     evaluate=evaluate,

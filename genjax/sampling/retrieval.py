@@ -47,14 +47,14 @@ class Dynamics(Protocol):
 class Retrieval:
     """What all dynamics share: they are kernels (`genjax.typing.Kernel`) of temperature 0."""
 
-    def init(self, key: Key[Array, ""], machine: Spins, states: States) -> States:
+    def init(self, key: Key[Array, ""], machine: Any, states: States) -> States:
         """The states themselves."""
         return states
 
     def step(
         self: Any,
         key: Key[Array, ""],
-        machine: Spins,
+        machine: Any,
         state: States,
         sweeps: int = 1,
         beta: Any = 1.0,
