@@ -244,6 +244,7 @@ class Model(NamedTuple):
     - `settle(config, dataset)`: keyword arguments of `stages` that depend on the data, of JSON's types.
     - `binarisation(config)`: how it is shown intensities unless a run says otherwise.
     - `defaults`: options of a run (`training.settings.RunConfig`) that are other ones for this model.
+    - `whole`: whether of examples given as an array none are set aside unless that is asked for: it remembers them.
     - `watch(config, run, dataset, classifier)`: gives what is called with each chunk and answers with numbers and
       alarms.
     - `padding`: how a grid holds several sizes of it in one program; without it each size costs one.
@@ -287,6 +288,7 @@ class Model(NamedTuple):
     settle: Callable[..., dict[str, Any]] = nothing_settled
     binarisation: Callable[[Any], str] = as_they_are
     defaults: Mapping[str, Any] = MappingProxyType({})
+    whole: bool = False
     watch: Callable[..., Any] | None = None
     padding: Padding | None = None
     answer: Callable[..., Answer] | None = None

@@ -164,7 +164,7 @@ def named(validation: Any) -> bool:
 def source_of(run: RunConfig, model: Model, data: Any, validation: Any) -> Any:
     """The data that a call names or gives, split."""
     if run.dataset is None:
-        return as_dataset(data, validation)
+        return as_dataset(data, validation, model.whole)
     return read(run, model, validation=None if named(validation) else validation)
 
 

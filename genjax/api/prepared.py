@@ -175,9 +175,9 @@ def as_long(folder: Path, prepared: Prepared) -> Prepared:
     return prepared
 
 
-def as_dataset(given: Any, validation: Any) -> Dataset | SplitRatings:
+def as_dataset(given: Any, validation: Any, whole: bool = False) -> Dataset | SplitRatings:
     """A `Dataset` or arrays with the validation split that is asked for (of a name see `read`); split ratings as they
-    are."""
+    are. Of a `whole` array nothing is set aside that is not asked for."""
     if isinstance(given, SplitRatings):
         return given
     if isinstance(given, Dataset):
@@ -186,5 +186,6 @@ def as_dataset(given: Any, validation: Any) -> Dataset | SplitRatings:
         if validation is True:
             return given
         raise UserError("`validation`: a Dataset has its own validation split; give it to Dataset.from_arrays.")
-    share = {True: 0.1, False: 0}.get(validation, validation) if isinstance(validation, bool) else validation
-    return Dataset.from_arrays(given, validation=share)
+    usual = 0.0 if whole else 0.1
+    share = {True: usual, False: 0}.get(validation, validation) if isinstance(validation, bool) else validation
+    return Dataset.from_arrays(given, test=0.0 if whole else 0.2, validation=share)

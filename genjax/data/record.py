@@ -278,7 +278,9 @@ def _settled(values: Any) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ValueError(f"settled is {values!r}")
     return {
-        name: value if _whole(value) else _list(name, value, lambda number: type(number) in (int, float))
+        name: value
+        if _whole(value) or isinstance(value, bool | str)
+        else _list(name, value, lambda number: type(number) in (int, float))
         for name, value in values.items()
     }
 

@@ -5,6 +5,7 @@ from genjax.models.base import constructor
 from genjax.models.dbm import DBM
 from genjax.models.dbn import DBN
 from genjax.models.gan import GAN
+from genjax.models.hopfield import HopfieldNet
 from genjax.models.rbm import RBM
 from genjax.models.recommender import Recommender
 from genjax.models.vae import CVAE, IWAE, VAE
@@ -16,6 +17,7 @@ vae = constructor(VAE)
 iwae = constructor(IWAE)
 cvae = constructor(CVAE)
 gan = constructor(GAN)
+hopfield = constructor(HopfieldNet)
 recommender = constructor(Recommender)
 autoencoder = ae = constructor(Autoencoder)
 dae = constructor(DenoisingAutoencoder)

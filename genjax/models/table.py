@@ -4,11 +4,13 @@ from genjax.models.autoencoder import Autoencoder, DenoisingAutoencoder, Stacked
 from genjax.models.dbm import DBM
 from genjax.models.dbn import DBN
 from genjax.models.gan import GAN
+from genjax.models.hopfield import HopfieldNet
 from genjax.models.rbm import RBM
 from genjax.models.recommender import Recommender
 from genjax.models.vae import CVAE, IWAE, VAE
 
 CONFIGS = (
+    HopfieldNet,
     RBM,
     DBM,
     DBN,

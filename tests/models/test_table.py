@@ -56,8 +56,9 @@ def test_keywords_are_the_options_of_the_command_line_and_of_config_json(model):
     assert make() == model.config()
     assert {option.name for option in options(model.config)} >= set(flat(make()))
     assert all(option.name in make.__doc__ for option in options(model.config))
-    assert make(learning_rate=0.0123).learning_rate == 0.0123
-    assert from_json(model.config, to_json(make(learning_rate=0.0123))) == make(learning_rate=0.0123)
+    rate = next(f.name for f in dataclasses.fields(model.config) if f.metadata.get("rate"))
+    assert getattr(make(**{rate: 0.0123}), rate) == 0.0123
+    assert from_json(model.config, to_json(make(**{rate: 0.0123}))) == make(**{rate: 0.0123})
     with pytest.raises(UserError, match="`learning_rat` is no option of"):
         make(learning_rat=0.1)
 
