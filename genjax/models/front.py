@@ -1,6 +1,7 @@
 """The front door's models: functions from keyword arguments to configs."""
 
 from genjax.models.autoencoder import Autoencoder, DenoisingAutoencoder, StackedAutoencoder
+from genjax.models.autoregressive import Autoregressive
 from genjax.models.base import constructor
 from genjax.models.dbm import DBM
 from genjax.models.dbn import DBN
@@ -18,5 +19,6 @@ cvae = constructor(CVAE)
 gan = constructor(GAN)
 recommender = constructor(Recommender)
 autoencoder = ae = constructor(Autoencoder)
+autoregressive = constructor(Autoregressive)
 dae = constructor(DenoisingAutoencoder)
 sae = constructor(StackedAutoencoder)

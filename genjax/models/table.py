@@ -1,6 +1,7 @@
 """The table of models by name: what `genjax train NAME` trains and run folders hold."""
 
 from genjax.models.autoencoder import Autoencoder, DenoisingAutoencoder, StackedAutoencoder
+from genjax.models.autoregressive import Autoregressive
 from genjax.models.dbm import DBM
 from genjax.models.dbn import DBN
 from genjax.models.gan import GAN
@@ -20,6 +21,7 @@ CONFIGS = (
     Autoencoder,
     DenoisingAutoencoder,
     StackedAutoencoder,
+    Autoregressive,
 )
 MODELS = {config.model.name: config.model for config in CONFIGS}
 EFFORTS = tuple(dict.fromkeys(model.effort for model in MODELS.values() if model.effort is not None))
