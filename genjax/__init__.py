@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         pretrained,
         random,
         sampling,
+        sklearn,
         training,
         typing,
     )
@@ -72,13 +73,13 @@ _PLACES = {
 _FOUND = {name: place for place, names in _PLACES.items() for name in names}
 _FLOORS = (
     "algorithms", "boltzmann", "data", "errors", "evaluation", "likelihood", "networks", "plots", "pretrained",
-    "random", "sampling", "training", "typing",
+    "random", "sampling", "sklearn", "training", "typing",
 )  # fmt: skip
 __all__ = [  # noqa: RUF022
     "Algorithm", "Batch", "Dataset", "Diverged", "Estimate", "Example", "Machine", "Model", "Run", "Stage",
     "UserError", "ae", "autoencoder", "autoregressive", "compare", "cvae", "dae", "dbm", "dbn", "example", "fit", "gan",
     "grid", "iwae", "load", "paired", "rbm", "recommender", "sae", "vae", "algorithms", "boltzmann", "data", "errors",
-    "evaluation", "likelihood", "networks", "plots", "pretrained", "random", "sampling", "training", "typing",
+    "evaluation", "likelihood", "networks", "plots", "pretrained", "random", "sampling", "sklearn", "training", "typing",
 ]  # fmt: skip
 
 
