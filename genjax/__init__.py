@@ -79,7 +79,8 @@ __all__ = [  # noqa: RUF022
     "Algorithm", "Batch", "Dataset", "Diverged", "Estimate", "Example", "Machine", "Model", "Run", "Stage",
     "UserError", "ae", "autoencoder", "autoregressive", "compare", "cvae", "dae", "dbm", "dbn", "example", "fit", "gan",
     "grid", "iwae", "load", "paired", "rbm", "recommender", "sae", "vae", "algorithms", "boltzmann", "data", "errors",
-    "evaluation", "likelihood", "networks", "plots", "pretrained", "random", "sampling", "sklearn", "training", "typing",
+    "evaluation", "likelihood", "networks", "plots", "pretrained", "random", "sampling", "sklearn", "training",
+    "typing",
 ]  # fmt: skip
 
 
