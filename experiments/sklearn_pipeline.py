@@ -6,9 +6,9 @@ The example of scikit-learn's documentation ("Restricted Boltzmann Machine featu
 digits, each also shifted by a pixel in four directions, 100 hidden units, rate 0.06, 10 passes in batches of 10, and
 logistic regression on the hidden units. `sklearn.neural_network.BernoulliRBM` and `genjax.sklearn.BernoulliRBM` with
 the same arguments and common seeds, which also split the digits: test accuracy, and the difference with its interval.
-Then the time of `fit`, one pass over MNIST at 784-500 in batches of 100, in rounds that time each once (left out without
---data-dir). Writes sklearn_pipeline.png, results.jsonl and the tables. Full: 10 seeds, 5 rounds, about 5 minutes on two
-cores; --quick: 3 and 2; --smoke: seconds. A run that is interrupted goes on.
+Then the time of `fit`, one pass over MNIST at 784-500 in batches of 100, in rounds that time each once (left out if
+there is no --data-dir). Writes sklearn_pipeline.png, results.jsonl and the tables. Full: 10 seeds, 5 rounds, about 5
+minutes on two cores; --quick: 3 and 2; --smoke: seconds. A run that is interrupted goes on.
 """
 
 import time

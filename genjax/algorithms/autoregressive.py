@@ -9,7 +9,6 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
 from genjax.algorithms import examples
-from genjax.errors import UserError
 from genjax.networks.backbones import ActivationName
 from genjax.networks.nade import NADE, Weights, log_probability, nade
 from genjax.random import subkey
@@ -24,9 +23,7 @@ class AutoregressiveConfig(Rates):
     """What the model is, and how it learns."""
 
     hidden: int = 200
-    """Hidden units, computed anew for each block of values from those before it."""
-    block: int = 1
-    """Values that share their hidden units; it divides their number (1: NADE; more are faster, and less exact)."""
+    """Hidden units of every value, computed from those before it with weights that all of them share."""
     activation: ActivationName = "relu"
     """Activation of the hidden units."""
     ordering: Literal["given", "random"] = "given"
@@ -35,7 +32,7 @@ class AutoregressiveConfig(Rates):
 
     def check(self) -> None:
         """Raise `UserError` for what no data would make right."""
-        positive(self, "hidden", "block")
+        positive(self, "hidden")
         super().check()
 
 
@@ -59,12 +56,6 @@ def trained_model(state: AutoregressiveState) -> NADE:
     return state.model if state.average is None else dataclasses.replace(state.model, weights=state.average)
 
 
-def divides(config: AutoregressiveConfig, values: int) -> None:
-    """Raise `UserError` where so many values are not made of whole blocks."""
-    if values % config.block:
-        raise UserError(f"`block` {config.block} does not divide the {values} values of an example; give a divisor.")
-
-
 @factory
 def autoregressive(config: AutoregressiveConfig, axis_name: str | None = None) -> Algorithm:
     """Learning by the likelihood's gradient, as `config` says; rates come through `hyper`.
@@ -73,9 +64,8 @@ def autoregressive(config: AutoregressiveConfig, axis_name: str | None = None) -
     """
 
     def init(key: Key[Array, ""], example: Example, hyper: Hyper) -> AutoregressiveState:
-        divides(config, example.mean.shape[0])
         shuffled = config.ordering == "random"
-        model = nade(subkey(key, "model"), config.hidden, example.mean, config.block, config.activation, shuffled)
+        model = nade(subkey(key, "model"), config.hidden, example.mean, config.activation, shuffled)
         return AutoregressiveState(model=model, **first(config, hyper, model.weights))
 
     def step(key: Key[Array, ""], state: AutoregressiveState, batch: Batch) -> tuple[AutoregressiveState, Metrics]:
@@ -99,6 +89,5 @@ def autoregressive(config: AutoregressiveConfig, axis_name: str | None = None) -
 
     def check(batch: Batch) -> None:
         examples.binary(batch.x, "An autoregressive model", "another model", "values")
-        divides(config, batch.x.shape[-1])
 
     return Algorithm(init, step, observe, check)

@@ -1,8 +1,7 @@
 """NADE (Larochelle and Murray 2011): log p(x) as a sum over the values in an order, each given those before it.
 
-Value i is Bernoulli with the logit  b_i + sum_j<i U_ij x_j + V_i f(c + sum_j<s(i) W_j x_j),  where s(i) is the first
-value of i's block. Blocks of one value are NADE itself, with direct connections U; values of a larger block share their
-hidden units, so that these are computed less often, and know of each other by the direct connections alone.
+Value i is Bernoulli with the logit  b_i + sum_j<i U_ij x_j + V_i f(c + sum_j<i W_j x_j):  every value has hidden units
+of its own, which share their weights W; U are direct connections.
 """
 
 from dataclasses import dataclass
@@ -29,15 +28,13 @@ class Weights(NamedTuple):
     biases: Float[Array, " values"]
 
 
-@partial(jax.tree_util.register_dataclass, data_fields=["weights", "order"], meta_fields=["block", "activation"])
+@partial(jax.tree_util.register_dataclass, data_fields=["weights", "order"], meta_fields=["activation"])
 @dataclass(frozen=True)
 class NADE:
-    """Weights, and which value stands at each place of the order; `block` (which divides their number) and `activation`
-    are static."""
+    """Weights, and which value stands at each place of the order; the activation is static."""
 
     weights: Weights
     order: Int[Array, " values"]
-    block: int = 1
     activation: ActivationName = "relu"
 
 
@@ -45,7 +42,6 @@ def nade(
     key: Key[Array, ""],
     hidden: int,
     mean: Float[Array, " values"],
-    block: int = 1,
     activation: ActivationName = "relu",
     shuffled: bool = False,
 ) -> NADE:
@@ -59,7 +55,7 @@ def nade(
         hidden_biases=jnp.zeros(hidden, jnp.float32),
         biases=pixels.first_bias("bernoulli", mean[order]),
     )
-    return NADE(weights, order, block, activation)
+    return NADE(weights, order, activation)
 
 
 def log_probability(model: NADE, x: Float[Array, "batch values"]) -> Float[Array, " batch"]:
@@ -71,12 +67,9 @@ def log_probability(model: NADE, x: Float[Array, "batch values"]) -> Float[Array
 
 def logits(model: NADE, x: Float[Array, "batch values"]) -> Float[Array, "batch values"]:
     """Of each value given those before it; both in the model's order."""
-    of, (batch, values) = model.weights, x.shape
-    blocks = x.reshape(batch, values // model.block, model.block).swapaxes(0, 1)
-    hidden: Any = through_hidden(  # as pyright sees a custom derivative, an object
-        model.activation, in_blocks(of.inputs, model), in_blocks(of.outputs, model), of.hidden_biases, blocks
-    )
-    return of.biases + x @ jnp.tril(of.direct, -1).T + hidden.swapaxes(0, 1).reshape(batch, values)
+    of = model.weights
+    said: Any = through_hidden(model.activation, of.inputs, of.outputs, of.hidden_biases, x.T)
+    return of.biases + x @ jnp.tril(of.direct, -1).T + said.T
 
 
 def features(model: NADE, x: Float[Array, "batch values"]) -> Float[Array, "batch hidden"]:
@@ -85,32 +78,26 @@ def features(model: NADE, x: Float[Array, "batch values"]) -> Float[Array, "batc
     return activation(model.activation)(field)
 
 
-def in_blocks(rows: Float[Array, "values units"], model: NADE) -> Float[Array, "blocks block units"]:
-    """Rows of each block."""
-    return rows.reshape(-1, model.block, rows.shape[-1])
-
-
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def through_hidden(
     name: ActivationName,
-    inputs: Float[Array, "blocks block hidden"],
-    outputs: Float[Array, "blocks block hidden"],
+    inputs: Float[Array, "values hidden"],
+    outputs: Float[Array, "values hidden"],
     biases: Float[Array, " hidden"],
-    x: Float[Array, "blocks batch block"],
-) -> Float[Array, "blocks batch block"]:
+    x: Float[Array, "values batch"],
+) -> Float[Array, "values batch"]:
     """What the hidden units say of each value.
 
-    Fields of the hidden units grow along the values, so that all of them cost as much as one layer's products and
-    `blocks` times its activations. The gradient computes fields anew on its way back, where plain differentiation would
-    hold those of all blocks. It is not that of `x`.
+    Their fields grow along the values. The gradient takes them back one by one, where plain differentiation would hold
+    those of all values. There is none of `x`.
     """
     return _forwards(name, inputs, outputs, biases, x)[0]
 
 
 def _forwards(name: ActivationName, inputs: Array, outputs: Array, biases: Array, x: Array) -> tuple[Array, tuple]:
-    def one(field: Array, block: tuple[Array, Array, Array]) -> tuple[Array, Array]:
-        into, out, values = block
-        return field + values @ into, activation(name)(field) @ out.T
+    def one(field: Array, value: tuple[Array, Array, Array]) -> tuple[Array, Array]:
+        into, out, x = value
+        return field + x[:, None] * into, activation(name)(field) @ out
 
     start = jnp.broadcast_to(biases, (x.shape[1], biases.shape[0]))
     last, said = jax.lax.scan(one, start, (inputs, outputs, x))
@@ -120,11 +107,11 @@ def _forwards(name: ActivationName, inputs: Array, outputs: Array, biases: Array
 def _backwards(name: ActivationName, kept: tuple, slopes: Array) -> tuple[Array, Array, Array, Array]:
     inputs, outputs, x, last = kept
 
-    def one(carry: tuple[Array, Array], block: tuple[Array, ...]) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
-        (field, after), (into, out, values, slope) = carry, block
-        field = field - values @ into
+    def one(carry: tuple[Array, Array], value: tuple[Array, ...]) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+        (field, after), (into, out, x, slope) = carry, value
+        field = field - x[:, None] * into
         units, back = jax.vjp(activation(name), field)
-        return (field, after + back(slope @ out)[0]), (values.T @ after, slope.T @ units)
+        return (field, after + back(slope[:, None] * out)[0]), (x @ after, slope @ units)
 
     start = (last, jnp.zeros_like(last))
     (_, fields), (into, out) = jax.lax.scan(one, start, (inputs, outputs, x, slopes), reverse=True)

@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from genjax import random
 from genjax.networks import pixels
 from genjax.networks.backbones import activation
-from genjax.networks.nade import NADE, in_blocks
+from genjax.networks.nade import NADE
 from genjax.random import subkey
 
 
@@ -48,38 +48,30 @@ def ancestral(
 
     Particles are resampled where their weights are worth fewer than half of them.
     """
-    of, values, block = model.weights, model.order.shape[0], model.block
+    of, values = model.weights, model.order.shape[0]
     given = jnp.zeros(values) if x is None else x[model.order]
     unknown = jnp.ones(values, bool) if missing is None else missing[model.order]
-    into, out = in_blocks(of.inputs, model), in_blocks(of.outputs, model)
 
-    def value(number: Array, offset: int, units: Array, walk: _Walk) -> _Walk:
-        place = number * block + offset
+    def one(walk: _Walk, place: Array) -> tuple[_Walk, None]:
         # later values are still zeros in `walk.x`, so that nothing is heard of them
-        logit = of.biases[place] + walk.x @ of.direct[place] + units @ out[number, offset]
+        units = activation(model.activation)(walk.fields)
+        logit = of.biases[place] + walk.x @ of.direct[place] + units @ of.outputs[place]
         drawn = random.bernoulli(jax.random.fold_in(key, place), logit[:, None])[:, 0]
         here = jnp.where(unknown[place], drawn, given[place])
         said = jnp.where(unknown[place], 0.0, logit * here - pixels.softplus(logit))
-        return walk._replace(
+        walk = _Walk(
             x=walk.x.at[:, place].set(here),
             means=walk.means.at[:, place].set(jnp.where(unknown[place], jax.nn.sigmoid(logit), here)),
+            fields=walk.fields + here[:, None] * of.inputs[place],
             log_weights=walk.log_weights + said,
         )
-
-    def one(walk: _Walk, number: Array) -> tuple[_Walk, None]:
-        units = activation(model.activation)(walk.fields)
-        for offset in range(block):
-            walk = value(number, offset, units, walk)
-        new = jax.lax.dynamic_slice_in_dim(walk.x, number * block, block, 1)
-        walk = walk._replace(fields=walk.fields + new @ into[number])
-        share = jax.nn.softmax(walk.log_weights)
-        few = jnp.sum(share**2) * count > 2
-        return jax.lax.cond(few, resampled, lambda key, walk: walk, jax.random.fold_in(again, number), walk), None
+        few = jnp.sum(jax.nn.softmax(walk.log_weights) ** 2) * count > 2
+        return jax.lax.cond(few, resampled, lambda key, walk: walk, jax.random.fold_in(again, place), walk), None
 
     again = subkey(key, "resample")
     blank = jnp.zeros((count, values), jnp.float32)
     fields = jnp.broadcast_to(of.hidden_biases, (count, of.hidden_biases.shape[0]))
-    walk, _ = jax.lax.scan(one, _Walk(blank, blank, fields, jnp.zeros(count)), jnp.arange(values // block))
+    walk, _ = jax.lax.scan(one, _Walk(blank, blank, fields, jnp.zeros(count)), jnp.arange(values))
     back = jnp.argsort(model.order)
     return Particles(walk.x[:, back], walk.means[:, back], jax.nn.softmax(walk.log_weights))
 

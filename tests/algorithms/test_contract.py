@@ -67,7 +67,7 @@ CASES = {
         autoencoder,
         made(AutoencoderConfig, layers=(6, 4), error="bernoulli", corruption="salt_and_pepper"),
     ),
-    "autoregressive": (autoregressive, made(AutoregressiveConfig, hidden=5, block=3, ordering="random")),
+    "autoregressive": (autoregressive, made(AutoregressiveConfig, hidden=5, ordering="random")),
     "second pair": (
         partial(autoencoder, pair=1, classes=3),
         made(AutoencoderConfig, layers=(6, 4), corruption="gaussian"),

@@ -18,7 +18,7 @@ def run_fixture() -> genjax.Run:
     lines = (np.arange(8)[:, None] >> np.arange(3)) & 1
     rows = np.repeat(lines[:, :, None], 3, axis=2).astype(np.float32)
     x = np.tile(np.concatenate([rows, rows.transpose(0, 2, 1)]), (20, 1, 1))
-    model = genjax.autoregressive(hidden=8, block=3, ordering="random", learning_rate=0.02)
+    model = genjax.autoregressive(hidden=8, ordering="random", learning_rate=0.02)
     return genjax.fit(model, x, steps=150, batch_size=40, **QUIET)
 
 
@@ -37,7 +37,7 @@ def test_its_arrays_are_the_model_in_the_order_of_the_pixels(run):
     p = {name: np.asarray(value, np.float64) for name, value in run.model.arrays(run.parameters).items()}
     order, total = p["order"].astype(int), 0.0
     for place, pixel in enumerate(order):
-        seen = order[: place - place % 3]
+        seen = order[:place]
         units = np.maximum(p["hidden_biases"] + STATES[:, seen] @ p["inputs"][seen], 0)
         logit = p["biases"][pixel] + STATES @ p["direct"][pixel] + units @ p["outputs"][pixel]
         total = total + STATES[:, pixel] * logit - np.logaddexp(0, logit)
@@ -69,7 +69,6 @@ def test_it_is_kept_and_begun_from(run, tmp_path):
 @pytest.mark.parametrize(
     ("options", "x", "said"),
     [
-        ({"block": 2}, STATES, "`block` 2 does not divide the 9 values"),
         ({"hidden": 0}, STATES, "`hidden` 0 is not positive"),
         ({}, 3 * STATES, "from 0 to 3"),
     ],

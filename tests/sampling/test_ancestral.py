@@ -28,7 +28,7 @@ def beyond(found: np.ndarray, truth: np.ndarray, draws: float) -> float:
 
 @pytest.fixture(name="model", scope="module")
 def model_fixture() -> NADE:
-    return made(3, True, "tanh")
+    return made(True, "tanh")
 
 
 def test_draws_are_of_the_model(model):
