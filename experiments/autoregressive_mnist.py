@@ -12,7 +12,6 @@ digits, seconds. A run that is interrupted goes on.
 """
 
 import time
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,7 +38,7 @@ class Scale(NamedTuple):
     epochs: int
 
 
-SCALES = {"full": Scale(500, 4, 60), "quick": Scale(500, 1, 3), "smoke": Scale(12, 2, 4)}
+SCALES = {"full": Scale(500, 2, 40), "quick": Scale(500, 1, 3), "smoke": Scale(12, 2, 4)}
 
 
 def trained(chosen: Any, images: genjax.Dataset, name: str, hidden: int, epochs: int) -> tuple[genjax.Run, float]:
