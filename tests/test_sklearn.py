@@ -2,6 +2,7 @@
 
 import pickle
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.sparse
@@ -14,10 +15,12 @@ from sklearn.neural_network.tests import test_rbm as theirs
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import check_estimator
 
+import genjax
 from genjax.boltzmann import free_energy
 from genjax.data.binarisation import binarise
 from genjax.errors import UserError
 from genjax.sklearn import BernoulliRBM
+from genjax.training import loop
 
 X = load_digits().data / 16
 SMALL = {"n_components": 16, "batch_size": 5, "n_iter": 2, "random_state": 0}
@@ -53,7 +56,7 @@ def test_both_ways_to_scikit_learn_the_answers_are_the_same_numbers(fitted):
         assert (rbm.transform(X[:9]) == fitted.transform(X[:9])).all()
         assert (rbm.score_samples(X[:9]) == fitted.score_samples(X[:9])).all()
         assert rbm.components_ is not fitted.components_
-    machine_energy = free_energy(fitted.machine_, X[:9].astype(np.float32))
+    machine_energy = free_energy(fitted.machine_, jnp.asarray(X[:9], jnp.float32))
     np.testing.assert_allclose(machine_energy, fitted._free_energy(X[:9]), rtol=1e-4)
 
 
@@ -84,16 +87,13 @@ def test_sparse_examples_are_the_same_examples_and_any_finite_numbers_are_taken(
 
 
 def test_means_are_a_binarisation_of_the_estimator_alone():
-    import genjax
-
-    assert (binarise(genjax.random.key(0), np.array([-2.0, 0.3]), "means") == np.array([-2.0, 0.3], np.float32)).all()
+    x = jnp.array([-2.0, 0.3])
+    assert (binarise(genjax.random.key(0), x, "means") == x).all()
     with pytest.raises(UserError, match="`binarisation`"):
         genjax.fit(genjax.rbm(hidden=2), X[:20], steps=1, binarisation="means", progress=False)
 
 
 def test_it_is_cloned_pickled_and_no_program_is_compiled_twice(fitted):
-    from genjax.training import loop
-
     assert clone(fitted).get_params() == fitted.get_params()
     again = pickle.loads(pickle.dumps(fitted))
     assert (again.transform(X[:9]) == fitted.transform(X[:9])).all()
