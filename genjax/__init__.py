@@ -22,7 +22,9 @@ if TYPE_CHECKING:
         pretrained,
         random,
         sampling,
+        sklearn,
         training,
+        transport,
         typing,
     )
     from genjax.api.compare import compare, paired
@@ -34,21 +36,7 @@ if TYPE_CHECKING:
     from genjax.boltzmann.machine import Machine
     from genjax.data import Dataset
     from genjax.errors import Diverged, UserError
-    from genjax.models.front import (
-        ae,
-        autoencoder,
-        cvae,
-        dae,
-        dbm,
-        dbn,
-        gan,
-        hopfield,
-        iwae,
-        rbm,
-        recommender,
-        sae,
-        vae,
-    )
+    from genjax.models.table import *
     from genjax.typing import Algorithm, Batch, Estimate, Example, Model, Stage
 
 __version__ = "0.1.0"
@@ -62,35 +50,35 @@ _PLACES = {
     "genjax.boltzmann.machine": ("Machine",),
     "genjax.data": ("Dataset",),
     "genjax.errors": ("Diverged", "UserError"),
-    "genjax.models.front": (
-        "ae", "autoencoder", "cvae", "dae", "dbm", "dbn", "gan", "hopfield", "iwae", "rbm", "recommender", "sae", "vae",
-    ),
     "genjax.api.example": ("example",),
     "genjax.typing": ("Algorithm", "Batch", "Estimate", "Example", "Model", "Stage"),
 }  # fmt: skip
 _FOUND = {name: place for place, names in _PLACES.items() for name in names}
 _FLOORS = (
     "algorithms", "boltzmann", "data", "errors", "evaluation", "likelihood", "networks", "plots", "pretrained",
-    "random", "sampling", "training", "typing",
+    "random", "sampling", "sklearn", "training", "transport", "typing",
 )  # fmt: skip
-__all__ = [  # noqa: RUF022
-    "Algorithm", "Batch", "Dataset", "Diverged", "Estimate", "Example", "Machine", "Model", "Run", "Stage",
-    "UserError", "ae", "autoencoder", "compare", "cvae", "dae", "dbm", "dbn", "example", "fit", "gan", "grid",
-    "hopfield", "iwae", "load", "paired", "rbm", "recommender", "sae", "vae", "algorithms", "boltzmann", "data",
-    "errors", "evaluation", "likelihood", "networks", "plots", "pretrained", "random", "sampling", "training", "typing",
-]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
-    """A name of the front door, or a floor, imported where it is first used."""
+    """A name of the front door, or a floor, imported where it is first used; a model is a row of its table."""
     if name in _FOUND:
         found = getattr(importlib.import_module(_FOUND[name]), name)
-        globals()[name] = found
-        return found
-    if name in _FLOORS:
+    elif name in _FLOORS:
         return importlib.import_module(f"genjax.{name}")
-    raise AttributeError(f"module 'genjax' has no attribute {name!r}")
+    elif name == "__all__":
+        return [*_FOUND, *_FLOORS, *_models()]
+    elif name.startswith("_") or name not in _models():
+        raise AttributeError(f"module 'genjax' has no attribute {name!r}")
+    else:
+        found = _models()[name]
+    globals()[name] = found
+    return found
+
+
+def _models() -> dict[str, Any]:
+    return importlib.import_module("genjax.models.table").CONSTRUCTORS
 
 
 def __dir__() -> list[str]:
-    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})
+    return sorted({*_FOUND, *_FLOORS, *_models(), *(name for name in globals() if name.startswith("__"))})

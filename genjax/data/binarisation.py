@@ -13,8 +13,12 @@ from genjax.errors import UserError
 Binarisation = Literal["sampled", "threshold", "none"]
 """`sampled`: a Bernoulli draw of each intensity; `threshold`: intensity > 0.5; `none`: the intensity itself."""
 
+Shown = Literal[Binarisation, "means"]
+"""What the loop also knows: `means`, any number as it is, taken for the mean of a binary unit. No run has it as an
+option: `genjax.sklearn` alone shows its data so, as scikit-learn does."""
 
-def binarise(key: Key[Array, ""], x: Float[Array, "*shape"], how: Binarisation) -> Float[Array, "*shape"]:
+
+def binarise(key: Key[Array, ""], x: Float[Array, "*shape"], how: Shown) -> Float[Array, "*shape"]:
     """`x` binarised as `how` says (static under jit); float32 of the same shape.
 
     Only `sampled` uses the key. Raises `UserError` for another `how`.
@@ -24,7 +28,7 @@ def binarise(key: Key[Array, ""], x: Float[Array, "*shape"], how: Binarisation) 
             return random.bernoulli_of_mean(key, x.astype(jnp.float32))
         case "threshold":
             return (x > 0.5).astype(jnp.float32)
-        case "none":
+        case "none" | "means":
             return x.astype(jnp.float32)
     raise UserError(f"`binarisation` {how}: not one of sampled, threshold, none; choose one of the three.")
 

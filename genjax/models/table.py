@@ -1,6 +1,11 @@
-"""The table of models by name: what `genjax train NAME` trains and run folders hold."""
+"""The table of models: the front door's functions from keyword arguments to configs, and `MODELS` by name.
+
+What `genjax train NAME` trains and run folders hold. A model with a name has its row here and nowhere else.
+"""
 
 from genjax.models.autoencoder import Autoencoder, DenoisingAutoencoder, StackedAutoencoder
+from genjax.models.autoregressive import Autoregressive
+from genjax.models.base import constructor
 from genjax.models.dbm import DBM
 from genjax.models.dbn import DBN
 from genjax.models.gan import GAN
@@ -9,20 +14,21 @@ from genjax.models.rbm import RBM
 from genjax.models.recommender import Recommender
 from genjax.models.vae import CVAE, IWAE, VAE
 
-CONFIGS = (
-    HopfieldNet,
-    RBM,
-    DBM,
-    DBN,
-    GAN,
-    Recommender,
-    VAE,
-    IWAE,
-    CVAE,
-    Autoencoder,
-    DenoisingAutoencoder,
-    StackedAutoencoder,
-)
-MODELS = {config.model.name: config.model for config in CONFIGS}
+rbm = constructor(RBM)
+dbm = constructor(DBM)
+dbn = constructor(DBN)
+gan = constructor(GAN)
+recommender = constructor(Recommender)
+vae = constructor(VAE)
+iwae = constructor(IWAE)
+cvae = constructor(CVAE)
+autoencoder = ae = constructor(Autoencoder)
+dae = constructor(DenoisingAutoencoder)
+sae = constructor(StackedAutoencoder)
+hopfield = constructor(HopfieldNet)
+autoregressive = constructor(Autoregressive)
+
+CONSTRUCTORS = {name: row for name, row in list(globals().items()) if hasattr(row, "config")}
+MODELS = {row.config.model.name: row.config.model for row in CONSTRUCTORS.values()}
 EFFORTS = tuple(dict.fromkeys(model.effort for model in MODELS.values() if model.effort is not None))
 """The options of all estimators, which `genjax evaluate` takes."""

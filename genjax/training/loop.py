@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key, PyTree
 
-from genjax.data.binarisation import Binarisation, binarise
+from genjax.data.binarisation import Shown, binarise
 from genjax.errors import Diverged, UserError
 from genjax.random import subkey
 from genjax.typing import Algorithm, Batch, Example, Hyper, Metrics
@@ -27,7 +27,7 @@ class Plan(NamedTuple):
     batch_size: int
     steps_per_epoch: int
     chunk: int  # most steps of one dispatch
-    binarisation: Binarisation
+    binarisation: Shown
 
 
 class TrainingSet(NamedTuple):
@@ -58,7 +58,7 @@ def rows(data: TrainingSet, index: Any) -> Batch:
     return jax.tree.map(lambda array: array[index], Batch(data.x, data.target))
 
 
-def plan(images: int, batch_size: int, binarisation: Binarisation, longest_chunk: int = 250) -> Plan:
+def plan(images: int, batch_size: int, binarisation: Shown, longest_chunk: int = 250) -> Plan:
     """Whole batches, and chunks of at most `longest_chunk` steps: several epochs, or an epoch in equal parts.
 
     Where an epoch has no equal parts of a useful length (a prime number of steps, say), chunks end within epochs.

@@ -9,6 +9,7 @@ import pytest
 
 from genjax.algorithms import greedy
 from genjax.algorithms.autoencoder import AutoencoderConfig, autoencoder
+from genjax.algorithms.autoregressive import AutoregressiveConfig, autoregressive
 from genjax.algorithms.contrastive import DBMConfig, RBMConfig, contrastive
 from genjax.algorithms.discriminative import DiscriminativeConfig, discriminative
 from genjax.algorithms.gan import gan
@@ -66,6 +67,7 @@ CASES = {
         autoencoder,
         made(AutoencoderConfig, layers=(6, 4), error="bernoulli", corruption="salt_and_pepper"),
     ),
+    "autoregressive": (autoregressive, made(AutoregressiveConfig, hidden=5, ordering="random")),
     "second pair": (
         partial(autoencoder, pair=1, classes=3),
         made(AutoencoderConfig, layers=(6, 4), corruption="gaussian"),
