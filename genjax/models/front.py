@@ -4,6 +4,7 @@ from genjax.models.autoencoder import Autoencoder, DenoisingAutoencoder, Stacked
 from genjax.models.base import constructor
 from genjax.models.dbm import DBM
 from genjax.models.dbn import DBN
+from genjax.models.diffusion import Diffusion
 from genjax.models.gan import GAN
 from genjax.models.rbm import RBM
 from genjax.models.recommender import Recommender
@@ -12,6 +13,7 @@ from genjax.models.vae import CVAE, IWAE, VAE
 rbm = constructor(RBM)
 dbm = constructor(DBM)
 dbn = constructor(DBN)
+diffusion = constructor(Diffusion)
 vae = constructor(VAE)
 iwae = constructor(IWAE)
 cvae = constructor(CVAE)

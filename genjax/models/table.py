@@ -3,6 +3,7 @@
 from genjax.models.autoencoder import Autoencoder, DenoisingAutoencoder, StackedAutoencoder
 from genjax.models.dbm import DBM
 from genjax.models.dbn import DBN
+from genjax.models.diffusion import Diffusion
 from genjax.models.gan import GAN
 from genjax.models.rbm import RBM
 from genjax.models.recommender import Recommender
@@ -12,6 +13,7 @@ CONFIGS = (
     RBM,
     DBM,
     DBN,
+    Diffusion,
     GAN,
     Recommender,
     VAE,
