@@ -22,7 +22,7 @@ from genjax.algorithms import examples
 from genjax.algorithms.denoiser import Denoiser, Holes, Images, spread_levels
 from genjax.errors import UserError
 from genjax.networks.backbones import Shape
-from genjax.networks.unet import UNet
+from genjax.networks.unet import TimedUNet
 from genjax.random import subkey
 from genjax.training.config import positive, sizes
 from genjax.typing import Metrics
@@ -153,7 +153,7 @@ class DDPM:
 
     def network(self, shape: Shape) -> nn.Module:
         """From noisy images and times to images."""
-        return UNet(shape, self.channels, self.blocks)
+        return TimedUNet(shape, self.channels, self.blocks)
 
     def first(self, key: Key[Array, ""], network: nn.Module, shape: Shape, mean: Float[Array, " values"]) -> PyTree:
         """As flax draws them."""

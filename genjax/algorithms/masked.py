@@ -21,11 +21,12 @@ from jaxtyping import Array, Float, Int, Key, PyTree
 from genjax import random
 from genjax.algorithms import examples
 from genjax.algorithms.denoiser import Denoiser, Holes, Images, spread_levels
+from genjax.errors import UserError
 from genjax.networks import pixels
 from genjax.networks.backbones import Shape
-from genjax.networks.mixer import Mixer
+from genjax.networks.unmasking import Unmasking
 from genjax.random import subkey
-from genjax.training.config import positive
+from genjax.training.config import positive, sizes
 from genjax.typing import Metrics
 
 
@@ -66,12 +67,12 @@ def unmask(key: Key[Array, ""], model: Denoiser, x: Images, missing: Holes, step
 class Masked:
     """Binary pixels are hidden, and guessed from those that are shown: a bound of log p(x) in nats."""
 
-    patch: int = 4
-    """Side in pixels of the patches into which the network cuts an image."""
-    width: int = 128
-    """Features of a patch."""
-    blocks: int = 4
-    """Residual blocks, each mixing patches and then features."""
+    layers: tuple[int, ...] = (512,)
+    """Units of the dense layers that see all of an image (none: the U-Net alone)."""
+    channels: tuple[int, ...] = (32, 64, 64)
+    """Channels of the U-Net, first at half the image's sides, then halved each time (none: dense layers alone)."""
+    blocks: int = 1
+    """Residual blocks of the U-Net at each size, on either way."""
     unmasking_steps: int | None = None
     """Steps in which a sample is unmasked (by default one pixel a step, which is exact)."""
 
@@ -80,11 +81,14 @@ class Masked:
 
     def check(self) -> None:
         """Raise `UserError` for what is out of range."""
-        positive(self, "patch", "width", "blocks", "unmasking_steps")
+        sizes(self, "layers", "channels")
+        positive(self, "blocks", "unmasking_steps")
+        if not self.layers and not self.channels:
+            raise UserError("`layers` and `channels` are both empty, which leaves no network; give one of them.")
 
     def network(self, shape: Shape) -> nn.Module:
         """From values and mask to logits."""
-        return Mixer(shape, self.patch, self.width, self.blocks)
+        return Unmasking(shape, self.layers, self.channels, self.blocks)
 
     def first(self, key: Key[Array, ""], network: nn.Module, shape: Shape, mean: Float[Array, " values"]) -> PyTree:
         """Logits begin at the training mean."""

@@ -1,5 +1,8 @@
-"""A small U-Net (Ronneberger, Fischer and Brox 2015) of images and times, as diffusion takes it (Ho, Jain and Abbeel
-2020). It works at half the image's sides and below: a layer at full size would take longer than all others."""
+"""A small U-Net (Ronneberger, Fischer and Brox 2015) in the form that diffusion takes (Ho, Jain and Abbeel 2020).
+
+It works at half the images' sides and below: one layer at their full size would take longer than all others. So the
+first layer cuts, and the last one joins, patches that overlap.
+"""
 
 import math
 
@@ -11,63 +14,74 @@ from genjax.networks.backbones import Shape
 from genjax.networks.conv import Conv, ConvTranspose
 
 KERNEL = 4  # of what changes the size: even, so that every pixel is met equally often at stride 2
-FREQUENCIES = 16
+WAVES = 16
 EMBEDDED = 128
 
 
 class UNet(nn.Module):
-    """From flat images and a time from 0 to 1 for each to flat images.
+    """From images to images of as many channels as `outputs` says, given what there is to be said of each: its time.
 
-    `channels` are those at half the sides, a quarter, ...; `blocks` residual blocks at each size on the way down and on
-    the way up. The last layer begins at zero.
+    `channels` are those at half the sides, a quarter, ...; `blocks` are the residual blocks at each size, on the way
+    down and on the way up again.
     """
 
-    shape: Shape
-    channels: tuple[int, ...] = (32, 64)
+    outputs: int
+    channels: tuple[int, ...]
     blocks: int = 1
 
     @nn.compact
-    def __call__(self, z: Float[Array, "batch values"], t: Float[Array, " batch"]) -> Float[Array, "batch values"]:
-        height, width, channels = self.shape
-        time = nn.silu(nn.Dense(EMBEDDED)(waves(t)))
-        y, passed = z.reshape(-1, height, width, channels), []
+    def __call__(
+        self, x: Float[Array, "batch height width inputs"], given: Float[Array, "batch features"] | None = None
+    ) -> Float[Array, "batch height width outputs"]:
+        y, passed = x, []
         for size in self.channels:
+            passed.append(y)
             y = Conv(size, KERNEL, 2)(y)
             for _ in range(self.blocks):
-                y = Block(size)(y, time)
-            passed.append(y)
-        for number, size in reversed(list(enumerate(self.channels))):
-            if number + 1 < len(self.channels):
-                rows, columns = passed[number].shape[1:3]
-                larger = ConvTranspose(size, KERNEL, 2)(nn.silu(y))[:, :rows, :columns]
-                y = jnp.concatenate([larger, passed[number]], -1)
-            for _ in range(self.blocks):
-                y = Block(size)(y, time)
-        y = nn.silu(y)
-        out = ConvTranspose(channels, KERNEL, 2)(y)[:, :height, :width]
-        return out.reshape(z.shape)
+                y = Block(size)(y, given)
+        for number, size in reversed(list(enumerate((self.outputs, *self.channels[:-1])))):
+            beside = passed[number]
+            y = ConvTranspose(size, KERNEL, 2)(nn.silu(y))[:, : beside.shape[1], : beside.shape[2]]
+            if number:
+                y += beside
+                for _ in range(self.blocks):
+                    y = Block(size)(y, given)
+        return y
 
 
 class Block(nn.Module):
-    """Two convolutions with the time between them, added to what comes in."""
+    """Two convolutions, between which features are scaled and shifted by what is given, added to what comes in."""
 
     size: int
 
     @nn.compact
-    def __call__(self, y: Array, time: Array) -> Array:
-        inside = Conv(self.size)(nn.silu(normalised(y)))
-        scale, shift = jnp.split(nn.Dense(2 * self.size)(time)[:, None, None], 2, axis=-1)
-        inside = Conv(self.size)(nn.silu(normalised(inside) * (1 + scale) + shift))
-        way = y if y.shape[-1] == self.size else nn.Dense(self.size)(y)
-        return way + inside
+    def __call__(self, y: Array, given: Array | None) -> Array:
+        inside = normalised(Conv(self.size)(nn.silu(normalised(y))))
+        if given is not None:
+            scale, shift = jnp.split(nn.Dense(2 * self.size)(given)[:, None, None], 2, axis=-1)
+            inside = inside * (1 + scale) + shift
+        return y + Conv(self.size)(nn.silu(inside))
 
 
 def normalised(y: Float[Array, "batch height width channels"]) -> Array:
-    """Divided by the root mean square over an image's channels, place by place."""
+    """Divided by the root mean square over the channels, place by place (Zhang and Sennrich 2019, without a gain)."""
     return y * (jnp.mean(y**2, -1, keepdims=True) + 1e-6) ** -0.5
+
+
+class TimedUNet(nn.Module):
+    """From flat noisy images and a time from 0 to 1 for each to flat images."""
+
+    shape: Shape
+    channels: tuple[int, ...]
+    blocks: int = 1
+
+    @nn.compact
+    def __call__(self, z: Float[Array, "batch values"], t: Float[Array, " batch"]) -> Float[Array, "batch values"]:
+        time = nn.silu(nn.Dense(EMBEDDED)(waves(t)))
+        return UNet(self.shape[2], self.channels, self.blocks)(z.reshape(-1, *self.shape), time).reshape(z.shape)
 
 
 def waves(t: Float[Array, " batch"]) -> Float[Array, "batch twice"]:
     """Sines and cosines of the time, of wavelengths from a few hundredths to beyond the interval."""
-    angles = t[:, None] * jnp.exp(jnp.linspace(0.0, math.log(200.0), FREQUENCIES))
+    angles = t[:, None] * jnp.exp(jnp.linspace(0.0, math.log(200.0), WAVES))
     return jnp.concatenate([jnp.sin(angles), jnp.cos(angles)], -1)
