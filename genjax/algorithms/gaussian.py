@@ -93,7 +93,7 @@ def draw(key: Key[Array, ""], guesser: Guesser, path: Path, shape: tuple[int, in
 
     def one(z: Images, number: Array) -> tuple[Images, None]:
         t, s = 1 - number / steps, 1 - (number + 1) / steps
-        noise = random.normal(jax.random.fold_in(key, number), shape)
+        noise = random.normal(jax.random.fold_in(key, number), shape) if churn else jnp.zeros(shape)
         guess = guesser(z, t)
         return jnp.where(number + 1 < steps, backwards(path, z, guess, noise, s, t, churn), guess.x), None
 
