@@ -31,7 +31,7 @@ SMALL: dict[str, Any] = {"channels": (8, 16)}  # of a smoke test
 BATCH = 64
 STEPS = {"full": 6000, "quick": 750, "smoke": 40}
 COUNTS = {"full": 2000, "quick": 500, "smoke": 40}  # of samples
-MASKS = {"full": 32, "quick": 8, "smoke": 4}
+MASKS = {"full": 16, "quick": 8, "smoke": 4}
 SHOWN, FILLED, DRAWS = 40, 10, 3
 NAMES = ("classifier_score", "frechet_distance", "precision", "recall", "copies")
 
