@@ -103,12 +103,12 @@ def test_missing_values_are_drawn_given_the_rest():
         x = z @ gain.T
         return Guess(x, (z - alpha * x) / sigma)
 
-    x = jnp.broadcast_to(jnp.array([1.5, 0.0]), (4000, 2))
+    x = jnp.broadcast_to(jnp.array([1.5, 0.0]), (1000, 2))
     missing = jnp.broadcast_to(jnp.array([False, True]), x.shape)
     often, once = (
-        np.asarray(inpaint(jax.random.key(3), guesser, STRAIGHT, x, missing, 100, repeats)) for repeats in (8, 1)
+        np.asarray(inpaint(jax.random.key(3), guesser, STRAIGHT, x, missing, 50, repeats)) for repeats in (8, 1)
     )
     assert np.all(often[:, 0] == 1.5)
-    assert abs(often[:, 1].mean() - 1.2) < 5 * 0.6 / 63 + 0.03
-    assert abs(often[:, 1].std() - 0.6) < 5 * 0.6 / 89 + 0.04
-    assert abs(once[:, 1].mean() - 1.2) > abs(often[:, 1].mean() - 1.2)
+    assert abs(often[:, 1].mean() - 1.2) < 5 * 0.6 / 31 + 0.08  # 50 levels and 8 repeats are not infinitely many
+    assert abs(often[:, 1].std() - 0.6) < 5 * 0.6 / 44 + 0.05
+    assert abs(once[:, 1].mean() - 1.2) > 0.4
