@@ -13,6 +13,7 @@ from experiments import (
     class_samples,
     course_figure,
     deep_mnist,
+    diffusion_mnist,
     early_stopping,
     epoch_speed,
     features,
@@ -77,6 +78,21 @@ def test_deep_mnist(tmp_path, monkeypatch, capsys):
         assert [line["name"] for line in lines] == ["dbm", "dbn", "rbm"]
         assert all(-60 < line["test"]["mean"] < -15 and line["minutes"] > 0 for line in lines)
     assert (tmp_path / "deep_mnist.png").stat().st_size > 5000
+
+
+@pytest.mark.slow
+def test_diffusion_mnist(tmp_path, monkeypatch, capsys):
+    """On digits; a second call makes table and figures of what the first one left."""
+    monkeypatch.setenv("GENJAX_CACHE", str(tmp_path / "cache"))
+    out = tmp_path / "out"
+    monkeypatch.setattr(sys, "argv", ["diffusion_mnist", "--smoke", "--out", str(out)])
+    for _ in range(2):
+        diffusion_mnist.main()
+        masked, flow = [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
+        assert -60 < masked["log_likelihood"]["test"]["low"] < masked["log_likelihood"]["test"]["high"] < -15
+        assert 1 <= flow["samples"]["classifier_score"] <= 10
+        assert "test bound" in capsys.readouterr().out
+    assert all((out / f"{name}.png").stat().st_size > 5000 for name in ("samples", "filled", "curves"))
 
 
 @pytest.mark.slow

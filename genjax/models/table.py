@@ -8,6 +8,7 @@ from genjax.models.autoregressive import Autoregressive
 from genjax.models.base import constructor
 from genjax.models.dbm import DBM
 from genjax.models.dbn import DBN
+from genjax.models.diffusion import Diffusion
 from genjax.models.gan import GAN
 from genjax.models.hopfield import HopfieldNet
 from genjax.models.rbm import RBM
@@ -27,6 +28,7 @@ dae = constructor(DenoisingAutoencoder)
 sae = constructor(StackedAutoencoder)
 hopfield = constructor(HopfieldNet)
 autoregressive = constructor(Autoregressive)
+diffusion = constructor(Diffusion)
 
 CONSTRUCTORS = {name: row for name, row in list(globals().items()) if hasattr(row, "config")}
 MODELS = {row.config.model.name: row.config.model for row in CONSTRUCTORS.values()}

@@ -11,6 +11,7 @@ from genjax.algorithms import greedy
 from genjax.algorithms.autoencoder import AutoencoderConfig, autoencoder
 from genjax.algorithms.autoregressive import AutoregressiveConfig, autoregressive
 from genjax.algorithms.contrastive import DBMConfig, RBMConfig, contrastive
+from genjax.algorithms.diffusion import DiffusionConfig, diffusion
 from genjax.algorithms.discriminative import DiscriminativeConfig, discriminative
 from genjax.algorithms.gan import gan
 from genjax.algorithms.gan_game import GANConfig
@@ -71,6 +72,11 @@ CASES = {
     "second pair": (
         partial(autoencoder, pair=1, classes=3),
         made(AutoencoderConfig, layers=(6, 4), corruption="gaussian"),
+    ),
+    "diffusion": (partial(diffusion, shape=(3, 4, 1)), made(DiffusionConfig, layers=(6,), channels=())),
+    "diffusion, flow": (
+        partial(diffusion, shape=(3, 4, 1), limits=(0.0, 1.0)),
+        made(DiffusionConfig, process="flow", channels=(2, 3), average=0.0),
     ),
     "gan": (
         small_images,
