@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from genjax.models.front import (
         ae,
         autoencoder,
+        conv_rbm,
         cvae,
         dae,
         dbm,
@@ -62,7 +63,7 @@ _PLACES = {
     "genjax.data": ("Dataset",),
     "genjax.errors": ("Diverged", "UserError"),
     "genjax.models.front": (
-        "ae", "autoencoder", "cvae", "dae", "dbm", "dbn", "gan", "iwae", "rbm", "recommender", "sae", "vae",
+        "ae", "autoencoder", "conv_rbm", "cvae", "dae", "dbm", "dbn", "gan", "iwae", "rbm", "recommender", "sae", "vae",
     ),
     "genjax.api.example": ("example",),
     "genjax.typing": ("Algorithm", "Batch", "Estimate", "Example", "Model", "Stage"),
@@ -74,8 +75,8 @@ _FLOORS = (
 )  # fmt: skip
 __all__ = [  # noqa: RUF022
     "Algorithm", "Batch", "Dataset", "Diverged", "Estimate", "Example", "Machine", "Model", "Run", "Stage",
-    "UserError", "ae", "autoencoder", "compare", "cvae", "dae", "dbm", "dbn", "example", "fit", "gan", "grid", "iwae",
-    "load", "paired", "rbm", "recommender", "sae", "vae", "algorithms", "boltzmann", "data", "errors", "evaluation",
+    "UserError", "ae", "autoencoder", "compare", "conv_rbm", "cvae", "dae", "dbm", "dbn", "example", "fit", "gan", "grid",
+    "iwae", "load", "paired", "rbm", "recommender", "sae", "vae", "algorithms", "boltzmann", "data", "errors", "evaluation",
     "likelihood", "networks", "plots", "pretrained", "random", "sampling", "training", "typing",
 ]  # fmt: skip
 

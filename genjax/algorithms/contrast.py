@@ -5,6 +5,7 @@ samples, which a negative phase gives (`algorithms.negative`). The machine is as
 says, of one even layer that examples give; what a kind of machine does in its own way, its `Learner` overrides.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -179,14 +180,21 @@ def contrast(machine: Any, positive: States, negative: States, offsets: States) 
     return jnp.sum(jnp.concatenate(shares) * machine.energy(both))  # one product for both phases: a tenth of a step
 
 
-def gradient(machine: Any, positive: States, negative: States, offsets: States) -> Any:
+def gradient(
+    machine: Any,
+    positive: States,
+    negative: States,
+    offsets: States,
+    paced: Callable[[Any], Any] = lambda slope: slope,
+) -> Any:
     """The derivative in the parametrisation that is centred by `offsets`, carried back to the plain one.
 
     A step of the couplings changes the fields at the offsets, and the biases' part is corrected by as much (Melchior,
     Fischer and Wiskott 2016, equations 8 to 11). All is read off the energy: fields are its derivative by the states,
-    and a bias that n units share takes the mean of their corrections.
+    and a bias that n units share takes the mean of their corrections. `paced` makes of the derivative a direction in
+    which parameters learn at rates of their own; it is for that move that biases are corrected.
     """
-    centred = jax.grad(contrast)(machine, positive, negative, offsets)
+    centred = paced(jax.grad(contrast)(machine, positive, negative, offsets))
     alone = machine.uncoupled()
     leaves, structure = jax.tree.flatten(centred, is_leaf=lambda x: x is None)
     is_bias = [left is not None for left in jax.tree.leaves(alone, is_leaf=lambda x: x is None)]

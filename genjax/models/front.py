@@ -2,6 +2,7 @@
 
 from genjax.models.autoencoder import Autoencoder, DenoisingAutoencoder, StackedAutoencoder
 from genjax.models.base import constructor
+from genjax.models.conv_rbm import ConvRBM
 from genjax.models.dbm import DBM
 from genjax.models.dbn import DBN
 from genjax.models.gan import GAN
@@ -12,6 +13,7 @@ from genjax.models.vae import CVAE, IWAE, VAE
 rbm = constructor(RBM)
 dbm = constructor(DBM)
 dbn = constructor(DBN)
+conv_rbm = constructor(ConvRBM)
 vae = constructor(VAE)
 iwae = constructor(IWAE)
 cvae = constructor(CVAE)

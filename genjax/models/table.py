@@ -1,6 +1,7 @@
 """The table of models by name: what `genjax train NAME` trains and run folders hold."""
 
 from genjax.models.autoencoder import Autoencoder, DenoisingAutoencoder, StackedAutoencoder
+from genjax.models.conv_rbm import ConvRBM
 from genjax.models.dbm import DBM
 from genjax.models.dbn import DBN
 from genjax.models.gan import GAN
@@ -12,6 +13,7 @@ CONFIGS = (
     RBM,
     DBM,
     DBN,
+    ConvRBM,
     GAN,
     Recommender,
     VAE,
