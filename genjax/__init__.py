@@ -75,9 +75,10 @@ _FLOORS = (
 )  # fmt: skip
 __all__ = [  # noqa: RUF022
     "Algorithm", "Batch", "Dataset", "Diverged", "Estimate", "Example", "Machine", "Model", "Run", "Stage",
-    "UserError", "ae", "autoencoder", "compare", "conv_rbm", "cvae", "dae", "dbm", "dbn", "example", "fit", "gan", "grid",
-    "iwae", "load", "paired", "rbm", "recommender", "sae", "vae", "algorithms", "boltzmann", "data", "errors", "evaluation",
-    "likelihood", "networks", "plots", "pretrained", "random", "sampling", "training", "typing",
+    "UserError", "ae", "autoencoder", "compare", "conv_rbm", "cvae", "dae", "dbm", "dbn", "example", "fit", "gan",
+    "grid", "iwae", "load", "paired", "rbm", "recommender", "sae", "vae", "algorithms", "boltzmann", "data",
+    "errors", "evaluation", "likelihood", "networks", "plots", "pretrained", "random", "sampling", "training",
+    "typing",
 ]  # fmt: skip
 
 
