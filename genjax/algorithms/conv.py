@@ -26,7 +26,7 @@ class ConvRBMConfig(Rates):
 
     filters: int = 32
     """Filters, each with a hidden unit at every place of the image."""
-    width: int = 9
+    width: int = 5
     """Side of a filter in pixels."""
     pooling: int = 1
     """Side of the blocks of places in which a filter has at most one unit on (1: all units are free)."""
