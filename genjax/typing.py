@@ -129,7 +129,9 @@ class Energy(Protocol):
 
     Optional, where a machine can do better: `larger_parity()`, which parity annealed importance sampling sums out
     (otherwise 1); `log_ratio(base, states, parity, now, before)`, log f_now - log f_before on the path from a base in
-    nats, more precise than the difference of two marginals.
+    nats, more precise than the difference of two marginals; `offsets(means)`, by what its gradient may be centred,
+    given the units' means (otherwise those), where parameters are shared. To be the lower one of a stack:
+    `upwards(key, x)`, what the next machine sees of its visible states x, with `sizes` and `units` (types) of both.
     """
 
     def energy(self, states: PyTree) -> Float[Array, "*batch"]:
@@ -146,8 +148,8 @@ class Energy(Protocol):
         """Log of the unnormalised probability of the layers kept, those of `parity` summed out and not read; nats."""
         ...
 
-    def expected(self, states: PyTree) -> PyTree:
-        """The states with their odd layers at their expected values given the even ones."""
+    def expected(self, states: PyTree, parity: int = 1) -> PyTree:
+        """The states with their layers of `parity` at their expected values given the others; the old are not read."""
         ...
 
     def uncoupled(self, x: Float[Array, "examples visible"] | None = None) -> Any:

@@ -11,6 +11,7 @@ import pytest
 from experiments import (
     adversarial,
     class_samples,
+    conv_rbm,
     course_figure,
     deep_mnist,
     diffusion_mnist,
@@ -131,6 +132,20 @@ def test_mnist_rbm(tmp_path, monkeypatch, capsys):
         assert -40 < line["test"]["mean"] < -15
         assert "exact" in capsys.readouterr().out
     assert (tmp_path / "mnist_rbm.png").stat().st_size > 5000
+
+
+@pytest.mark.slow
+def test_conv_rbm(tmp_path, monkeypatch, capsys):
+    """On digits; a second call takes what the first one left."""
+    monkeypatch.setattr(sys, "argv", ["conv_rbm", "--smoke", "--out", str(tmp_path)])
+    for _ in range(2):
+        conv_rbm.main()
+        lines = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+        results = [line for line in lines if line["kind"] == "result"]
+        assert [line["model"] for line in results] == list(conv_rbm.RATES)
+        assert all(-45 < line["test"]["mean"] < -15 for line in results)
+        assert "500 units" in capsys.readouterr().out
+    assert (tmp_path / "conv_rbm.png").stat().st_size > 5000
 
 
 @pytest.mark.slow

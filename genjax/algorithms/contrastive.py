@@ -1,16 +1,16 @@
-"""Maximum likelihood by contrastive gradients: CD-k (Hinton 2002) and PCD (Tieleman 2008) as one `Algorithm`."""
+"""Layered Boltzmann machines by contrastive gradients: CD-k (Hinton 2002) and PCD (Tieleman 2008)."""
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-import optax
 from jax.lax import Precision
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Float, Key
 
 from genjax.algorithms import examples
+from genjax.algorithms.contrast import ContrastiveState, Learner, learning, trained_machine
 from genjax.algorithms.labels import observed, with_label
 from genjax.algorithms.negative import CD, PCD, Tempered, expected
 from genjax.algorithms.trajectory import Trajectory
@@ -18,17 +18,16 @@ from genjax.algorithms.watching import cheap_metrics
 from genjax.boltzmann import coordinates
 from genjax.boltzmann.copies import Copies, tied
 from genjax.boltzmann.dbm import dbm
-from genjax.boltzmann.machine import Machine, States, draw, energy
+from genjax.boltzmann.machine import Machine, States, energy
 from genjax.boltzmann.mean_field import coupled, log_density, mean_field, means
 from genjax.boltzmann.rbm import with_classes
 from genjax.boltzmann.units import BERNOULLI, Bernoulli, Categorical, Gaussian, Rectified, Spin, Unit
 from genjax.errors import UserError
 from genjax.random import subkey
 from genjax.training.config import at_least, choice, factory, kind_of, positive, rate, shares, sizes
-from genjax.training.devices import averaged, own_copy, own_key
 from genjax.training.optimisers import Optimiser, Sgd, optimiser_choice
-from genjax.training.update import Coordinates, Rates, first, update
-from genjax.typing import Algorithm, Batch, Example, Hyper, Metrics
+from genjax.training.update import Coordinates, Rates
+from genjax.typing import Algorithm, Batch, Example, Metrics
 
 PHASE = ("start", "advance", "chains_of", "from_data", "observe")  # the methods of a negative phase
 
@@ -160,24 +159,6 @@ class DBMConfig(LayeredConfig):
         shares(self, "damping")
 
 
-class ContrastiveState(NamedTuple):
-    """What training carries from step to step."""
-
-    machine: Machine
-    chains: Any  # what the negative phase carries: the fantasy particles, and more where it is tempered
-    offsets: tuple[Array, ...]  # one vector a layer, by which the gradient is centred
-    optimiser: Any
-    average: Machine | None
-    step: Int[Array, ""]
-    hyper: Hyper
-    below: tuple[Machine, ...] = ()  # lower RBMs, already trained: their hidden samples are this RBM's input
-
-
-def trained_machine(state: ContrastiveState) -> Machine:
-    """The machine to evaluate: the average over the end of the run where one was asked for."""
-    return state.machine if state.average is None else state.average
-
-
 def gradient(
     machine: Machine, positive: States, negative: States, offsets: States, upper_rate: Array | float = 1.0
 ) -> Machine:
@@ -238,71 +219,72 @@ def first_offsets(machine: Machine, example: Example) -> tuple[Array, ...]:
 
 @factory
 def contrastive(config: LearningConfig, axis_name: str | None = None, copies: Copies = (1, 1)) -> Algorithm:
-    """Learning by the contrast of data and model, as `config` says; rates come through `hyper`.
+    """Learning of a layered machine by the contrast of data and model, as `config` says; rates come through `hyper`.
 
     The positive phase is exact where hidden layers do not touch each other, and mean field otherwise. Raises
     `UserError` where the config contradicts itself; `check` refuses pixels of another type, and missing labels.
 
-    With `axis_name`, `step` runs inside `jax.pmap` or `jax.shard_map`: gradients and offsets are averaged over the
-    axis, and each device has its own chains and draws its own noise. With `copies`, the layers of an RBM are made of so
-    many equal parts, whose parameters are kept equal; images are repeated to fit (`data_states`).
+    `axis_name` as in `contrast.learning`. With `copies`, the layers of an RBM are made of so many equal parts, whose
+    parameters are kept equal; images are repeated to fit (`data_states`).
     """
+    return learning(Layered(config, copies), axis_name)
 
-    negative = config.negative
 
-    def init(key: Key[Array, ""], example: Example, hyper: Hyper) -> ContrastiveState:
-        machine = tied(first_machine(subkey(key, "machine"), config, example), copies)
-        offsets = first_offsets(machine, example) if config.centred else zero_offsets(machine)
-        chains = negative.start(subkey(key, "chains"), machine, example.batch.x.shape[0])
-        fields = first(config, hyper, machine, coordinates=coordinates_of(machine, offsets))
-        return ContrastiveState(machine=machine, chains=chains, offsets=offsets, **fields)
+@dataclass(frozen=True)
+class Layered(Learner):
+    """What a layered `Machine` does in its own way: labels, mean field, unit types with a scale, copies of layers."""
 
-    def step(key: Key[Array, ""], state: ContrastiveState, batch: Batch) -> tuple[ContrastiveState, Metrics]:
-        key = own_key(key, axis_name)
-        own = own_copy(state.machine, axis_name)
-        data = data_states(subkey(key, "lift"), state, batch)
-        positive, rounds = posterior_means(own, data, config)
-        chains, samples = negative.advance(subkey(key, "negative"), own, state.chains, data)
+    copies: Copies = (1, 1)
+
+    def first(self, key: Key[Array, ""], example: Example) -> Machine:
+        """At the data's base rates."""
+        return tied(first_machine(key, self.config, example), self.copies)
+
+    def first_offsets(self, machine: Machine, example: Example) -> tuple[Array, ...]:
+        """The data's means below; above, the means of units without neighbours. Zero where nothing is centred."""
+        return first_offsets(machine, example) if self.config.centred else zero_offsets(machine)
+
+    def data(self, key: Key[Array, ""], state: ContrastiveState, batch: Batch) -> States:
+        """Pixels, or what the machines below make of them, and labels."""
+        return data_states(key, state, batch)
+
+    def positive(self, machine: Machine, data: States) -> tuple[States, Metrics]:
+        """Exact, or by mean field."""
+        return posterior_means(machine, data, self.config)
+
+    def slope(self, machine: Machine, positive: States, negative: States, state: ContrastiveState) -> Machine:
+        """The centred gradient, equal for all copies."""
         share = state.hyper.get("upper_rate", 1.0)
-        machine, state, metrics = update(
-            config,
-            state,
-            state.machine,
-            tied(gradient(own, positive, samples, state.offsets, share), copies),
-            axis_name=axis_name,
-            coordinates=coordinates_of(state.machine, state.offsets),
-            norm_of=lambda slope: slope.weights,
-        )
-        if config.centred:
-            means = averaged([jnp.mean(x, 0) for x in positive], axis_name)
-            state = state._replace(offsets=updated_offsets(state, means))
-        return state._replace(machine=machine, chains=chains), metrics | {
-            "weight_norm": optax.tree.norm(machine.weights),
-            "hidden_activity": averaged(jnp.mean(positive[1]), axis_name),
-            **averaged(rounds, axis_name),
-        }
+        return tied(gradient(machine, positive, negative, state.offsets, share), self.copies)
 
-    def observe(key: Key[Array, ""], state: ContrastiveState, train: Batch, held_out: Batch | None) -> Metrics:
+    def coordinates(self, machine: Machine, offsets: tuple[Array, ...]) -> Coordinates:
+        """Those of data as spread as binary ones."""
+        return coordinates_of(machine, offsets)
+
+    def couplings(self, machine: Machine) -> Any:
+        """The weights."""
+        return machine.weights
+
+    def next_offsets(self, state: ContrastiveState, means: list[Array]) -> tuple[Array, ...]:
+        """Those after a batch."""
+        return updated_offsets(state, means)
+
+    def metrics(self, key: Key[Array, ""], state: ContrastiveState, data: States, batch: Batch, prefix: str) -> Metrics:
+        """Those of an RBM, or of a deep machine."""
         machine = trained_machine(state)
-        batches = {"": train} if held_out is None else {"": train, "held_out_": held_out}
-        metrics, data = {}, {}
-        for prefix, batch in batches.items():  # common noise: a fairer gap
-            data[prefix] = data_states(subkey(key, "lift"), state, batch)
-            x = repeated(batch.x, machine) if not state.below else machine.units[0].intensities(data[prefix][0])
-            shown = Batch(x, batch.target)
-            metrics |= cheap_metrics(subkey(key, "train"), machine, data[prefix], shown, prefix)
-        if held_out is not None:
-            metrics["free_energy_gap"] = metrics["held_out_free_energy"] - metrics["free_energy"]
-        # of the present machine, not of the average: its chains are at hand
-        densities = {prefix: log_density(state.machine, states) for prefix, states in data.items()}
-        return metrics | negative.observe(state.chains, state.machine, densities)
+        x = repeated(batch.x, machine) if not state.below else machine.units[0].intensities(data[0])
+        return cheap_metrics(key, machine, data, Batch(x, batch.target), prefix)
 
-    def check(batch: Batch) -> None:
+    def density(self, machine: Machine, data: States) -> Float[Array, " batch"]:
+        """Exact, or the bound of mean field."""
+        return log_density(machine, data)
+
+    def check(self, batch: Batch) -> None:
+        """Refuse pixels of another type, and missing labels."""
+        config = self.config
         examples.units(config.visible_type, batch.x, f"`visible_type` {kind_of(config.visible_type)}")
         if config.classes:
             examples.labels(batch.target, config.classes)
-
-    return Algorithm(init, step, observe, check)
 
 
 def coordinates_of(machine: Machine, offsets: tuple[Array, ...]) -> Coordinates:
@@ -346,23 +328,23 @@ def data_states(key: Key[Array, ""], state: ContrastiveState, batch: Batch) -> S
 
 
 def hidden_samples(
-    key: Key[Array, ""], below: tuple[Machine, ...], x: Float[Array, "batch pixels"]
+    key: Key[Array, ""], below: tuple[Any, ...], x: Float[Array, "batch pixels"]
 ) -> Float[Array, "batch units"]:
-    """Images drawn upwards through trained machines of two layers: states of the last one's hidden layer.
+    """Images drawn upwards through trained machines of two layers: what the last one passes on.
 
     Pixels become values of the lowest machine's type; what a machine has drawn is of the next one's type already.
     """
     states = below[0].units[0].of_intensities(repeated(x, below[0]))
     for number, machine in enumerate(below):
-        states = draw(jax.random.fold_in(key, number), machine, (copied(states, machine), None), 1)
+        states = machine.upwards(jax.random.fold_in(key, number), copied(states, machine))
     return states
 
 
-def repeated(x: Float[Array, "batch pixels"], machine: Machine) -> Float[Array, "batch visible"]:
+def repeated(x: Float[Array, "batch pixels"], machine: Any) -> Float[Array, "batch visible"]:
     """The images side by side as often as the machine's visible layer has copies."""
     return jnp.tile(x, (1, machine.sizes[0] // machine.units[0].width // x.shape[-1]))
 
 
-def copied(states: Float[Array, "batch units"], machine: Machine) -> Float[Array, "batch visible"]:
+def copied(states: Float[Array, "batch units"], machine: Any) -> Float[Array, "batch visible"]:
     """The same of states, which have `width` entries a variable."""
     return jnp.tile(states, (1, machine.sizes[0] // states.shape[-1]))

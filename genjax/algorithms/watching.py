@@ -1,4 +1,6 @@
-"""Cheap training metrics of a Boltzmann machine."""
+"""Cheap training metrics of Boltzmann machines."""
+
+from typing import Any
 
 import jax.numpy as jnp
 from jaxtyping import Array, Key
@@ -9,6 +11,17 @@ from genjax.boltzmann.mean_field import bound, coupled, mean_field, means
 from genjax.likelihood.pseudo import one_pixel_pseudo_log_likelihood
 from genjax.random import subkey
 from genjax.typing import Batch, Metrics
+
+
+def energy_metrics(key: Key[Array, ""], machine: Any, data: States, prefix: str) -> Metrics:
+    """Of any `Energy` whose visible units the data give: a reconstruction's squared error a pixel, the free energy in
+    nats; names get the prefix."""
+    drawn = machine.update(subkey(key, "hidden"), machine.expected(data), 1)
+    again = machine.expected(drawn, 0)[0]
+    return {
+        prefix + "reconstruction_error": jnp.mean((data[0] - again) ** 2),
+        prefix + "free_energy": -jnp.mean(machine.marginal(data, 1)),
+    }
 
 
 def cheap_metrics(key: Key[Array, ""], machine: Machine, data: States, batch: Batch, prefix: str) -> Metrics:

@@ -127,9 +127,13 @@ class Machine:
         """Log of the unnormalised probability of the layers kept, those of `parity` summed out and not read; nats."""
         return marginal(self, states, parity)
 
-    def expected(self, states: States) -> States:
-        """The states with their odd layers at their expected values given the even ones: exact."""
-        return tuple(x if layer % 2 == 0 else mean(self, states, layer) for layer, x in enumerate(states))
+    def expected(self, states: States, parity: int = 1) -> States:
+        """The states with their layers of one parity at their expected values given the others: exact."""
+        return tuple(mean(self, states, layer) if layer % 2 == parity else x for layer, x in enumerate(states))
+
+    def upwards(self, key: Key[Array, ""], x: Float[Array, "*batch visible"]) -> Float[Array, "*batch hidden"]:
+        """The first hidden layer drawn given the visible one alone."""
+        return draw(key, self, (x, *[None] * (self.depth - 1)), 1)
 
     def uncoupled(self, x: Float[Array, "examples visible"] | None = None) -> "Machine":
         """The base of a path: no weights, the same quadratic terms, and biases from the means of examples `x`.

@@ -86,8 +86,10 @@ class SemiRestricted:
         own = _dot(visible, self.visible_biases) - self._lateral_energy(visible)
         return own + jnp.sum(BERNOULLI.cumulant(self.hidden_fields(visible), None), axis=-1)
 
-    def expected(self, states: States) -> States:
-        """The hidden units at their expected values given the visible ones."""
+    def expected(self, states: States, parity: int = 1) -> States:
+        """The hidden units at their expected values given the visible ones; the other way there is no closed form."""
+        if parity != 1:
+            raise UserError("The visible units of a semi-restricted machine are coupled; draw them with `update`.")
         return states[0], BERNOULLI.mean(self.hidden_fields(states[0]), None)
 
     def uncoupled(self, x: Float[Array, "examples visible"] | None = None) -> "SemiRestricted":

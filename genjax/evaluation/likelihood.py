@@ -118,11 +118,13 @@ def log_densities(machine: Machine, data: States, block: int = BLOCK) -> Float[n
     return np.concatenate([np.asarray(part, np.float64) for part in parts])
 
 
-def given(machine: Machine, batch: Batch) -> States:
+def given(machine: Any, batch: Batch) -> States:
     """What a batch says of the layers: visible units, labels on top where the machine has them, None for the others.
 
     Raises `UserError` where such a machine is not given labels.
     """
+    if not isinstance(machine, Machine):
+        return batch.x, None
     if not labelled(machine):
         return (machine.units[0].of_intensities(batch.x), *[None] * (machine.depth - 1))
     if batch.target is None:
@@ -135,7 +137,7 @@ def rows(data: Any, index: slice) -> Any:
     return jax.tree.map(lambda x: x[index], data)
 
 
-def distinct(machine: Machine, data: States) -> np.ndarray:
+def distinct(machine: Any, data: States) -> np.ndarray:
     """Indices of states that differ from each other; none where states are not discrete, so cannot be summed."""
     layers = [layer for layer, x in enumerate(data) if x is not None]
     if any(machine.units[layer].states is None for layer in layers):
@@ -145,7 +147,7 @@ def distinct(machine: Machine, data: States) -> np.ndarray:
 
 
 def refuted_by_states(
-    machine: Machine, answer: Answer, batches: Mapping[str, Batch], scores: Mapping[str, np.ndarray]
+    machine: Any, answer: Answer, batches: Mapping[str, Batch], scores: Mapping[str, np.ndarray]
 ) -> Answer:
     """The same answer, its log Z marked as untrusted where distinct examples add up to more than it allows."""
     assert answer.log_z is not None

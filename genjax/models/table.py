@@ -6,6 +6,7 @@ What `genjax train NAME` trains and run folders hold. A model with a name has it
 from genjax.models.autoencoder import Autoencoder, DenoisingAutoencoder, StackedAutoencoder
 from genjax.models.autoregressive import Autoregressive
 from genjax.models.base import constructor
+from genjax.models.conv_rbm import ConvRBM
 from genjax.models.dbm import DBM
 from genjax.models.dbn import DBN
 from genjax.models.diffusion import Diffusion
@@ -29,6 +30,7 @@ sae = constructor(StackedAutoencoder)
 hopfield = constructor(HopfieldNet)
 autoregressive = constructor(Autoregressive)
 diffusion = constructor(Diffusion)
+conv_rbm = constructor(ConvRBM)
 
 CONSTRUCTORS = {name: row for name, row in list(globals().items()) if hasattr(row, "config")}
 MODELS = {row.config.model.name: row.config.model for row in CONSTRUCTORS.values()}

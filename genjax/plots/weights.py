@@ -26,6 +26,19 @@ def own_scale(weights: Float[np.ndarray, "visible units"]) -> Float[np.ndarray, 
     return (weights / np.maximum(np.abs(weights).max(0), 1e-12)).T
 
 
+def cropped(
+    weights: Float[np.ndarray, "visible units"], shape: Shape
+) -> tuple[Float[np.ndarray, "pixels units"], Shape]:
+    """The rows and columns of pixels in which any unit has a weight, and their shape: small filters are seen large."""
+    pictures = weights.T.reshape(-1, *shape)
+    used = np.any(pictures != 0, axis=(0, 3))
+    if not used.any():
+        return weights, shape
+    (top, bottom), (left, right) = (np.flatnonzero(used.any(axis))[[0, -1]] for axis in (1, 0))
+    inside = pictures[:, top : bottom + 1, left : right + 1]
+    return inside.reshape(len(inside), -1).T, (inside.shape[1], inside.shape[2], shape[2])
+
+
 def layers(
     weights: Sequence[Float[np.ndarray, "visible _"]],
     shape: Shape,
@@ -61,6 +74,8 @@ def layers(
 def filters(weights: Float[np.ndarray, "visible hidden"], shape: Shape, title: str, count: int = 64) -> Figure:
     """Weights of the hidden units with the largest norm, each on its own scale around zero."""
     units = strongest(weights, count)
+    if not no_images(shape):
+        weights, shape = cropped(weights, shape)
     chosen = own_scale(weights[:, units])
     caption = f"the {len(units)} strongest of {weights.shape[1]} hidden units"
     caption = caption if len(units) < weights.shape[1] else f"all {len(units)} units"

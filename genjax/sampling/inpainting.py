@@ -1,4 +1,4 @@
-"""Filling in what is missing: sampling of some visible units with the others clamped."""
+"""Filling in what is missing: sampling of some visible units with the others clamped, of any `Energy`."""
 
 from functools import partial
 
@@ -6,16 +6,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
-from genjax.boltzmann.machine import Machine, mean
 from genjax.random import subkey
 from genjax.sampling.gibbs import GIBBS, initial_states, sample
-from genjax.typing import Kernel
+from genjax.typing import Energy, Kernel
 
 
 @partial(jax.jit, static_argnames=("sweeps", "burn_in", "kernel"))
 def inpaint(
     key: Key[Array, ""],
-    machine: Machine,
+    machine: Energy,
     visible: Float[Array, "images visible"],
     missing: Bool[Array, "*images visible"],
     sweeps: int = 200,
@@ -29,12 +28,12 @@ def inpaint(
     """
     start = list(initial_states(jax.random.fold_in(key, 0), machine, visible.shape[0]))
     start[0] = jnp.where(missing, start[0], visible)
-    clamp = (jnp.broadcast_to(~missing, visible.shape), *[None] * (machine.depth - 1))
+    clamp = (jnp.broadcast_to(~missing, visible.shape), *[None] * (len(start) - 1))
 
     def one(carry: tuple, index: Array) -> tuple[tuple, None]:
         state, total = carry
         state, _ = kernel.step(key, machine, state, clamp=clamp, first=index + 1)
-        return (state, total + jnp.where(index >= burn_in, mean(machine, kernel.states(state), 0), 0.0)), None
+        return (state, total + jnp.where(index >= burn_in, machine.expected(kernel.states(state), 0)[0], 0.0)), None
 
     state = kernel.init(subkey(key, "init"), machine, tuple(start))
     (_, total), _ = jax.lax.scan(one, (state, jnp.zeros_like(visible)), jnp.arange(burn_in + sweeps))
@@ -44,7 +43,7 @@ def inpaint(
 @partial(jax.jit, static_argnames=("count", "sweeps", "kernel"))
 def completed(
     key: Key[Array, ""],
-    machine: Machine,
+    machine: Energy,
     visible: Float[Array, " visible"],
     missing: Bool[Array, " visible"],
     count: int,
@@ -54,6 +53,6 @@ def completed(
     """`count` draws of the missing visible units of one example given the others, each by a chain of its own."""
     start = list(initial_states(jax.random.fold_in(key, 0), machine, count))
     start[0] = jnp.where(missing, start[0], visible)
-    clamp = (jnp.broadcast_to(~missing, (count, visible.shape[0])), *[None] * (machine.depth - 1))
+    clamp = (jnp.broadcast_to(~missing, (count, visible.shape[0])), *[None] * (len(start) - 1))
     states = sample(subkey(key, "sweeps"), machine, tuple(start), sweeps, clamp=clamp, kernel=kernel).states
     return jnp.where(missing, states[0], visible)

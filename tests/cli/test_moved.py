@@ -28,6 +28,7 @@ SMALL = {
     "dbm": {"layers": (4, 3), "pretraining": 0, "classes": 4},
     "dbn": {"layers": (4, 3)},
     "diffusion": {"layers": (5,), "channels": ()},
+    "conv_rbm": {"filters": 2, "width": 3, "chains": 7},
     "gan": {"layers": (5,), "latent": 3, "conditioning": "concatenation"},
     "recommender": {"hidden": 3},
     "vae": VAE,

@@ -86,7 +86,7 @@ def test_stages_end_with_the_last_one_and_parameters_are_arrays(model):
     """By shapes alone: nothing is compiled or run."""
     if model.read is not None:
         pytest.skip("its examples are no images")
-    small = {"layers": (4, 3), "latents": (2,), "hidden": 4, "chains": 3, "latent": 2, "between": (3,)}
+    small = {"layers": (4, 3), "latents": (2,), "hidden": 4, "chains": 3, "latent": 2, "between": (3,), "width": 3}
     known = {option.name for option in options(model.config)}
     given = {name: value for name, value in small.items() if name in known}
     given |= {"backbone": "mlp"} if "backbone" in known else {}
