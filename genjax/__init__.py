@@ -6,6 +6,7 @@
 Names are imported where they are first used (PEP 562): `import genjax` alone costs little beyond JAX.
 """
 
+# ruff: noqa: F401, F403 (what is imported for type checkers alone is found by `__getattr__`)
 import importlib
 from typing import TYPE_CHECKING, Any
 

@@ -36,7 +36,7 @@ def constructor(kind: type[Made]) -> Callable[..., Made]:
         return build(kind, given)
 
     make.__name__ = make.__qualname__ = kind.model.name  # type: ignore[attr-defined]
-    make.config = kind  # type: ignore[attr-defined]  # by which the table knows its rows
+    make.model_config = kind  # type: ignore[attr-defined]  # by which the table knows its rows
     lines = [f"    {option.name} ({option.default}): {option.doc}" for option in options(kind)]
     make.__doc__ = "\n".join(
         [kind.__doc__ or "", "", "Arguments, all by name (their defaults in brackets):", "", *lines]

@@ -65,7 +65,7 @@ def binarisation(config: Any) -> str:
     return "sampled" if config.visible_type.states == 2 else "none"
 
 
-def begin(state: Any, machine: Machine) -> Any:
+def begin(state: Any, machine: Any) -> Any:
     """A fresh state whose machine is this one."""
     average = None if state.average is None else jax.tree.map(jnp.copy, machine)
     return state._replace(machine=jax.tree.map(jnp.copy, machine), average=average)

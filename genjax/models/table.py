@@ -32,7 +32,7 @@ autoregressive = constructor(Autoregressive)
 diffusion = constructor(Diffusion)
 conv_rbm = constructor(ConvRBM)
 
-CONSTRUCTORS = {name: row for name, row in list(globals().items()) if hasattr(row, "config")}
-MODELS = {row.config.model.name: row.config.model for row in CONSTRUCTORS.values()}
+CONSTRUCTORS = {name: row for name, row in list(globals().items()) if hasattr(row, "model_config")}
+MODELS = {row.model_config.model.name: row.model_config.model for row in CONSTRUCTORS.values()}
 EFFORTS = tuple(dict.fromkeys(model.effort for model in MODELS.values() if model.effort is not None))
 """The options of all estimators, which `genjax evaluate` takes."""
