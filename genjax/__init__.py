@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         random,
         sampling,
         training,
+        transport,
         typing,
     )
     from genjax.api.compare import compare, paired
@@ -70,13 +71,13 @@ _PLACES = {
 _FOUND = {name: place for place, names in _PLACES.items() for name in names}
 _FLOORS = (
     "algorithms", "boltzmann", "data", "errors", "evaluation", "likelihood", "networks", "plots", "pretrained",
-    "random", "sampling", "training", "typing",
+    "random", "sampling", "training", "transport", "typing",
 )  # fmt: skip
 __all__ = [  # noqa: RUF022
     "Algorithm", "Batch", "Dataset", "Diverged", "Estimate", "Example", "Machine", "Model", "Run", "Stage",
     "UserError", "ae", "autoencoder", "compare", "cvae", "dae", "dbm", "dbn", "example", "fit", "gan", "grid", "iwae",
     "load", "paired", "rbm", "recommender", "sae", "vae", "algorithms", "boltzmann", "data", "errors", "evaluation",
-    "likelihood", "networks", "plots", "pretrained", "random", "sampling", "training", "typing",
+    "likelihood", "networks", "plots", "pretrained", "random", "sampling", "training", "transport", "typing",
 ]  # fmt: skip
 
 
