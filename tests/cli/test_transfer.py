@@ -19,7 +19,7 @@ def pictures_fixture(tmp_path, monkeypatch):
 
 
 def test_it_gives_a_picture_the_colours_of_another(genjax, pictures):
-    status, answer, error = genjax("transfer", "grey.png", "red.bmp", "--samples", 60, "--json")
+    status, answer, error = genjax("transfer", "grey.png", "red.bmp", "--samples", 100, "--json")
     assert status == 0, error
     assert answer["out"] == "grey-as-red.png"
     assert answer["distance_after"] < 0.5 * answer["distance"]
@@ -27,10 +27,10 @@ def test_it_gives_a_picture_the_colours_of_another(genjax, pictures):
     assert made.shape == (20, 30, 3)
     assert made[..., 0].mean() > 5 * made[..., 2].mean()
     assert "exists; name another file" in one_sentence(*genjax("transfer", "grey.png", "red.bmp")[::2])
-    options = ("--samples", 60, "--regularisation", 0.05, "--extension", "linear", "--overwrite")
+    options = ("--samples", 100, "--regularisation", 0.05, "--extension", "linear", "--overwrite")
     status, text, error = genjax("transfer", "grey.png", "red.bmp", *options)
     assert status == 0, error
-    assert text.startswith("plan regularised by 0.05 of 60 pixels: cost ")
+    assert text.startswith("plan regularised by 0.05 of 100 pixels: cost ")
     assert text.strip().endswith("grey-as-red.png")
 
 

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 import genjax
 from genjax.models import gan
@@ -16,6 +17,7 @@ def state_of(**options):
     return gan.gan(static, (2, 2, 1), 0).init(jax.random.key(0), genjax.example(X), hyper)
 
 
+@pytest.mark.slow
 def test_it_scores_whole_packs_in_blocks(monkeypatch):
     state = state_of(loss="wasserstein", penalty="clipping", packing=2)
     whole = gan.critic(state, X)
@@ -28,5 +30,6 @@ def test_it_scores_whole_packs_in_blocks(monkeypatch):
     np.testing.assert_allclose(gan.critic(state, X), whole, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_scores_of_other_games_estimate_no_distance():
     assert gan.critic(state_of(loss="hinge"), X) is None
