@@ -4,12 +4,12 @@
 
 Two pictures (by default those that scikit-learn ships, a temple and a flower): the first gets the colours of the
 second, by an exact plan between 1,000 pixels of each and by Sinkhorn's at three regularisations. All other pixels are
-shifted as the nearest of the sample; two rows do it by kernel ridge and by linear regression instead. Beside each stands
-POT alone on the same pixels: its plan's cost, its seconds, and how far its picture is from ours. Exact costs are checked
-by scipy's linear programming on 60 pixels, and a pair of 1.5 megapixels is done in a process of its own, whose peak
-memory is measured. Expect equal costs and pictures; colours that fade towards one as the regularisation rises; and ours to be
-several times faster at Sinkhorn and at all pixels. Writes a picture a row, colours.png, results.jsonl and the table.
-Seconds are of the processor. Full: 3 minutes; --quick: 300 pixels of each. Needs the extra `ot`.
+shifted as the nearest of the sample; two rows do it by kernel ridge and by linear regression instead. Beside each
+stands POT alone on the same pixels: its plan's cost, its seconds, and how far its picture is from ours. Exact costs are
+checked by scipy's linear programming on 60 pixels, and a pair of 1.5 megapixels is done in a process of its own, whose
+peak memory is measured. Expect equal costs and pictures; colours that fade towards one as the regularisation rises; and
+ours to be several times faster at Sinkhorn and at all pixels. Writes a picture a row, colours.png, results.jsonl and
+the table. Seconds are of the processor. Full: 3 minutes; --quick: 300 pixels of each. Needs the extra `ot`.
 """
 
 import subprocess

@@ -5,8 +5,8 @@
 A dinner: eight people, who eat different amounts, and six dishes, of which there are different numbers of portions; a
 person's taste for a dish is between -2 and 2. The plan that pleases most gives as many people as possible what they
 like best, and few of them more than two dishes; a regularised one (Cuturi 2013), whose cost is minus the taste and
-whose entropy counts too, lets everyone try more of everything, until at a large regularisation each plate is the same mix.
-Writes plans.png, plans as numbers in results.jsonl, and the table. Seconds. Needs the extra `ot`.
+whose entropy counts too, lets everyone try more of everything, until at a large regularisation each plate is the same
+mix. Writes plans.png, plans as numbers in results.jsonl, and the table. Seconds. Needs the extra `ot`.
 """
 
 from pathlib import Path

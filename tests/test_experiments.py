@@ -11,8 +11,10 @@ import pytest
 from experiments import (
     adversarial,
     class_samples,
+    colour_transfer,
     conv_rbm,
     course_figure,
+    critic_distance,
     deep_mnist,
     diffusion_mnist,
     early_stopping,
@@ -27,6 +29,7 @@ from experiments import (
     mnist_rbm,
     mode_coverage,
     negative_phases,
+    portions,
     recommender,
     stacked_autoencoder,
     stacked_mnist,
@@ -314,6 +317,57 @@ def test_gaussian_modes(tmp_path, monkeypatch, capsys):
         assert "all modes in" in capsys.readouterr().out
     assert (tmp_path / "modes.png").stat().st_size > 5000
     assert (tmp_path / "samples.png").stat().st_size > 5000
+
+
+@pytest.mark.slow
+def test_portions(tmp_path, monkeypatch, capsys):
+    """The regularised plan pleases less and spreads more; both serve and are served in full."""
+    monkeypatch.setattr(sys, "argv", ["portions", "--smoke", "--out", str(tmp_path)])
+    portions.main()
+    exact, spread = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    assert exact["taste"] > spread["taste"]
+    assert exact["entropy"] < spread["entropy"]
+    for row in (exact, spread):
+        np.testing.assert_allclose(np.sum(row["plan"], 0), portions.PORTIONS, atol=1e-4)
+        np.testing.assert_allclose(np.sum(row["plan"], 1), portions.APPETITES, atol=1e-4)
+    assert (tmp_path / "plans.png").stat().st_size > 5000
+    assert "dishes a person" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_colour_transfer(tmp_path, monkeypatch, capsys):
+    """A second call plans nothing."""
+    monkeypatch.setattr(sys, "argv", ["colour_transfer", "--smoke", "--out", str(tmp_path)])
+    colour_transfer.main()
+    monkeypatch.setattr(colour_transfer, "fit_colours", None)
+    colour_transfer.main()
+    rows = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    assert [row["setting"] for row in rows] == ["EMD", "Sinkhorn 0.004"]
+    assert rows[0]["linear_programme"]["difference"] < 1e-6
+    for row in rows:
+        assert row["cost"] == pytest.approx(row["pot"]["cost"], rel=1e-3)
+        assert row["pot"]["apart"] < 0.01
+        assert row["after"] < 0.5 * row["before"]
+    assert (tmp_path / "colours.png").stat().st_size > 5000
+    assert "linear programming's by" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_megapixels_are_recoloured_in_little_memory():
+    row = colour_transfer.megapixels(("china", "flower"), None)
+    assert row["pixels"] == 1_500_000
+    assert row["peak_memory_mb"] < 4000
+
+
+@pytest.mark.slow
+def test_critic_distance(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["critic_distance", "--smoke", "--out", str(tmp_path)])
+    critic_distance.main()
+    rows = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    assert [row["setting"] for row in rows] == list(critic_distance.SETTINGS)
+    assert all(point["exact"] > 0 and np.isfinite(point["critic"]) for row in rows for point in row["curve"])
+    assert (tmp_path / "distances.png").stat().st_size > 5000
+    assert "real images" in capsys.readouterr().out
 
 
 @pytest.fixture(name="hasty_classifier")

@@ -62,3 +62,9 @@ def test_the_package_alone_is_light_and_its_names_work():
     code += "genjax.Machine; assert not {'flax', 'optax', 'matplotlib', 'orbax', 'sklearn'} & set(sys.modules); "
     code += "genjax.sampling.gibbs.sample, genjax.boltzmann.free_energy, genjax.likelihood.log_z"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_command_line_stays_small():
+    """What a command does is the library's: it parses, prints and writes."""
+    files = (Path(genjax.__file__).parent / "cli").glob("*.py")
+    assert sum(len(path.read_text().splitlines()) for path in files) <= 1500

@@ -54,9 +54,9 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     numbers = {"samples": len(transfer.colours), "cost": plan.cost, "entropy": plan.entropy, "error": plan.error}
     numbers |= {"converged": plan.converged, "iterations": plan.iterations, "regularisation": options.regularisation}
     numbers |= {"distance": closeness(source, target), "distance_after": closeness(made, target)}
-    kind = "exact" if options.regularisation is None else f"regularised by {options.regularisation:g}"
+    kind = "exact plan" if options.regularisation is None else f"plan regularised by {options.regularisation:g}"
     doubt = "" if plan.converged else f"; NOT CONVERGED, its sums are off by {plan.error:.2g}: raise --regularisation"
-    text = f"{kind} plan of {numbers['samples']} pixels: cost {plan.cost:.4f}, entropy {plan.entropy:.2f} nats{doubt}\n"
+    text = f"{kind} of {numbers['samples']} pixels: cost {plan.cost:.4f}, entropy {plan.entropy:.2f} nats{doubt}\n"
     text += f"distance of the colours from B's: {numbers['distance']:.4f}, now {numbers['distance_after']:.4f}"
     with in_any_case(numbers, text):
         numbers["out"] = str(write_picture(path, made, "--out", options.overwrite))

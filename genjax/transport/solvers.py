@@ -1,5 +1,6 @@
 """The solvers, imported where they are first asked for: POT's network simplex and OTT-JAX's Sinkhorn iterations."""
 
+import warnings
 from collections.abc import Callable
 from functools import lru_cache, partial
 from importlib import import_module
@@ -46,9 +47,11 @@ def _iterations() -> Callable[..., tuple[Array, Array, Array, Array]]:
     """The compiled Sinkhorn iterations. Raises `UserError` where OTT-JAX is not installed."""
     if not has_sinkhorn():
         raise UserError(f"Regularised transport plans take OTT-JAX, which is not installed: {INSTALL}.")
-    geometry = import_module("ott.geometry.geometry")
-    problems = import_module("ott.problems.linear.linear_problem")
-    solvers = import_module("ott.solvers.linear.sinkhorn")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of a package that it imports
+        geometry = import_module("ott.geometry.geometry")
+        problems = import_module("ott.problems.linear.linear_problem")
+        solvers = import_module("ott.solvers.linear.sinkhorn")
 
     @partial(jax.jit, static_argnames=("most",))
     def solve(cost: Array, a: Array, b: Array, scale: Array, tolerance: Array, most: int) -> tuple[Array, ...]:

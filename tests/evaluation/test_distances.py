@@ -7,7 +7,7 @@ from sklearn.metrics.pairwise import polynomial_kernel
 
 from genjax.evaluation import density, distances
 from genjax.evaluation.density import reach, support
-from genjax.evaluation.distances import frechet_distance, kernel_distance
+from genjax.evaluation.distances import frechet_distance, kernel_distance, sinkhorn_divergence, wasserstein_distance
 
 
 def features(rows: int, seed: int, shift: float = 0.0) -> np.ndarray:
@@ -78,3 +78,20 @@ def test_support_is_counted_by_hand_and_by_prdc(monkeypatch):
     theirs = prdc.compute_prdc(real_features=x.astype(float), fake_features=y.astype(float), nearest_k=5)
     for name, value in whole._asdict().items():
         assert value == pytest.approx(theirs[name], abs=1e-9), name
+
+
+def test_distances_by_transport_of_a_shifted_set_are_its_shift(monkeypatch):
+    """Over blocks of rows that belong together only where there is one block."""
+    x = features(60, 0)
+    shift = np.linspace(0, 3, 24)
+    rows = np.random.default_rng(0).permutation(60), np.random.default_rng(1).permutation(60)
+    one = wasserstein_distance(x, (x + shift)[rows[0]])
+    assert one.mean == pytest.approx(np.linalg.norm(shift), rel=1e-6)
+    assert not one.trusted
+    found = sinkhorn_divergence(x, (x + shift)[rows[1]])
+    assert found.mean == pytest.approx(shift @ shift, rel=1e-3)
+    monkeypatch.setattr(distances, "BLOCK", 7)
+    several = wasserstein_distance(x, x + shift)
+    assert "5 blocks of 7 rows" in several.reason
+    assert several.trusted
+    assert several.low < several.mean < several.high

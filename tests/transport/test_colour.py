@@ -19,8 +19,8 @@ TARGET = (RNG.random((25, 35, 3)) ** 2 * [255, 100, 200]).astype(np.uint8)
 def test_it_is_the_transfer_of_another_library(regularisation):
     """POT's: the barycentric map of the sample, and of all other pixels the shift of the nearest one."""
     source, target = RNG.random((30, 40, 3)) ** 2, RNG.random((25, 35, 3))  # no ties, so that one plan is the best
-    transfer = transport.fit_colours(source, target, regularisation, samples=200, seed=1)
-    x, y = (colour.sampled(image, 200, 1) for image in (source, target))
+    transfer = transport.fit_colours(source, target, regularisation, samples=100, seed=1)
+    x, y = (colour.sampled(image, 100, 1) for image in (source, target))
     other: Any = ot.da.EMDTransport(out_of_sample_map="ferradans")
     if regularisation is not None:
         other = ot.da.SinkhornTransport(regularisation, tol=1e-10, out_of_sample_map="ferradans")

@@ -20,7 +20,7 @@ def test_the_distance_of_a_shifted_set_is_its_shift():
     assert transport.wasserstein(x, x) == pytest.approx(0, abs=1e-6)
 
 
-@pytest.mark.parametrize("regularisation", [0.1, 1.0, 30.0])
+@pytest.mark.parametrize("regularisation", [1.0, 30.0])
 def test_the_divergence_of_a_shifted_set_is_its_squared_shift(regularisation):
     """|x - y - t|^2 differs from |x - y|^2 by terms of x and of y alone, which leave the plan as it is."""
     found = transport.sinkhorn_divergence(X, X + SHIFT, regularisation)
