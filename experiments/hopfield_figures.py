@@ -79,7 +79,7 @@ def draw_digits(rows: Rows, run: genjax.Run, probes: Mapping[str, np.ndarray]) -
         values = np.asarray(run.parameters.values(jnp.asarray(probe)))
         strips += [(level, np.clip(values, 0, 1)), ("retrieved", run.reconstruct(values.reshape(-1, *run.shape)))]
     for axes, (name, images) in zip(parts[0].subplots(len(strips), 1), strips):
-        axes.imshow(np.hstack(images.reshape(-1, height, width)), cmap="gray", vmin=0, vmax=1, aspect="auto")
+        axes.imshow(np.hstack([*images.reshape(-1, height, width)]), cmap="gray", vmin=0, vmax=1, aspect="auto")
         axes.set(xticks=[], yticks=[])
         axes.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
     parts[0].suptitle(
