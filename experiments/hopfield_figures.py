@@ -124,7 +124,8 @@ def draw_capacity(rows: Rows, half: Mapping[int, Any], theory: float, limit: flo
     for name in dict.fromkeys(row["rule"] for row in of_rules):
         mine = [row for row in of_rules if (row["rule"], row["spins"]) == (name, widest)]
         rules.plot(mine[0]["patterns"], np.mean([row["stay"] for row in mine], axis=0), ".-", label=name)
-    rules.set(xscale="log", xlabel="patterns", ylabel="share that stay", title=f"{widest} spins, by rule")
+    title = f"{widest} spins, a tenth turned over, by rule"
+    rules.set(xscale="log", xlabel="patterns", ylabel="share retrieved", title=title)
     for spins in sorted({row["spins"] for row in of_rules} - {widest}):
         mine = [row for row in of_rules if row["spins"] == spins]
         stay = np.mean([row["stay"] for row in mine], axis=0)

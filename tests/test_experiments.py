@@ -288,7 +288,7 @@ def test_gaussian_modes(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.slow
 def test_hopfield(tmp_path, monkeypatch, capsys):
-    """On digits; the equilibria of the small nets are the full run's, and a second call takes what the first one left."""
+    """On digits; the small nets are those of the full run, and a second call takes what the first one left."""
     monkeypatch.setattr(sys, "argv", ["hopfield", "--smoke", "--out", str(tmp_path)])
     for _ in range(2):
         hopfield.main()
