@@ -11,9 +11,9 @@
 3. The share of random patterns that stay (overlap of at least 0.9 after asynchronous updates that begin at them)
    against the load, patterns / spins, by Hebb's rule, for up to 2,000 spins; the load at which half of them stay,
    beside the 0.138 of Amit, Gutfreund and Sompolinsky (1985) for infinitely many. All loads of a seed are one vmapped
-   program. Beside it, from patterns with a tenth of the spins turned over, other rules at 100 spins: projection, Storkey,
-   an energy of third order and the modern net, whose limit is exponential, 2^(spins / 2), so that it shows for very few
-   spins alone (Demircigil et al. 2017).
+   program. Beside it, from patterns with a tenth of the spins turned over, other rules at 100 spins: projection,
+   Storkey, an energy of third order and the modern net, whose limit is exponential, 2^(spins / 2), so that it shows for
+   very few spins alone (Demircigil et al. 2017).
 
 Writes results.jsonl, small_nets.png, digits.png, capacity.png and the table. Full: a quarter of an hour on one core;
 --quick: 3 minutes. A run that is interrupted goes on.
@@ -153,7 +153,8 @@ def kept(
 ) -> tuple[jax.Array, ...]:
     """Of one seed the share of patterns that stay, and their mean overlap, for each number of patterns `(loads,)`.
 
-    Retrieval begins at patterns of which a share `flips` of the spins is turned over. Nets of all loads are vmapped: each has the first so many of the seed's patterns, the others are zeros.
+    Retrieval begins at patterns of which a share `flips` of the spins is turned over. Nets of all loads are vmapped:
+    each has the first so many of the seed's patterns, the others are zeros.
     """
     patterns = random_patterns(random.subkey(key, "patterns"), most, spins)
     probes = flipped(random.subkey(key, "flips"), patterns[:probed], flips)
