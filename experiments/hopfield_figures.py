@@ -86,7 +86,7 @@ def draw_digits(rows: Rows, run: genjax.Run, probes: Mapping[str, np.ndarray]) -
         "rule saturated, saturating dynamics: probes and what they become (grey where cut off at -1 and 1)"
     )
     shares, sweeps = parts[1].subplots(1, 2)
-    of_digits = [row for row in rows if row["part"] == "digits"]
+    of_digits = [row for row in rows if "noise" in row]
     levels, rules = ([*dict.fromkeys(row[key] for row in of_digits)] for key in ("noise", "rule"))
     for number, rule in enumerate(rules):
         mine = [row for row in of_digits if row["rule"] == rule]
