@@ -258,8 +258,8 @@ class Model(NamedTuple):
     - `refute(p, answer, batches, scores)`: the answer, its trust taken back where examples contradict it.
     - `sample(key, p, count, label=)`: arrays by name: `samples` `(count, values)`, `means` where expected values are
       known, `labels` where classes were drawn in turn. Models with chains also take `times` (numbers of sweeps),
-      `kernel` and `start`, and give `path` `(count, times, values)` and the kernel's `info`. Where
-      `sample_needs_data`, it takes training examples as `train`.
+      `kernel` and `start`, and give `path` `(count, times, values)` and the kernel's `info`; `along` is what the path
+      shows. Where `sample_needs_data`, it takes training examples as `train`.
     - `machine(p)`: the Boltzmann machine, whose chains sample it where it has chains.
     - `chains(config, state)`: those that training left, `(chains, units)` a layer, or None.
     - `classes(p)`: how many labels it can be asked for; `clamped(p, label)`: of models with chains, what remains with
@@ -297,6 +297,7 @@ class Model(NamedTuple):
     effort: type | None = None
     refute: Callable[..., Answer] | None = None
     sample: Callable[..., dict[str, Any]] | None = None
+    along: str = "p(v | h)"
     sample_needs_data: bool = False
     machine: Callable[[Any], Any] | None = None
     chains: Callable[..., Any] | None = None

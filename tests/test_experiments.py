@@ -25,6 +25,7 @@ from experiments import (
     gan_mnist,
     gaussian_modes,
     grid_speed,
+    hopfield,
     latent_sizes,
     mnist_rbm,
     mode_coverage,
@@ -368,6 +369,22 @@ def test_critic_distance(tmp_path, monkeypatch, capsys):
     assert all(point["exact"] > 0 and np.isfinite(point["critic"]) for row in rows for point in row["curve"])
     assert (tmp_path / "distances.png").stat().st_size > 5000
     assert "real images" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_hopfield(tmp_path, monkeypatch, capsys):
+    """On digits; the small nets are those of the full run, and a second call takes what the first one left."""
+    monkeypatch.setattr(sys, "argv", ["hopfield", "--smoke", "--out", str(tmp_path)])
+    for _ in range(2):
+        hopfield.main()
+        rows = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+        assert len([row for row in rows if "noise" in row]) == len(hopfield.RULES) * len(hopfield.NOISE)
+        assert {row["seed"] for row in rows if row["part"] == "capacity"} == {0, 1, 2}
+        said = capsys.readouterr().out
+        assert "half of the patterns stay at a load of" in said
+        assert "attractor (-1.00, +1.00), energy -0.162, reversed" in said
+    for name in ("small_nets.png", "digits.png", "capacity.png"):
+        assert (tmp_path / name).stat().st_size > 5000
 
 
 @pytest.fixture(name="hasty_classifier")

@@ -66,7 +66,7 @@ class Plots:
         run = self.run
         of_label = "" if label is None else f" of label {run.label_names(run.classes)[run.class_number(label)]}"
         if run.has_chains:
-            title = f"{run.name}: p(v | h) along {start} chains{of_label}"
+            title = f"{run.name}: {run.model.along} along {start} chains{of_label}"
             return samples.chains(arrays["path"], times, run.image_shape, title)
         shown = arrays.get("means", arrays["samples"])[: samples.MOST_IMAGES]
         caption = "expected pixels" if "means" in arrays else "as the model makes them"
@@ -81,7 +81,7 @@ class Plots:
     def of_classes(self, arrays: dict[str, Any], sweeps: int) -> Figure:
         """The same of samples that are drawn already (`Run.draw_classes`)."""
         run = self.run
-        after = f", p(v | h) after {sweeps} sweeps of fresh chains" if run.has_chains else ""
+        after = f", {run.model.along} after {sweeps} sweeps of fresh chains" if run.has_chains else ""
         shown, names = arrays.get("means", arrays["samples"]), run.label_names(run.classes)
         return samples.by_label(shown, arrays["labels"], names, run.image_shape, f"{run.name}: a label a row{after}")
 

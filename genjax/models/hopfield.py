@@ -239,6 +239,7 @@ HopfieldNet.model = Model(
     machine=thermal,
     chains=lambda config, state: None,
     sample=sample,
+    along="spins",
     reconstruct=reconstruct,
     complete=complete,
     back=back,

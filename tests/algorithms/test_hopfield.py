@@ -75,6 +75,7 @@ def test_dense_rules_keep_the_patterns():
     np.testing.assert_allclose(net.drive(X), attention @ PATTERNS, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_typical_examples_are_the_nearest_to_their_classes_means():
     labels = RNG.integers(0, 2, 30)
     x = np.where(RNG.random((30, 8)) < 0.3 + 0.4 * labels[:, None], -1.0, 1.0)

@@ -1,6 +1,7 @@
 """The Hopfield net through the front door: stored, retrieved, completed, scored, kept, varied."""
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ RNG = np.random.default_rng(0)
 IMAGES = np.where(RNG.random((3, SIDE, SIDE)) < 0.5, 1.0, 0.0).astype(np.float32)
 FAR = (RNG.random((5, 10, 10)) < 0.5).astype(np.float32)
 EVERY = np.array(list(itertools.product((0.0, 1.0), repeat=SIDE * SIDE)), np.float32).reshape(-1, SIDE, SIDE)
-QUIET = {"progress": False}
+QUIET: dict[str, Any] = {"progress": False}
 
 
 @pytest.fixture(scope="module", name="run")

