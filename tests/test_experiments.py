@@ -10,6 +10,7 @@ import pytest
 
 from experiments import (
     adversarial,
+    autoregressive_mnist,
     class_samples,
     colour_transfer,
     conv_rbm,
@@ -32,6 +33,7 @@ from experiments import (
     negative_phases,
     portions,
     recommender,
+    sklearn_pipeline,
     stacked_autoencoder,
     stacked_mnist,
     strong_discriminator,
@@ -268,6 +270,39 @@ def test_vae_likelihood(tmp_path, monkeypatch, capsys):
         assert all(line["elbo"]["test"]["mean"] < line["log_likelihood"]["test"]["mean"] < 0 for line in lines)
         assert "iwae is ahead of vae by" in capsys.readouterr().out
     assert (tmp_path / "vae_likelihood.png").stat().st_size > 5000
+
+
+@pytest.mark.slow
+def test_autoregressive_mnist(tmp_path, monkeypatch, capsys):
+    """On digits, two settings of one program; a second call takes what the first one left."""
+    names = ("rate 0.001", "rate 0.002")
+    settings = {name: autoregressive_mnist.SETTINGS[name] for name in names}
+    monkeypatch.setattr(autoregressive_mnist, "SETTINGS", settings)
+    monkeypatch.setattr(sys, "argv", ["autoregressive_mnist", "--smoke", "--out", str(tmp_path)])
+    autoregressive_mnist.main()
+    monkeypatch.setattr(autoregressive_mnist, "trained", None)
+    autoregressive_mnist.main()
+    lines = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    assert [line["split"] for line in lines] == ["validation", "validation", "test"]
+    assert all(line["log_likelihood"]["kind"] == "exact" and -30 < line["train"] < -15 for line in lines)
+    for name in ("autoregressive_mnist.png", "samples.png", "completions.png"):
+        assert (tmp_path / name).stat().st_size > 5000
+    assert "chosen on validation images" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_sklearn_pipeline(tmp_path, monkeypatch, capsys):
+    """A second call fits nothing."""
+    monkeypatch.setattr(sys, "argv", ["sklearn_pipeline", "--smoke", "--out", str(tmp_path)])
+    sklearn_pipeline.main()
+    monkeypatch.setattr(sklearn_pipeline, "RBMS", dict.fromkeys(sklearn_pipeline.RBMS))
+    sklearn_pipeline.main()
+    lines = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    assert [line["rbm"] for line in lines if "rbm" in line] == 2 * ["scikit-learn", "genjax"]
+    assert all(line["accuracy"] > 0.5 for line in lines if "rbm" in line)
+    assert sum("timed" in line for line in lines) == 6
+    assert (tmp_path / "sklearn_pipeline.png").stat().st_size > 5000
+    assert "genjax is ahead by" in capsys.readouterr().out
 
 
 @pytest.mark.slow

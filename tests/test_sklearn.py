@@ -60,6 +60,7 @@ def test_both_ways_to_scikit_learn_the_answers_are_the_same_numbers(fitted):
     np.testing.assert_allclose(machine_energy, fitted._free_energy(X[:9]), rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_step_of_partial_fit_is_the_centred_gradient_and_goes_on_from_what_there_is(fitted):
     """A rate so small that the step is the gradient times it: the positive phase is exact, the negative one a draw."""
     rbm = clone(fitted).set_params(learning_rate=1e-3, centred=False, n_chains=4000, n_components=3)

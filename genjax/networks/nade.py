@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key, PyTree
+from jaxtyping import Array, Float, Key
 
 from genjax import random
 from genjax.networks import pixels
@@ -31,10 +31,10 @@ class Weights(NamedTuple):
 @partial(jax.tree_util.register_dataclass, data_fields=["weights", "order"], meta_fields=["activation"])
 @dataclass(frozen=True)
 class NADE:
-    """Weights, `order` `(values,)` (which value stands at each place), and the activation, which is static."""
+    """Weights, and which value stands at each place of the order, `(values,)`; the activation is static."""
 
-    weights: Weights
-    order: PyTree
+    weights: Any  # `Weights`
+    order: Any
     activation: ActivationName = "relu"
 
 

@@ -46,6 +46,7 @@ def test_its_arrays_are_the_model_in_the_order_of_the_pixels(run):
     assert run.features(STATES).shape == (512, 8)
 
 
+@pytest.mark.slow
 def test_what_is_missing_is_filled_in_and_what_is_given_stays(run):
     x, missing = STATES[[3, 77]].reshape(2, 3, 3), np.zeros((3, 3), bool)
     missing[1:] = True
@@ -59,6 +60,7 @@ def test_what_is_missing_is_filled_in_and_what_is_given_stays(run):
     assert set(np.unique(run.sample(20))) <= {0, 1}
 
 
+@pytest.mark.slow
 def test_it_is_kept_and_begun_from(run, tmp_path):
     again = genjax.load(run.save(tmp_path / "run").folder)
     np.testing.assert_array_equal(again.score_samples(STATES), run.score_samples(STATES))
@@ -80,6 +82,7 @@ def test_what_cannot_be_learned_is_refused_before_any_work(options, x, said):
         genjax.fit(genjax.autoregressive(), STATES / 2, steps=1, binarisation="none", **QUIET)
 
 
+@pytest.mark.slow
 def test_learning_approaches_the_truth():
     """One logit a value and direct connections can be fitted to independent values exactly."""
     rates = np.linspace(0.1, 0.9, 4)

@@ -45,6 +45,7 @@ def test_draws_are_of_the_model(model):
     np.testing.assert_array_equal(again.x, x[:10])
 
 
+@pytest.mark.slow
 def test_what_is_given_first_leaves_exact_draws_and_later_ones_weight_them(model):
     """A tenth of the particles' number stands for what resampling leaves of them."""
     order = np.asarray(model.order)
