@@ -65,7 +65,7 @@ def binarisation(config: Any) -> str:
     return "sampled" if config.visible_type.states == 2 else "none"
 
 
-def begin(state: Any, machine: Machine) -> Any:
+def begin(state: Any, machine: Any) -> Any:
     """A fresh state whose machine is this one."""
     average = None if state.average is None else jax.tree.map(jnp.copy, machine)
     return state._replace(machine=jax.tree.map(jnp.copy, machine), average=average)
@@ -76,9 +76,7 @@ def remaining_chains(config: Any, state: Any) -> States | None:
     return None if state.chains is None else config.negative.chains_of(state.chains)
 
 
-def answer(
-    key: Key[Array, ""], machine: Machine, mean: np.ndarray, chains: States | None = None, **effort: Any
-) -> Answer:
+def answer(key: Key[Array, ""], machine: Any, mean: np.ndarray, chains: States | None = None, **effort: Any) -> Answer:
     """Log p of examples: exact or by AIS on both sides; a bound for deep machines; with classes of label and image."""
     return likelihood.boltzmann(key, machine, mean, chains, **effort)
 
