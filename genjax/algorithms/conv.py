@@ -42,7 +42,7 @@ class ConvRBMConfig(Rates):
     centred: bool = True
     """Centre the gradient by the units' means, one for all pixels and one a filter."""
     optimiser: Optimiser = optimiser_choice(Sgd())
-    learning_rate: float = rate(0.1)
+    learning_rate: float = rate(1.0)
     weight_decay: float = rate(1e-5)
     average: float = 0.1
 

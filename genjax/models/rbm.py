@@ -76,9 +76,7 @@ def remaining_chains(config: Any, state: Any) -> States | None:
     return None if state.chains is None else config.negative.chains_of(state.chains)
 
 
-def answer(
-    key: Key[Array, ""], machine: Machine, mean: np.ndarray, chains: States | None = None, **effort: Any
-) -> Answer:
+def answer(key: Key[Array, ""], machine: Any, mean: np.ndarray, chains: States | None = None, **effort: Any) -> Answer:
     """Log p of examples: exact or by AIS on both sides; a bound for deep machines; with classes of label and image."""
     return likelihood.boltzmann(key, machine, mean, chains, **effort)
 

@@ -32,8 +32,8 @@ def test_of_a_layered_machine_it_is_the_gradient_of_the_paper():
     """Read off the energy, without a word of layers."""
     layered, (positive, negative) = random_machine((4, 3, 2)), phases((4, 3, 2))
     offsets = tuple(jnp.linspace(0.1, 0.9, size) for size in (4, 3, 2))
-    found = contrast.gradient(layered, positive, negative, offsets)
-    wanted = contrastive.gradient(layered, positive, negative, offsets)
+    found = jax.jit(contrast.gradient)(layered, positive, negative, offsets)
+    wanted = jax.jit(contrastive.gradient)(layered, positive, negative, offsets)
     for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
 

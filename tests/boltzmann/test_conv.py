@@ -73,8 +73,8 @@ def exact_draws(model: ConvRBM, count: int) -> tuple[jax.Array, jax.Array]:
 @pytest.mark.parametrize(
     "places",
     [
-        FOUR,
         POOLED,
+        pytest.param(FOUR, marks=pytest.mark.slow),
         pytest.param(Places((3, 4), 3, stride=2, padding=1), marks=pytest.mark.slow),
         pytest.param(Places((4, 2), 3, padding=1, pooling=2), marks=pytest.mark.slow),
     ],
@@ -93,22 +93,14 @@ def test_both_sides_are_summed_out_exactly(places):
     np.testing.assert_allclose(model.expected((pairs[0], None))[1], given_v, atol=2e-5)
 
 
-def test_log_z_by_annealed_importance_sampling_from_both_sides():
-    """Along a path from the base rates of exact draws, pooled; the other cases are slow."""
-    ais_holds(machine(POOLED), 20, 2000)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("places", [FOUR, POOLED], ids=str)
 @pytest.mark.parametrize("shared", [False, True])
-def test_log_z_with_and_without_pooling(places, shared):
-    ais_holds(machine(places, 2, shared), 50, 5000)
-
-
-def ais_holds(model: ConvRBM, temperatures: int, chains: int) -> None:
-    _, _, log = log_p(model)
-    truth, draws = np.logaddexp.reduce(log, axis=None), exact_draws(model, chains)
-    path, betas = (model.uncoupled(draws[0]), model), ais.temperatures(temperatures)
+def test_log_z_by_annealed_importance_sampling_from_both_sides(places, shared):
+    """With and without pooling, along a path from the base rates of exact draws."""
+    model, chains = machine(places, 2, shared), 5000
+    truth, draws = np.logaddexp.reduce(log_p(model)[2], axis=None), exact_draws(model, chains)
+    path, betas = (model.uncoupled(draws[0]), model), ais.temperatures(50)
     up = ais.forward_log_z(ais.upward(jax.random.key(0), path, betas, chains))
     down = ais.reverse_log_z(ais.downward(jax.random.key(1), path, betas, draws))
     for side in (up, down):
