@@ -10,7 +10,7 @@ from jax.lax import Precision
 from jaxtyping import Array, Float, Key
 
 from genjax.algorithms import examples
-from genjax.algorithms.contrast import ContrastiveState, Learner, learning, trained_machine
+from genjax.algorithms.contrast import ContrastiveState, Learner, contrast, learning, trained_machine
 from genjax.algorithms.labels import observed, with_label
 from genjax.algorithms.negative import CD, PCD, Tempered, expected
 from genjax.algorithms.trajectory import Trajectory
@@ -18,7 +18,7 @@ from genjax.algorithms.watching import cheap_metrics
 from genjax.boltzmann import coordinates
 from genjax.boltzmann.copies import Copies, tied
 from genjax.boltzmann.dbm import dbm
-from genjax.boltzmann.machine import Machine, States, energy
+from genjax.boltzmann.machine import Machine, States
 from genjax.boltzmann.mean_field import coupled, log_density, mean_field, means
 from genjax.boltzmann.rbm import with_classes
 from genjax.boltzmann.units import BERNOULLI, Bernoulli, Categorical, Gaussian, Rectified, Spin, Unit
@@ -173,17 +173,7 @@ def gradient(
     times their part, and it is for that move that the biases' part is corrected.
     """
 
-    def contrast(machine: Machine) -> Float[Array, ""]:
-        both = tuple(jnp.concatenate(phases) - mu for *phases, mu in zip(positive, negative, offsets))
-        shares = [
-            jnp.full(len(phase[0]), sign / len(phase[0]), jnp.float32)
-            for phase, sign in ((positive, 1.0), (negative, -1.0))
-        ]
-        return jnp.sum(
-            jnp.concatenate(shares) * energy(machine, both)
-        )  # one product for both phases: a tenth of a step
-
-    centred = jax.grad(contrast)(machine)
+    centred = jax.grad(contrast)(machine, positive, negative, offsets)
     lowest, *upper = centred.weights
     slopes = (lowest, *jax.tree.map(lambda w: upper_rate * w, upper))
     biases, means = list(centred.biases), [s**2 * mu for s, mu in zip(coordinates.scales(machine), offsets)]

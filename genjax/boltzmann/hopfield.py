@@ -106,8 +106,10 @@ class Spins:
             raise UserError("The spins of a Hopfield net are coupled; they cannot be summed out.")
         return -self.energy(states)
 
-    def expected(self, states: States) -> States:
-        """The states: there is no odd layer."""
+    def expected(self, states: States, parity: int = 1) -> States:
+        """The states: there is no odd layer. The even one is coupled in itself, and its means have no closed form."""
+        if parity != 1:
+            raise UserError("The spins of a Hopfield net are coupled; draw them with `update`.")
         return states
 
     def uncoupled(self: Own, x: Float[Array, "examples spins"] | None = None) -> Own:

@@ -54,7 +54,7 @@ def stages(
 ) -> tuple[Stage, ...]:
     """One stage, for images of this shape, values within these limits."""
     static, hyper = split(config, steps)
-    return (Stage(LAST, diffusion(static, shape, None if limits is None else tuple(limits)), hyper, steps),)
+    return (Stage(LAST, diffusion(static, shape, None if limits is None else (limits[0], limits[1])), hyper, steps),)
 
 
 def settle(config: Diffusion, dataset: Dataset) -> dict[str, Any]:

@@ -35,6 +35,7 @@ def top_of_the_network(machine, config, x):
     return Unrolled(config.layers, config.classes).apply({"params": parameters}, *inputs(machine, x, static))
 
 
+@pytest.mark.slow
 def test_a_dbms_network_begins_as_its_mean_field():
     machine = random_machine((6, 5, 4, 3), 0.7)
     x = jnp.asarray(np.random.default_rng(0).random((8, 6)), jnp.float32)

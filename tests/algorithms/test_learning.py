@@ -91,6 +91,7 @@ def learn(config, x: jax.Array, label: jax.Array, steps: int, toward: tuple = ()
 ADAM = {"optimiser": "adam", "learning_rate": 0.03, "momentum": 0.9}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "options", "margin"),
     [

@@ -19,6 +19,7 @@ def a_classifier_of_a_few_steps(monkeypatch, tmp_path):
     monkeypatch.setattr(classifier, "LEAST_STEPS", 1)
 
 
+@pytest.mark.slow
 def test_coverage_says_what_it_writes(genjax, trained, monkeypatch):
     status, answer, error = genjax("coverage", trained, "--chains", 30, "--sweeps", 10, "--json")
     assert status == 0, error

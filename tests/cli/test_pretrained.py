@@ -32,6 +32,7 @@ def shelf_fixture(shipped, tmp_path, monkeypatch):
     return tmp_path / "shelf"
 
 
+@pytest.mark.slow
 def test_what_needs_no_images_reads_none_and_writes_beside_the_runs(genjax, shelf, tmp_path):
     assert pretrained.names() == ["rbm-digits"]
     status, answer, error = genjax("sample", "rbm-digits", "--sweeps", 20, "--chains", 4, "--json")

@@ -76,6 +76,7 @@ def test_signals_save_and_exit(tmp_path, number, status):
     assert (tmp_path / "run" / "checkpoints" / "train" / str(last)).is_dir()
 
 
+@pytest.mark.slow
 def test_a_longer_run_goes_on_and_nothing_else_may_differ(genjax, tmp_path, no_pictures):
     run = str(tmp_path / "run")
     assert genjax("train", "rbm", "--out", run, "--epochs", 2, "--hidden", 10, "--no-evaluate")[0] == 0

@@ -39,6 +39,7 @@ def test_samples_follow_the_prior(model):
         assert (np.abs(np.cov(x.T) - wanted) < 5.5 * error).all()
 
 
+@pytest.mark.slow
 def test_each_class_is_drawn_with_its_own_condition():
     """A decoder that answers with the label alone: draws without a label take the classes in turn."""
     of = Architecture(shape=(1, 3, 1), latents=(2,), layers=(), classes=3)

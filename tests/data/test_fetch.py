@@ -170,6 +170,7 @@ def test_catalog_agrees_with_tfds():
     assert [entry.name for entry in catalog.CATALOG][:4] == ["digits", "mnist", "fashion_mnist", "kmnist"]
 
 
+@pytest.mark.slow
 def test_tfds_is_imported_only_where_it_is_needed(tmp_path, write_idx):
     import subprocess
 

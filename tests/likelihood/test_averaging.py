@@ -70,6 +70,7 @@ def test_moments_of_the_base_and_of_samples(sizes):
     assert off_by(draws, exact.moments(machine)) < 5.5 * 0.5 / np.sqrt(20_000)
 
 
+@pytest.mark.slow
 def test_stochastic_knots_come_close(monkeypatch):
     machine = random_machine((6, 5), 1.0, seed=1)
     base = base_of(machine)
@@ -82,6 +83,7 @@ def test_stochastic_knots_come_close(monkeypatch):
         assert off_by(exact.moments(knot), wanted) < 0.05
 
 
+@pytest.mark.slow
 def test_a_path_through_knots_is_unbiased_both_ways():
     path = exact_path((4, 3, 3))
     machine, betas = path[-1], np.linspace(0, 1, 11)

@@ -37,6 +37,7 @@ def test_both_ways_are_unbiased_and_their_logs_lie_on_either_side(sizes):
         assert high - low > 10 * max(up.std(), down.std()) / np.sqrt(20_000)
 
 
+@pytest.mark.slow
 def test_the_interval_of_reverse_ais_covers_the_truth_in_95_of_100():
     machine = random_machine((8, 6), 1.5, seed=1)
     truth, path, betas = exact.log_z(machine), path_to(machine), ais.temperatures(20)

@@ -84,6 +84,7 @@ def test_a_pilot_that_was_too_hopeful_costs_another_run():
     assert len(run.betas) >= 2 * schedule.sizes(float(np.var(hopeful.log_weights, ddof=1)) * 999, 0.008)[0]
 
 
+@pytest.mark.slow
 def test_the_cap_is_kept_and_said():
     _, path = hard()
     run, note = schedule.to_standard_error(jax.random.key(0), path, 0.001, pilot_of_hard(), most_sweeps=20_000)

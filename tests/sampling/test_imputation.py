@@ -3,11 +3,13 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from genjax.sampling.imputation import impute
 from tests.algorithms.test_vae import DEVIATION, linear
 
 
+@pytest.mark.slow
 def test_removed_pixels_are_their_conditional_means_whatever_the_encoder():
     """The encoder is astray: taking every proposal would miss the means, the Metropolis rule does not."""
     model, batch, _ = linear(astray=0.4)

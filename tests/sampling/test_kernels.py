@@ -153,6 +153,7 @@ def test_transitions_of_ais_by_a_kernel_are_unbiased(sizes):
     assert ratio.std() > 0.1
 
 
+@pytest.mark.slow
 def test_long_runs_take_a_kernel():
     machine = two_far_modes()
     last = long_run(jax.random.key(0), machine, all_up(2000), 200, kernel=Tempered(rungs=4))

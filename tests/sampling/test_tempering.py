@@ -307,6 +307,7 @@ def test_adapt_where_nothing_is_refused():
     np.testing.assert_allclose(tempering.adapt(betas, jnp.asarray([0.0, 0.5, 0.0])), [0, 0.3, 0.5, 1], atol=1e-3)
 
 
+@pytest.mark.slow
 def test_tuned_rungs_refuse_at_one_rate():
     machine = two_modes((3, 3, 2))
     base = without_weights(machine)
