@@ -72,12 +72,12 @@ def draw(rows: list[dict[str, Any]], path: Path) -> Path:
         name = "exact plan" if row["regularisation"] is None else f"regularisation {row['regularisation']:g}"
         shown[f"{name}\ntaste {row['taste']:.2f} a portion, {row['entropy']:.2f} nats"] = np.array(row["plan"])
     for number, (axes, (title, values)) in enumerate(zip(figure.subplots(1, len(shown), sharey=True), shown.items())):
-        axes.imshow(
-            values, cmap="RdBu" if not number else "Blues", vmin=-2 if not number else 0, vmax=2 if not number else 4
-        )
+        low, high, colours = (-3, 3, "RdBu") if number == 0 else (0, 4, "Blues")
+        axes.imshow(values, cmap=colours, vmin=low, vmax=high, aspect="auto")
         for place, value in np.ndenumerate(values):
-            text = f"{value:.0f}" if not number else f"{value:.1f}" if value > 0.05 else ""
-            axes.text(place[1], place[0], text, ha="center", va="center", fontsize=7)
+            text = f"{value:.0f}" if number == 0 else f"{value:.1f}" if value > 0.05 else ""
+            ink = "white" if abs(value) > 0.6 * high else "black"
+            axes.text(place[1], place[0], text, ha="center", va="center", fontsize=8, color=ink)
         axes.set_xticks(
             range(len(DISHES)), [f"{name} ({n})" for name, n in zip(DISHES, PORTIONS)], rotation=60, fontsize=8
         )

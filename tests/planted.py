@@ -1160,6 +1160,27 @@ COMMANDS = (
     ),
 )
 
+TRANSPORT = (
+    mutant(
+        "a divergence takes the whole of a set's own cost",
+        "between - (of_x + of_y) / 2",
+        "between - (of_x + of_y)",
+        "transport/test_distances.py::test_the_divergence_of_a_shifted_set_is_its_squared_shift",
+    ),
+    mutant(
+        "points that pad have weights",
+        "(np.arange(size) < count for",
+        "(np.arange(size) < size for",
+        "transport/test_distances.py::test_the_divergence_of_a_shifted_set_is_its_squared_shift",
+    ),
+    mutant(
+        "a barycentric map forgets what sources have",
+        "/ plan.weights.sum(1, keepdims=True)",
+        "/ plan.weights.sum()",
+        "transport/test_plans.py::test_equal_shares_are_an_assignment",
+    ),
+)
+
 MUTANTS: tuple[Mutant, ...] = (
     *BOLTZMANN,
     *SAMPLING,
@@ -1170,4 +1191,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *DATA,
     *EVALUATION,
     *COMMANDS,
+    *TRANSPORT,
 )

@@ -165,7 +165,7 @@ def of_transport(made: dict[str, Any], beside: Callable[..., str]) -> list[str]:
     if "sinkhorn_divergence" not in made:  # of an evaluation that did not know it yet
         return []
     critic = f", by its own critic {beside('critic_distance', 2)}" if "critic_distance" in made else ""
-    remedy = "" if solvers.has_sinkhorn() and solvers.has_simplex() else f" ({solvers.INSTALL})"
+    remedy = "" if solvers.has_sinkhorn() and solvers.has_simplex() else f" (of the extra ot: {solvers.INSTALL})"
     return [
         f"Sinkhorn divergence {beside('sinkhorn_divergence', 3)}; Wasserstein distance of pixels "
         f"{beside('wasserstein_distance', 2)}{critic}{remedy}; [real images]"

@@ -87,18 +87,6 @@ def test_evaluate_prints_both_sides(genjax, trained, tmp_path, monkeypatch):
     assert abs(answer["log_likelihood"]["test"]["mean"] - truth) < 0.5
 
 
-def test_sides_that_disagree_are_said_to():
-    forward = {"mean": 3.0, "low": 2.9, "high": 3.1, "estimator": "reverse AIS"}
-
-    def said(**reverse):
-        numbers = {"log_likelihood": {"test": {"kind": "estimate"}}, "bracket": {"test": [-1.0, 0.0]}}
-        return sentences.both_sides(numbers | {"log_z": forward | {"reverse": forward | reverse}})
-
-    assert "the two sides agree" in said(mean=3.2, high=3.3)
-    for other in ({"mean": 3.4, "low": 3.2, "high": 3.5}, {"mean": 3.6}, {"mean": float("nan")}):
-        assert "the two sides DISAGREE" in said(**other)
-
-
 def test_a_likelihood_that_is_not_trusted_is_said_so(trained):
     numbers = json.loads((trained / "evaluation.json").read_text())
     assert "NOT TO BE TRUSTED" not in "\n".join(sentences.of_likelihood(numbers))
