@@ -26,7 +26,7 @@ PUBLISHED = {"NADE, 2011": -88.33, "MADE, 2015": -86.64}
 SETTINGS: dict[str, dict[str, Any]] = {
     "rate 0.001": {"learning_rate": 1e-3},
     "rate 0.002": {"learning_rate": 2e-3},
-    "logistic units": {"learning_rate": 1e-3, "activation": "sigmoid"},
+    "rate 0.004": {"learning_rate": 4e-3},
 }
 
 

@@ -275,7 +275,7 @@ def test_vae_likelihood(tmp_path, monkeypatch, capsys):
 @pytest.mark.slow
 def test_autoregressive_mnist(tmp_path, monkeypatch, capsys):
     """On digits, two settings of one program; a second call takes what the first one left."""
-    names = ("rate 0.001", "rate 0.002")
+    names = ("rate 0.001", "rate 0.004")
     settings = {name: autoregressive_mnist.SETTINGS[name] for name in names}
     monkeypatch.setattr(autoregressive_mnist, "SETTINGS", settings)
     monkeypatch.setattr(sys, "argv", ["autoregressive_mnist", "--smoke", "--out", str(tmp_path)])
