@@ -54,7 +54,8 @@ def stages(
 ) -> tuple[Stage, ...]:
     """One stage, for images of this shape, values within these limits."""
     static, hyper = split(config, steps)
-    return (Stage(LAST, diffusion(static, shape, None if limits is None else (limits[0], limits[1])), hyper, steps),)
+    bounds = None if limits is None else (limits[0], limits[1])  # JSON gives a list
+    return (Stage(LAST, diffusion(static, shape, bounds), hyper, steps),)
 
 
 def settle(config: Diffusion, dataset: Dataset) -> dict[str, Any]:
@@ -107,25 +108,27 @@ def filled(
 ) -> np.ndarray:
     """What a function makes of images and of what is missing in each, block by block; the last is filled up with
     images of which nothing is missing."""
-    size = min(BLOCK, len(x))
-    padding = ((0, -len(x) % size), (0, 0))
+    count, size = len(x), min(BLOCK, len(x))
+    padding = ((0, -count % size), (0, 0))
     x, missing = np.pad(np.asarray(x, np.float32), padding), np.pad(np.asarray(missing, bool), padding)
-    return in_blocks(
-        key, len(x), lambda own, rows: function(own, model, jnp.asarray(x[rows]), jnp.asarray(missing[rows]), *more)
-    )[: len(x)]
+
+    def block(own: Key[Array, ""], rows: slice) -> Array:
+        return function(own, model, jnp.asarray(x[rows]), jnp.asarray(missing[rows]), *more)
+
+    return in_blocks(key, len(x), block)[:count]
 
 
 def reconstruct(key: Key[Array, ""], model: Denoiser, x: np.ndarray, missing: np.ndarray, sweeps: int) -> np.ndarray:
     """Expected values where they are missing, of Gaussian noise by about `sweeps` evaluations of the network."""
-    return filled(_reconstruct, key, model, x, missing, sweeps)[: len(x)]
+    return filled(_reconstruct, key, model, x, missing, sweeps)
 
 
 def complete(
     key: Key[Array, ""], model: Denoiser, given: np.ndarray, missing: np.ndarray, count: int, sweeps: int
 ) -> np.ndarray:
     """Draws of what is missing of one example."""
-    both = (np.broadcast_to(part, (count, model.values)) for part in (given, missing))
-    return filled(_complete, key, model, *both)[:count]
+    x, hole = (np.broadcast_to(part, (count, model.values)) for part in (given, missing))
+    return filled(_complete, key, model, x, hole)
 
 
 def arrays(model: Denoiser) -> dict[str, np.ndarray]:

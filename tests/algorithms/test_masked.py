@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -83,7 +84,7 @@ def test_the_interval_of_the_bound_holds(model, conditionals):
     """Of all images together and of each; a weight of D / m in place of (D + 1) / m would be noticed."""
     bound = weigh(conditionals)[1]
     answer = orders(jax.random.key(1), model, masks=256)
-    scores = answer.score(Batch(jnp.asarray(IMAGES)))
+    scores: Any = answer.score(Batch(jnp.asarray(IMAGES)))
     estimate = answer.estimate(scores)
     assert estimate.kind == "lower_bound"
     assert estimate.trusted
