@@ -156,11 +156,9 @@ class ConvRBM:
 
     def pooled(self, hidden: Float[Array, "*batch hidden"]) -> Float[Array, "*batch features"]:
         """Sums over blocks: of states whether a block has a unit on, of means how probable that is."""
-        return (
-            hidden
-            if self.places.pooling == 1
-            else jnp.sum(self._blocks(hidden), axis=-1).reshape(*hidden.shape[:-1], -1)
-        )
+        if self.places.pooling == 1:
+            return hidden
+        return jnp.sum(self._blocks(hidden), axis=-1).reshape(*hidden.shape[:-1], -1)
 
     def fields(self, states: States, parity: int) -> Float[Array, "*batch units"]:
         """What acts on the units of one parity: their biases and what the other side sends."""
