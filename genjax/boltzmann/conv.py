@@ -156,19 +156,17 @@ class ConvRBM:
 
     def pooled(self, hidden: Float[Array, "*batch hidden"]) -> Float[Array, "*batch features"]:
         """Sums over blocks: of states whether a block has a unit on, of means how probable that is."""
-        return (
-            hidden
-            if self.places.pooling == 1
-            else jnp.sum(self._blocks(hidden), axis=-1).reshape(*hidden.shape[:-1], -1)
-        )
+        if self.places.pooling == 1:
+            return hidden
+        return jnp.sum(self._blocks(hidden), axis=-1).reshape(*hidden.shape[:-1], -1)
 
     def fields(self, states: States, parity: int) -> Float[Array, "*batch units"]:
         """What acts on the units of one parity: their biases and what the other side sends."""
-        if parity == 0:
-            own = self.pixel_biases()
-            return own if self.weights is None else own + downwards(self.places, states[1], self.weights)
-        own = self.place_biases()
-        return own if self.weights is None else own + upwards(self.places, states[0], self.weights)
+        own, sender = (self.pixel_biases(), states[1]) if parity == 0 else (self.place_biases(), states[0])
+        own = jnp.broadcast_to(own, (*sender.shape[:-1], own.shape[-1]))
+        if self.weights is None:
+            return own
+        return own + (downwards if parity == 0 else upwards)(self.places, sender, self.weights)
 
     def pixel_biases(self) -> Float[Array, " visible"]:
         """One a pixel, also where they share it."""
