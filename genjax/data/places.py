@@ -34,7 +34,7 @@ def own(dataset: str) -> bool:
 
 
 def relocated(config: Any, data_dir: str | None = None, dataset: str | None = None) -> Any:
-    """The config of a run whose data are elsewhere now, as --data-dir and --dataset say (None: where they were).
+    """The config of a run whose data are elsewhere now, as `data_dir` and `dataset` say (None: where they were).
 
     A file of one's own is looked for in the new folder by its name. Raises `UserError` where it is not there.
     """
@@ -51,8 +51,8 @@ def relocated(config: Any, data_dir: str | None = None, dataset: str | None = No
             config = dataclasses.replace(config, dataset=absolute(found))
         elif os.path.isabs(config.dataset):
             raise UserError(
-                f"--data-dir {data_dir}: {name}, on which the run was trained, is not there; give the folder that "
-                "holds it, or its new place with --dataset."
+                f"`data_dir` {data_dir}: {name}, on which the run was trained, is not there; give the folder that "
+                "holds it, or its new place with `dataset`."
             )
     return dataclasses.replace(config, data_dir=data_dir)
 
@@ -63,8 +63,8 @@ class Missing(UserError):
 
 def refuse_missing(config: Any, folder: Path, purpose: str = "") -> None:
     """Raise `Missing` where a run's data are no longer where they were; `purpose` says what they are needed for."""
-    remedy = "give --dataset or --data-dir with the place where they are now"
-    for option, place in (("--data-dir", config.data_dir), ("--dataset", config.dataset)):
+    remedy = "give `dataset` or `data_dir` with the place where they are now"
+    for option, place in (("`data_dir`", config.data_dir), ("`dataset`", config.dataset)):
         if place is not None and os.path.isabs(place) and not os.path.exists(place):
             why = f"the data of {folder} are needed{purpose}"
             raise Missing(f"{option} {place}: nothing is there, and {why}; {remedy}.")
