@@ -68,7 +68,7 @@ SCALES = {
     "quick": Scale(10, {1000: 8, 250: 8, 500: 8}, (10, 14, 18), 1024),
     "smoke": Scale(2, {40: 3, 80: 3}, (8,), 64),
 }
-LOADS = np.array([0.02, 0.06, 0.1, 0.11, 0.12, 0.13, 0.135, 0.14, 0.145, 0.15, 0.16, 0.18, 0.22])
+LOADS = np.array([0.06, 0.1, 0.12, 0.13, 0.135, 0.14, 0.145, 0.15, 0.16, 0.18])
 FLIPS = 0.1  # of the spins, where rules are compared: without, a net that does nothing at all would keep everything
 PROBED = 40  # stored patterns that are tried of each net
 
@@ -85,7 +85,7 @@ def small_nets() -> list[dict[str, Any]]:
         for one, kind in zip(found, kinds(np.array([one.x for one in found]), targets)):
             row = {"x": one.x.tolist(), "energy": one.energy, "kind": one.kind, "unstable": one.unstable}
             what = kind if one.kind == "attractor" else "-"
-            rows.append({"part": "small nets", "net": name, "what": what} | row)
+            rows.append({"net": name, "what": what} | row)
     return rows
 
 
@@ -109,7 +109,7 @@ def digits(chosen: Any, probes: int, name: str) -> list[dict[str, Any]]:
         row |= {"each": hits.reshape(10, -1).mean(1).tolist(), "probes": len(hits)}
         row |= {"sweeps": float(np.median(sweeps)), "most_sweeps": int(sweeps.max())}
         row |= {"settled": float(np.asarray(found.settled).mean()), "overlap": overlap(found.states, patterns)}
-        rows.append({"part": f"digits, {name}", "rule": name, "noise": level} | row)
+        rows.append({"rule": name, "noise": level} | row)
     return rows
 
 
@@ -166,13 +166,13 @@ def kept(
     return jax.vmap(one)(counts)
 
 
-def capacity(spins: int, seed: int) -> dict[str, Any]:
+def capacity(spins: int, seed: int) -> list[dict[str, Any]]:
     """Hebb's rule, one seed; its energy by the patterns themselves, which are fewer than the spins."""
     counts = np.maximum(1, np.round(LOADS * spins)).astype(int)
     key, most = random.subkey(jax.random.key(seed), f"{spins} spins"), int(counts.max())
     stay, m = kept(key, jnp.asarray(counts), Dense(2), spins, most, min(PROBED, most))
-    row = {"part": "capacity", "spins": spins, "seed": seed, "loads": (counts / spins).tolist()}
-    return row | {"stay": np.asarray(stay).tolist(), "overlap": np.asarray(m).tolist()}
+    row = {"spins": spins, "seed": seed, "loads": (counts / spins).tolist()}
+    return [row | {"stay": np.asarray(stay).tolist(), "overlap": np.asarray(m).tolist()}]
 
 
 def half_point(row: dict[str, Any]) -> float:
@@ -216,8 +216,7 @@ def curve(
         for most in np.unique(padded).tolist():
             share, _ = kept(key, jnp.asarray(counts[padded == most]), rule, spins, most, min(PROBED, most), flips)
             stay += np.asarray(share).tolist()
-        row = {"rule": name, "spins": spins, "seed": seed, "patterns": counts.tolist(), "stay": stay}
-        rows.append({"part": "rules"} | row)
+        rows.append({"rule": name, "spins": spins, "seed": seed, "patterns": counts.tolist(), "stay": stay})
     return rows
 
 
@@ -225,7 +224,7 @@ def half_points(rows: list[dict[str, Any]]) -> dict[int, tuple[float, tuple[floa
     """By the number of spins: the mean over seeds of the load at which half of the patterns stay, and its interval."""
     each: dict[int, list[float]] = {}
     for row in rows:
-        if row["part"] == "capacity":
+        if "loads" in row:
             each.setdefault(row["spins"], []).append(half_point(row))
     return {spins: (float(np.mean(each[spins])), interval(np.array(each[spins]))) for spins in sorted(each)}
 
@@ -259,17 +258,17 @@ def main() -> None:
     parts: dict[str, Callable[[], list[dict[str, Any]]]] = {
         "small nets": small_nets,
         **{f"digits, {name}": partial(digits, chosen, scale.probes, name) for name in RULES},
+        **{
+            f"capacity, {n} spins, {seed}": partial(capacity, n, seed)
+            for n, s in scale.seeds.items()
+            for seed in range(s)
+        },
         "rules": partial(others, scale),
     }
-    rows = lines(path)
+    done = {row["part"] for row in lines(path)}
     for name, make in parts.items():
-        if not any(row["part"] == name for row in rows):
-            for row in make():
-                append(path, row)
-    for spins, seeds in scale.seeds.items():
-        done = sum(row["part"] == "capacity" and row["spins"] == spins for row in rows)
-        for seed in range(done, seeds):
-            append(path, capacity(spins, seed))
+        for row in [] if name in done else make():
+            append(path, {"part": name} | row)
     rows = lines(path)
     for line in table(rows):
         print(line)

@@ -110,7 +110,7 @@ def draw_capacity(rows: Rows, half: Mapping[int, Any], theory: float, limit: flo
     figure = Figure(figsize=(14, 4.6), layout="constrained")
     hebb, rules, modern = figure.subplots(1, 3)
     for number, (spins, (mean, (low, high))) in enumerate(half.items()):
-        mine = [row for row in rows if row["part"] == "capacity" and row["spins"] == spins]
+        mine = [row for row in rows if "loads" in row and row["spins"] == spins]
         stay = np.array([row["stay"] for row in mine])
         error = 1.96 * stay.std(0, ddof=1) / np.sqrt(len(mine)) if len(mine) > 1 else None
         label = f"{spins} spins: {mean:.4f} [{low:.4f}, {high:.4f}]"
@@ -119,7 +119,7 @@ def draw_capacity(rows: Rows, half: Mapping[int, Any], theory: float, limit: flo
     hebb.axhline(0.5, color="grey", linewidth=0.6)
     hebb.set(xlabel="load: patterns / spins", ylabel="share of patterns that stay", title="Hebb's rule")
     hebb.legend(fontsize=7, loc="lower left", title="half of them stay at", title_fontsize=7)
-    of_rules = [row for row in rows if row["part"] == "rules"]
+    of_rules = [row for row in rows if "patterns" in row]
     widest = max(row["spins"] for row in of_rules)
     for name in dict.fromkeys(row["rule"] for row in of_rules):
         mine = [row for row in of_rules if (row["rule"], row["spins"]) == (name, widest)]
