@@ -63,21 +63,21 @@ class BernoulliRBM(neural_network.BernoulliRBM):
         "weight_decay": [Interval(Real, 0, None, closed="left")],
     }
 
-    def __init__(
+    def __init__(  # takes anything: scikit-learn wants `fit` to look at arguments
         self,
-        n_components: int = 256,
+        n_components: Any = 256,
         *,
-        learning_rate: float = 0.1,
-        batch_size: int = 10,
-        n_iter: int = 10,
+        learning_rate: Any = 0.1,
+        batch_size: Any = 10,
+        n_iter: Any = 10,
         verbose: Any = 0,
         random_state: Any = None,
-        n_chains: int | None = None,
-        n_sweeps: int = 1,
-        centred: bool = True,
-        schedule: str = "constant",
-        average: float = 0.0,
-        weight_decay: float = 0.0,
+        n_chains: Any = None,
+        n_sweeps: Any = 1,
+        centred: Any = True,
+        schedule: Any = "constant",
+        average: Any = 0.0,
+        weight_decay: Any = 0.0,
     ):
         super().__init__(
             n_components,

@@ -28,7 +28,7 @@ class AutoregressiveConfig(Rates):
     """Activation of the hidden units."""
     ordering: Literal["given", "random"] = "given"
     """The order in which values are explained: as they are given (of images row by row), or a random one of the run."""
-    learning_rate: float = rate(1e-3)
+    learning_rate: float = rate(2e-3)
 
     def check(self) -> None:
         """Raise `UserError` for what no data would make right."""

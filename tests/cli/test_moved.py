@@ -56,7 +56,8 @@ def write_ratings(path: Path, rows: list[tuple[str, str, int]]) -> Path:
 def untrained(model: str, folder: Path, dataset: Path, **fields) -> Path:
     """A run of the model as it is before its first step."""
     config = build(MODELS[model].config, SMALL.get(model, {}) | fields)
-    run = RunConfig(**MODELS[model].defaults | {"dataset": str(dataset), "epochs": 2, "batch_size": 5})
+    length = {} if model == "hopfield" else {"epochs": 2, "batch_size": 5}  # a net stores all patterns in one step
+    run = RunConfig(**MODELS[model].defaults | {"dataset": str(dataset)} | length)
     run = completed(config, with_absolute_paths(run))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)
