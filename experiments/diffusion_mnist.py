@@ -67,12 +67,13 @@ def pictures(process: str, run: genjax.Run, out: Path) -> None:
     test = np.asarray(run.fixed_test(FILLED).x)
     missing = np.zeros(run.image_shape, bool)
     missing[: run.image_shape[0] // 2] = True
-    drawn = [run.sample(DRAWS, given=x.reshape(run.shape), missing=missing.reshape(run.shape)) for x in test]
+    hole = missing.reshape(run.shape)
+    drawn = [run.sample(DRAWS, given=x.reshape(run.shape), missing=hole, seed=i) for i, x in enumerate(test)]
     np.savez(
         out / f"pictures-{process}.npz",
         samples=run.draw(SHOWN)["samples"],
         given=np.where(missing.reshape(-1), np.nan, test),
-        expected=run.reconstruct(test, missing.reshape(run.shape)).reshape(FILLED, -1),
+        expected=run.reconstruct(test, hole).reshape(FILLED, -1),
         drawn=np.stack(drawn).reshape(FILLED, DRAWS, -1),
     )
 
