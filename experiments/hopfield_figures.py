@@ -50,6 +50,7 @@ def draw_small(rows: Rows, nets: Mapping[str, Any], targets: Mapping[str, np.nda
             space.plot(*spurious.T, "o", color="none", markeredgecolor="black", markersize=14, label="not a target")
         labels = [f"neuron {n + 1}" for n in range(spins)]
         space.set(**dict(zip(("xlabel", "ylabel", "zlabel"), labels)), title=f"{name}: {len(targets[name])} targets")
+        space.set(**{f"{axis}ticks": (-1, 0, 1) for axis in "xyz"[:spins]})
         space.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0) if spins == 2 else None)
         axes = figure.add_subplot(2, 2, 2 * line + 2)
         axes.plot(energies, color="C0", linewidth=0.7)
