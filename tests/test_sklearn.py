@@ -127,9 +127,12 @@ def test_scikit_learns_own_tests(name, monkeypatch, request):
 
 @pytest.mark.slow
 def test_in_a_pipeline_under_a_grid_search_over_processes():
-    labels = load_digits().target
-    pipeline = make_pipeline(BernoulliRBM(n_components=32, n_iter=5, random_state=0), LogisticRegression(max_iter=500))
-    axes = {"bernoullirbm__learning_rate": [0.001, 0.1]}
-    search = GridSearchCV(pipeline, axes, cv=2, n_jobs=2).fit(X[:400], labels[:400])
-    assert search.best_params_["bernoullirbm__learning_rate"] == 0.1
-    assert search.best_score_ > 0.7
+    """The better rate is found, and digits are told apart as well as with scikit-learn's machine."""
+    labels, axes = load_digits().target, {"bernoullirbm__learning_rate": [0.001, 0.1]}
+    found = {}
+    for kind in (BernoulliRBM, neural_network.BernoulliRBM):
+        rbm = kind(n_components=32, n_iter=20, random_state=0)
+        pipeline = make_pipeline(rbm, LogisticRegression(max_iter=500))
+        found[kind] = GridSearchCV(pipeline, axes, cv=2, n_jobs=2).fit(X[:400], labels[:400])
+    assert found[BernoulliRBM].best_params_["bernoullirbm__learning_rate"] == 0.1
+    assert found[BernoulliRBM].best_score_ > found[neural_network.BernoulliRBM].best_score_ - 0.02
