@@ -10,8 +10,8 @@ from jax.lax import Precision
 from jaxtyping import Array, Float, Key
 
 from genjax.algorithms import examples
-from genjax.algorithms.contrast import ContrastiveState, Learner, contrast, learning, trained_machine
 from genjax.algorithms.labels import observed, with_label
+from genjax.algorithms.likelihood_gradient import ContrastiveState, Learner, contrast, learning, trained_machine
 from genjax.algorithms.negative import CD, PCD, Tempered, expected
 from genjax.algorithms.trajectory import Trajectory
 from genjax.algorithms.watching import cheap_metrics
@@ -214,7 +214,7 @@ def contrastive(config: LearningConfig, axis_name: str | None = None, copies: Co
     The positive phase is exact where hidden layers do not touch each other, and mean field otherwise. Raises
     `UserError` where the config contradicts itself; `check` refuses pixels of another type, and missing labels.
 
-    `axis_name` as in `contrast.learning`. With `copies`, the layers of an RBM are made of so many equal parts, whose
+    `axis_name` as in `likelihood_gradient.learning`. With `copies`, the layers of an RBM are made of so many equal parts, whose
     parameters are kept equal; images are repeated to fit (`data_states`).
     """
     return learning(Layered(config, copies), axis_name)

@@ -7,8 +7,8 @@ from typing import Any
 from jaxtyping import Array, Key
 
 from genjax.algorithms import examples
-from genjax.algorithms.contrast import ContrastiveState, Learner, gradient, learning
 from genjax.algorithms.contrastive import is_phase
+from genjax.algorithms.likelihood_gradient import ContrastiveState, Learner, gradient, learning
 from genjax.algorithms.negative import CD, PCD, Tempered
 from genjax.algorithms.trajectory import Trajectory
 from genjax.boltzmann.conv import ConvRBM, conv_rbm

@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Array, Key
 
 from genjax.algorithms import examples
-from genjax.algorithms.contrast import trained_machine
 from genjax.algorithms.conv import ConvRBMConfig, conv
+from genjax.algorithms.likelihood_gradient import trained_machine
 from genjax.boltzmann.conv import ConvRBM as Machine
 from genjax.boltzmann.machine import States
 from genjax.boltzmann.windows import downwards

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from genjax.algorithms import contrast, contrastive, greedy
-from genjax.algorithms.contrast import Learner, learning
 from genjax.algorithms.contrastive import RBMConfig
 from genjax.algorithms.conv import Convolutional, ConvRBMConfig
+from genjax.algorithms.likelihood_gradient import Learner, learning
 from genjax.algorithms.negative import PCD
 from genjax.boltzmann.semi_restricted import semi_restricted
 from genjax.boltzmann.windows import Places, downwards
