@@ -214,8 +214,8 @@ def contrastive(config: LearningConfig, axis_name: str | None = None, copies: Co
     The positive phase is exact where hidden layers do not touch each other, and mean field otherwise. Raises
     `UserError` where the config contradicts itself; `check` refuses pixels of another type, and missing labels.
 
-    `axis_name` as in `likelihood_gradient.learning`. With `copies`, the layers of an RBM are made of so many equal parts, whose
-    parameters are kept equal; images are repeated to fit (`data_states`).
+    `axis_name` as in `likelihood_gradient.learning`. With `copies`, the layers of an RBM are made of so many equal
+    parts, whose parameters are kept equal; images are repeated to fit (`data_states`).
     """
     return learning(Layered(config, copies), axis_name)
 
