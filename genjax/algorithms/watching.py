@@ -14,10 +14,10 @@ from genjax.typing import Batch, Metrics
 
 
 def energy_metrics(key: Key[Array, ""], machine: Any, data: States, prefix: str) -> Metrics:
-    """Of any `Energy` whose visible units the data give: a reconstruction's squared error a pixel, the free energy in
-    nats; names get the prefix."""
+    """Of any `Energy` whose visible units the data give: the squared error a pixel of a reconstruction that is drawn,
+    as not every machine knows expected pixels, and the free energy in nats; names get the prefix."""
     drawn = machine.update(subkey(key, "hidden"), machine.expected(data), 1)
-    again = machine.expected(drawn, 0)[0]
+    again = machine.update(subkey(key, "visible"), drawn, 0)[0]
     return {
         prefix + "reconstruction_error": jnp.mean((data[0] - again) ** 2),
         prefix + "free_energy": -jnp.mean(machine.marginal(data, 1)),
