@@ -83,9 +83,7 @@ def draw_digits(rows: Rows, run: genjax.Run, probes: Mapping[str, np.ndarray]) -
         axes.imshow(np.hstack([*images.reshape(-1, height, width)]), cmap="gray", vmin=0, vmax=1, aspect="auto")
         axes.set(xticks=[], yticks=[])
         axes.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
-    parts[0].suptitle(
-        "rule saturated, saturating dynamics: probes and what they become (grey where cut off at -1 and 1)"
-    )
+    parts[0].suptitle("rule saturated, saturating dynamics: probes (shown cut off at -1 and 1) and what they become")
     shares, sweeps = parts[1].subplots(1, 2)
     of_digits = [row for row in rows if "noise" in row]
     levels, rules = ([*dict.fromkeys(row[key] for row in of_digits)] for key in ("noise", "rule"))
@@ -102,6 +100,7 @@ def draw_digits(rows: Rows, run: genjax.Run, probes: Mapping[str, np.ndarray]) -
         axes.set(ylabel=label)
         axes.grid(alpha=0.3)
     sweeps.set_yscale("symlog", linthresh=1)
+    sweeps.set_ylim(bottom=0)
     shares.legend(fontsize=8)
     return figure
 
@@ -119,7 +118,7 @@ def draw_capacity(rows: Rows, half: Mapping[int, Any], theory: float, limit: flo
     hebb.axvline(theory, color="black", linestyle="--", linewidth=1, label=f"{theory}: infinitely many")
     hebb.axhline(0.5, color="grey", linewidth=0.6)
     hebb.set(xlabel="load: patterns / spins", ylabel="share of patterns that stay", title="Hebb's rule")
-    hebb.legend(fontsize=7, loc="lower left", title="half of them stay at", title_fontsize=7)
+    hebb.legend(fontsize=7, loc="upper right", title="half of them stay at", title_fontsize=7)
     of_rules = [row for row in rows if "patterns" in row]
     widest = max(row["spins"] for row in of_rules)
     for name in dict.fromkeys(row["rule"] for row in of_rules):
