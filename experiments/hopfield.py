@@ -10,14 +10,14 @@
    wrong pixel, and sweeps until nothing changes.
 3. The share of random patterns that stay (overlap of at least 0.9 after asynchronous updates that begin at them)
    against the load, patterns / spins, by Hebb's rule, for up to 2,000 spins; the load at which half of them stay,
-   beside the 0.138 of Amit, Gutfreund and Sompolinsky (1985) for infinitely many. All loads of a seed are one vmapped
-   program. Beside it, from patterns with a tenth of the spins turned over, other rules at 100 spins: projection,
-   Storkey, an energy of third order and the modern net, whose limit is exponential, 2^(spins / 2), so that it shows for
-   very few spins alone (Demircigil et al. 2017).
+   beside the 0.138 of Amit, Gutfreund and Sompolinsky (1985) for infinitely many. Loads and seeds are vmapped. Beside
+   it, from patterns with a tenth of the spins turned over, other rules at 100 spins: projection, Storkey, an energy of
+   third order and the modern net, whose limit is exponential, 2^(spins / 2), so that it shows for very few spins alone
+   (Demircigil et al. 2017).
 
 Writes results.jsonl, small_nets.png, digits.png, capacity.png and the table. Expect half of the patterns to stay at
-loads that fall towards 0.138 as the spins become more. Full: a quarter of an hour on one core; --quick: 3 minutes. A run
-that is interrupted goes on.
+loads that fall towards 0.138 as the spins become more. Full: a quarter of an hour on one core; --quick: 3 minutes.
+A run that is interrupted goes on.
 """
 
 from collections.abc import Callable
@@ -72,6 +72,7 @@ SCALES = {
 LOADS = np.array([0.06, 0.1, 0.12, 0.13, 0.135, 0.14, 0.145, 0.15, 0.16, 0.18])
 FURTHER = np.array([0.2, 0.22, 0.25, 0.3])  # of fewer than 1,000 spins, whose transition is wider
 FLIPS = 0.1  # of the spins, where rules are compared: without, a net that does nothing at all would keep everything
+TOGETHER = 5  # seeds that are vmapped
 PROBED = 40  # stored patterns that are tried of each net
 
 
@@ -168,14 +169,18 @@ def kept(
     return jax.vmap(one)(counts)
 
 
-def capacity(spins: int, seed: int) -> list[dict[str, Any]]:
-    """Hebb's rule, one seed; its energy by the patterns themselves, which are fewer than the spins."""
+def capacity(spins: int, seeds: range) -> list[dict[str, Any]]:
+    """Hebb's rule, a row for each of these seeds; its energy by the patterns themselves, fewer than the spins."""
     loads = LOADS if spins >= 1000 else np.concatenate([LOADS, FURTHER])
     counts = np.maximum(1, np.round(loads * spins)).astype(int)
-    key, most = random.subkey(jax.random.key(seed), f"{spins} spins"), int(counts.max())
-    stay, m = kept(key, jnp.asarray(counts), Dense(2), spins, most, min(PROBED, most))
-    row = {"spins": spins, "seed": seed, "loads": (counts / spins).tolist()}
-    return [row | {"stay": np.asarray(stay).tolist(), "overlap": np.asarray(m).tolist()}]
+    most, name = int(counts.max()), f"{spins} spins"
+    keys = jnp.stack([random.subkey(jax.random.key(seed), name) for seed in seeds])
+    of_one = partial(kept, rule=Dense(2), spins=spins, most=most, probed=min(PROBED, most))
+    found = jax.vmap(of_one, (0, None))(keys, jnp.asarray(counts))
+    rows = []
+    for seed, stay, m in zip(seeds, *(np.asarray(part).tolist() for part in found)):
+        rows.append({"spins": spins, "seed": seed, "loads": (counts / spins).tolist(), "stay": stay, "overlap": m})
+    return rows
 
 
 def half_point(row: dict[str, Any]) -> float:
@@ -266,9 +271,11 @@ def main() -> None:
         "small nets": small_nets,
         **{f"digits, {name}": partial(digits, chosen, scale.probes, name) for name in RULES},
         **{
-            f"capacity, {n} spins, {seed}": partial(capacity, n, seed)
-            for n, s in scale.seeds.items()
-            for seed in range(s)
+            f"capacity, {spins} spins, from seed {seed}": partial(
+                capacity, spins, range(seed, min(seed + TOGETHER, most))
+            )
+            for spins, most in scale.seeds.items()
+            for seed in range(0, most, TOGETHER)
         },
         "rules": partial(others, scale),
     }
