@@ -217,7 +217,7 @@ def curve(
     name: str, rule: Any, spins: int, counts: np.ndarray, seeds: range, flips: float = 0.0
 ) -> list[dict[str, Any]]:
     """A row for each seed. Numbers of patterns that are padded to the same power of 4 share a program."""
-    padded = 4 ** np.ceil(np.log(np.maximum(counts, 16)) / np.log(4) - 1e-9).astype(int)
+    padded = 4 ** np.ceil(np.log(np.maximum(counts, 64)) / np.log(4) - 1e-9).astype(int)
     rows = []
     for seed in seeds:
         key, stay = random.subkey(jax.random.key(seed), f"{name} {spins}"), []
