@@ -50,6 +50,7 @@ def test_storkeys_own_equation():
     np.testing.assert_allclose(later.weights, weights, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_saturated_net_is_its_differential_equation():
     """One sweep is `interval` of dx/dt = A x + c within the cube; two patterns give the published weights."""
     rule, last = Saturated(decay=3.0, interval=0.2), PATTERNS[-1]

@@ -60,6 +60,7 @@ def test_samples_are_attractors(run):
     np.testing.assert_array_equal(run.reconstruct(drawn), drawn)
 
 
+@pytest.mark.slow
 def test_the_energy_is_a_score():
     """log p = - beta E - log Z, exact for few spins: it sums to 1 over all states."""
     run = genjax.fit(genjax.hopfield(rule="hebbian", beta=1.7), IMAGES, **QUIET)
