@@ -4,12 +4,12 @@
 
 The example of scikit-learn's documentation ("Restricted Boltzmann Machine features for digit classification"): 8x8
 digits, each also shifted by a pixel in four directions, 100 hidden units, rate 0.06, 10 passes in batches of 10, and
-logistic regression on the hidden units (here until it has converged: with the tolerance of 1 that the documentation has,
-scikit-learn 1.9 stops at once). `sklearn.neural_network.BernoulliRBM` and `genjax.sklearn.BernoulliRBM` with
-the same arguments and common seeds, which also split the digits: test accuracy, and the difference with its interval.
-Then the time of `fit`, one pass over MNIST at 784-500 in batches of 100, in rounds that time each once (left out if
-there is no --data-dir). Writes sklearn_pipeline.png, results.jsonl and the tables. Full: 10 seeds, 5 rounds, about 20
-minutes on two cores; --quick: 3 and 2; --smoke: seconds. A run that is interrupted goes on.
+logistic regression on the hidden units, until it has converged (the documentation's tolerance of 1 ends scikit-learn
+1.9's at once). `sklearn.neural_network.BernoulliRBM` and `genjax.sklearn.BernoulliRBM` with the same arguments and
+common seeds, which also split the digits: test accuracy, and the difference with its interval. Then the time of `fit`,
+one pass over MNIST at 784-500 in batches of 100, in rounds that time each once (left out if there is no --data-dir).
+Writes sklearn_pipeline.png, results.jsonl and the tables. Full: 10 seeds, 5 rounds, about 20 minutes on two cores;
+--quick: 3 and 2; --smoke: seconds. A run that is interrupted goes on.
 """
 
 import time
