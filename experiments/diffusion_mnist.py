@@ -99,9 +99,9 @@ def main() -> None:
 
 
 def curve(run: genjax.Run) -> dict[str, Any]:
-    """What was measured of validation images, by minutes."""
+    """What was measured of validation images, by steps."""
     name = "held_out_elbo" if "held_out_elbo" in run.history else "held_out_denoising_error"
-    return {"minutes": (run.history["seconds"] / 60).tolist(), "values": run.history[name].tolist()}
+    return {"steps": run.history["step"].tolist(), "values": run.history[name].tolist()}
 
 
 def table(row: dict[str, Any]) -> list[str]:
@@ -134,13 +134,13 @@ def figure(name: str, rows: list[dict[str, Any]], shape: tuple[int, int, int], o
 
 
 def curves(rows: list[dict[str, Any]]) -> Figure:
-    """What validation images say, against minutes of training."""
+    """What validation images say, one mask or one noise an image, against steps of training."""
     drawn = Figure(figsize=(5 * len(rows), 4), layout="constrained")
     for axes, row in zip(drawn.subplots(1, len(rows), squeeze=False)[0], rows, strict=True):
-        axes.plot(row["curve"]["minutes"], row["curve"]["values"])
+        axes.plot(row["curve"]["steps"], row["curve"]["values"])
         masked = row["process"] == "masked"
         label = "bound, nats an image" if masked else "squared error of the prediction, a pixel"
-        axes.set(xlabel="minutes of training", ylabel=f"{label}, validation", title=row["process"])
+        axes.set(xlabel="steps of training", ylabel=f"{label}, validation", title=row["process"])
         if masked:
             axes.set_ylim(bottom=max(axes.get_ylim()[0], -130))
         axes.grid(alpha=0.3)

@@ -64,11 +64,12 @@ class Scale(NamedTuple):
 
 
 SCALES = {
-    "full": Scale(20, {1000: 20, 250: 20, 500: 20, 2000: 8}, (10, 14, 18, 22), 4096),
+    "full": Scale(20, {1000: 10, 250: 20, 500: 20, 2000: 5}, (10, 14, 18, 22), 4096),
     "quick": Scale(10, {1000: 8, 250: 8, 500: 8}, (10, 14, 18), 1024),
     "smoke": Scale(2, {40: 3, 80: 3}, (8,), 64),
 }
 LOADS = np.array([0.06, 0.1, 0.12, 0.13, 0.135, 0.14, 0.145, 0.15, 0.16, 0.18])
+FURTHER = np.array([0.2, 0.22, 0.25, 0.3])  # of fewer than 1,000 spins, whose transition is wider
 FLIPS = 0.1  # of the spins, where rules are compared: without, a net that does nothing at all would keep everything
 PROBED = 40  # stored patterns that are tried of each net
 
@@ -168,7 +169,8 @@ def kept(
 
 def capacity(spins: int, seed: int) -> list[dict[str, Any]]:
     """Hebb's rule, one seed; its energy by the patterns themselves, which are fewer than the spins."""
-    counts = np.maximum(1, np.round(LOADS * spins)).astype(int)
+    loads = LOADS if spins >= 1000 else np.concatenate([LOADS, FURTHER])
+    counts = np.maximum(1, np.round(loads * spins)).astype(int)
     key, most = random.subkey(jax.random.key(seed), f"{spins} spins"), int(counts.max())
     stay, m = kept(key, jnp.asarray(counts), Dense(2), spins, most, min(PROBED, most))
     row = {"spins": spins, "seed": seed, "loads": (counts / spins).tolist()}

@@ -53,7 +53,7 @@ class BernoulliRBM(neural_network.BernoulliRBM):
     10^4 in magnitude.
     """
 
-    _parameter_constraints: ClassVar[dict] = {
+    _parameter_constraints: ClassVar[dict] = {  # pyright: ignore[reportIncompatibleVariableOverride]
         **neural_network.BernoulliRBM._parameter_constraints,
         "n_chains": [Interval(Integral, 1, None, closed="left"), None],
         "n_sweeps": [Interval(Integral, 1, None, closed="left")],
@@ -109,7 +109,7 @@ class BernoulliRBM(neural_network.BernoulliRBM):
         self._keep(loop.train(key, algorithm, data, plan, state, steps, on_chunk=shown), X.dtype)
         return self
 
-    def partial_fit(self, X: Any, y: Any = None) -> "BernoulliRBM":
+    def partial_fit(self, X: Any, y: Any = None) -> "BernoulliRBM":  # pyright: ignore[reportIncompatibleMethodOverride]
         """One step of learning from these examples, all of them one batch."""
         first = not hasattr(self, "components_")
         if first:

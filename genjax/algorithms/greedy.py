@@ -8,7 +8,7 @@ says what becomes of a bias that two of them share).
 
 import dataclasses
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -27,7 +27,6 @@ from genjax.algorithms.labels import observed
 from genjax.algorithms.negative import PCD
 from genjax.boltzmann.copies import Copies, merged
 from genjax.boltzmann.dbm import composed
-from genjax.boltzmann.machine import Machine
 from genjax.boltzmann.mean_field import means, recognition
 from genjax.boltzmann.rbm import with_classes
 from genjax.boltzmann.units import BERNOULLI
@@ -106,7 +105,7 @@ def on_top(
     """PCD for one RBM on those of `stack`; its own `init` has untrained machines of the right shapes below."""
 
     def init(key: Key[Array, ""], example: Example, hyper: Hyper) -> ContrastiveState:
-        below: tuple[Machine, ...] = ()
+        below: tuple[Any, ...] = ()
         for number, (one, parts) in enumerate(stack):
             below += (first_state(jax.random.fold_in(key, number), one, parts, below, example, hyper).machine,)
         return first_state(key, config, copies, below, example, hyper)
@@ -119,7 +118,7 @@ def first_state(
     key: Key[Array, ""],
     config: RBMConfig,
     copies: Copies,
-    below: tuple[Machine, ...],
+    below: tuple[Any, ...],
     example: Example,
     hyper: Hyper,
 ) -> ContrastiveState:

@@ -8,22 +8,20 @@ from jaxtyping import Array, Key
 from genjax.algorithms.labels import class_log_probabilities, labelled
 from genjax.boltzmann.machine import Machine, States, draw, marginal, mean
 from genjax.boltzmann.mean_field import bound, coupled, mean_field, means
-from genjax.errors import UserError
 from genjax.likelihood.pseudo import one_pixel_pseudo_log_likelihood
 from genjax.random import subkey
 from genjax.typing import Batch, Metrics
 
 
 def energy_metrics(key: Key[Array, ""], machine: Any, data: States, prefix: str) -> Metrics:
-    """Of any `Energy` whose visible units the data give: the free energy in nats and, where visible units have an
-    expected value, a reconstruction's squared error a pixel; names get the prefix."""
-    metrics = {prefix + "free_energy": -jnp.mean(machine.marginal(data, 1))}
+    """Of any `Energy` whose visible units the data give: the squared error a pixel of a reconstruction that is drawn,
+    as not every machine knows expected pixels, and the free energy in nats; names get the prefix."""
     drawn = machine.update(subkey(key, "hidden"), machine.expected(data), 1)
-    try:
-        again = machine.expected(drawn, 0)[0]
-    except UserError:  # when traced: they are coupled
-        return metrics
-    return metrics | {prefix + "reconstruction_error": jnp.mean((data[0] - again) ** 2)}
+    again = machine.update(subkey(key, "visible"), drawn, 0)[0]
+    return {
+        prefix + "reconstruction_error": jnp.mean((data[0] - again) ** 2),
+        prefix + "free_energy": -jnp.mean(machine.marginal(data, 1)),
+    }
 
 
 def cheap_metrics(key: Key[Array, ""], machine: Machine, data: States, batch: Batch, prefix: str) -> Metrics:

@@ -76,11 +76,11 @@ def _set_means(key: Key[Array, ""], model: Any, x: Array, sets: int, spread: int
 @jax.jit(static_argnames="spread")
 def _compiled(key: Key[Array, ""], model: Any, x: Array, sets: Array, spread: int) -> Float[Array, "sets examples"]:
     def of_set(number: Array) -> Array:
-        here = jax.random.fold_in(key, number)
-        shift = random.uniform(random.bits(subkey(here, "shift"), (len(x), 1)))[:, 0]
+        of_this = jax.random.fold_in(key, number)
+        shift = random.uniform(random.bits(subkey(of_this, "shift"), (len(x), 1)))[:, 0]
 
         def one(total: Array, place: Array) -> tuple[Array, None]:
-            own = jax.random.fold_in(here, place)
+            own = jax.random.fold_in(of_this, place)
             return total + model.process.elbo(own, model, x, (place + shift) / spread), None
 
         return jax.lax.scan(one, jnp.zeros(len(x)), jnp.arange(spread))[0] / spread

