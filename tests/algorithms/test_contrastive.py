@@ -93,6 +93,7 @@ def score(machine, images) -> float:
     return float(jnp.mean(-free_energy(machine, jnp.asarray(images)))) - exact.log_z(machine)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [

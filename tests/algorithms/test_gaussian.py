@@ -99,6 +99,7 @@ def test_guesses_undo_the_prediction(process):
     np.testing.assert_allclose(process.path.at(*found, jnp.asarray(0.1)), z, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_missing_values_are_drawn_given_the_rest():
     """Two values of correlation 0.8: the second given the first is known; never repeating a level loses it."""
     covariance = jnp.array([[1.0, 0.8], [0.8, 1.0]])

@@ -109,6 +109,7 @@ def test_a_phase_is_a_value_whose_options_are_checked():
             make()
 
 
+@pytest.mark.slow
 def test_chains_near_the_data_have_its_visible_units_and_hidden_ones_of_one_pass():
     """Of a deep machine with labels: hidden units far in saturation say what one pass upwards gives."""
     machine = with_classes(jax.random.key(0), random_machine((4, 3, 3), 40.0), 2)

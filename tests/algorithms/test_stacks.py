@@ -36,6 +36,7 @@ def stacked(kind: str):
     return jax.jit(greedy.on_top(above, (2, 1), ((below, (1, 1)),)).init)(jax.random.key(0), EXAMPLE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_next_rbm_sees_what_the_one_below_has_drawn(kind):
     state = stacked(kind)

@@ -125,6 +125,7 @@ def with_recognition(net: DBN, recognition) -> DBN:
     return DBN(net.generation, recognition, net.top)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("scale", "trusted"), [(0.7, True), (3.0, False), (-3.0, False), (30.0, False)])
 def test_the_error_of_importance_sampling_is_in_the_interval(scale, trusted):
     """A recognition model that is good, wrong, and so sure of what is wrong that its weights are all alike."""

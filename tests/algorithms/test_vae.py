@@ -64,6 +64,7 @@ def test_with_the_exact_posterior_every_bound_is_the_likelihood(draws):
     assert float(value_of(iwae, draws, jax.random.key(1), model, batch.x)) == pytest.approx(truth.mean(), abs=1e-4)
 
 
+@pytest.mark.slow
 def test_with_another_encoder_many_draws_meet_the_likelihood():
     model, batch, truth = linear(astray=0.3)
     found = importance(jax.random.key(0), model, batch, log_weight, 20_000, at_once=100)
@@ -120,6 +121,7 @@ def test_two_stochastic_layers_meet_the_likelihood(draws):
     assert values.mean() == pytest.approx(found.bounds.mean(), abs=5.5 * values.std() / math.sqrt(len(values)) + 1e-3)
 
 
+@pytest.mark.slow
 def test_errors_are_those_of_repetitions_and_few_draws_are_not_trusted():
     model, batch, _ = linear(astray=0.3)
     repeated = [importance(jax.random.key(i), model, batch, log_weight, 200, at_once=100) for i in range(60)]

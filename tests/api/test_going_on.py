@@ -51,6 +51,7 @@ def test_the_schedule_is_stretched_and_this_is_said(fit, old, capsys):
     assert whole.history[last][-1] > longer.history[last][-1]
 
 
+@pytest.mark.slow
 def test_of_a_constant_rate_without_an_average_nothing_is_said(fit, capsys, same):
     """Then the longer run is what it would have been at once."""
     model = genjax.rbm(hidden=4, chains=10, schedule="constant", average=0.0)

@@ -109,6 +109,7 @@ def test_common_batches_share_order_and_binarisation(model, bits):
     assert "share" not in repr(genjax.compare(apart))
 
 
+@pytest.mark.slow
 def test_a_run_of_a_grid_is_a_run(model, bits, tmp_path, fit):
     run = genjax.grid(model, bits, seeds=2, steps=20, **QUIET)[1]
     assert run.log_likelihood().kind == "exact"

@@ -57,6 +57,7 @@ def test_labels_are_shown_in_their_order_and_by_their_names(names, tmp_path):
     assert "units" not in "".join(drawn)
 
 
+@pytest.mark.slow
 def test_samples_are_named_by_their_class(tmp_path):
     machine = with_classes(jax.random.key(0), random_machine((6, 4), 1.0), 3, scale=2.0)
     run = run_of(machine, tmp_path, NAMES)

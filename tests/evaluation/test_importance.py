@@ -76,6 +76,7 @@ def network(astray: float = 0.0) -> DBN:
     return tied if not astray else DBN(tied.generation, (jax.tree.map(lambda w: astray * w, up),), tied.top)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("astray", [0.0, -6.0])
 def test_a_belief_network_against_enumeration(astray, monkeypatch):
     monkeypatch.setattr(partition, "FRESH_SWEEPS", 100)

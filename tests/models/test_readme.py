@@ -57,6 +57,7 @@ def test_a_skeleton_runs(letter):
     assert cell(letter)
 
 
+@pytest.mark.slow
 def test_a_unit_type_and_a_negative_phase_learn_and_the_likelihood_is_that_of_enumeration():
     unit, refreshed = cell("a").Ternary(), cell("c").Refreshed(chains=8, fresh=3)
     x = np.random.default_rng(0).integers(0, 3, (40, 4)) / 2

@@ -41,6 +41,7 @@ def test_it_is_the_formula_and_sums_to_one_over_all_512_images_of_nine_pixels(sh
     assert np.exp(np.asarray(found, np.float64)).sum() == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("shuffled", "activation"), CASES)
 def test_the_gradient_is_that_of_the_formula(shuffled, activation):
     model = made(shuffled, activation)

@@ -96,6 +96,7 @@ def test_a_quantity_that_never_moves():
     assert (float(still.effective_samples[0]), float(still.mean[0]), float(still.error[0])) == (400, 3, 0)
 
 
+@pytest.mark.slow
 def test_errors_cover_the_exact_mean_energy():
     """40 runs that start at the target, under `vmap`: their errors against the enumerated mean add to a chi-square."""
     machine = random_machine((4, 3), scale=4.0, seed=13)

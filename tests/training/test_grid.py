@@ -87,6 +87,7 @@ def test_seeds_differ_in_everything_that_is_random():
         assert np.mean(values[0] != values[1]) > 0.3
 
 
+@pytest.mark.slow
 def test_a_run_that_diverges_leaves_the_others_alone_and_is_told():
     config, told = made(RBMConfig, chains=7, visible_type="gaussian"), []
     keys = grid.stacked([random.key(seed) for seed in (0, 1)])
