@@ -932,9 +932,15 @@ DATA = (
     ),
     mutant(
         "a run takes data with other labels for its own",
+        "kept.labelled != now.labelled:",
+        "kept.class_names != now.class_names:",
+        "data/test_record.py::test_what_differs_is_said",
+    ),
+    mutant(
+        "a run of an earlier version takes data with other labels for its own",
         "if kept.labels != now.labels else None",
         "if kept.class_names != now.class_names else None",
-        "data/test_record.py::test_what_differs_is_said",
+        "data/test_record.py::test_a_record_of_an_earlier_version_is_read",
     ),
     mutant(
         "images in another order are others",

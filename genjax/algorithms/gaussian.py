@@ -61,6 +61,16 @@ COSINE = Path(lambda t: jnp.cos(_angle(t)), lambda t: jnp.sin(_angle(t)))  # Nic
 STRAIGHT = Path(lambda t: 1.0 - jnp.asarray(t), lambda t: jnp.asarray(t))
 
 
+def shifted(path: Path, shift: float) -> Path:
+    """The same path, on which more time is spent near the noise, where an image is decided on as a whole: signal to
+    noise at each time is `shift` times less (Hoogeboom, Heek and Salimans 2023; Esser et al. 2024, equation 23)."""
+
+    def later(t: Time) -> Array:
+        return shift * jnp.asarray(t) / (1 + (shift - 1) * jnp.asarray(t))
+
+    return Path(lambda t: path.alpha(later(t)), lambda t: path.sigma(later(t)))
+
+
 def _column(a: Array) -> Array:
     return a[:, None] if a.ndim else a
 
@@ -92,8 +102,8 @@ def draw(key: Key[Array, ""], guesser: Guesser, path: Path, shape: tuple[int, in
     """From noise at time 1 to images at time 0, `(images, values)`, in so many steps."""
 
     def one(z: Images, number: Array) -> tuple[Images, None]:
-        t, s = 1 - number / steps, 1 - (number + 1) / steps
-        noise = random.normal(jax.random.fold_in(key, number), shape) if churn else jnp.zeros(shape)
+        t, s = (1 - n.astype(jnp.float32) / steps for n in (number, number + 1))
+        noise = random.normal(jax.random.fold_in(key, number), shape) if churn else jnp.zeros(shape, jnp.float32)
         guess = guesser(z, t)
         return jnp.where(number + 1 < steps, backwards(path, z, guess, noise, s, t, churn), guess.x), None
 
@@ -107,7 +117,7 @@ def inpaint(
     the noise put back in between, so that both parts come to fit (Lugmayr et al. 2022)."""
 
     def one(z: Images, number: Array) -> tuple[Images, None]:
-        t = 1 - (number // repeats) / steps
+        t = 1 - (number // repeats).astype(jnp.float32) / steps
         s = jnp.maximum(t - 1 / steps, 0.0)
         step, known, again = (
             random.normal(jax.random.fold_in(subkey(key, use), number), x.shape) for use in ("step", "known", "again")
@@ -129,7 +139,9 @@ def inpaint(
 class DDPM:
     """Intensities get Gaussian noise, which a U-Net predicts (Ho, Jain and Abbeel 2020), on a cosine schedule."""
 
-    channels: tuple[int, ...] = (32, 64)
+    layers: tuple[int, ...] = (512,)
+    """Units of the dense layers that see all of an image (none: the U-Net alone)."""
+    channels: tuple[int, ...] = (32, 64, 64)
     """Channels of the U-Net, first at half the image's sides, then halved each time."""
     blocks: int = 1
     """Residual blocks of the U-Net at each size, on either way."""
@@ -139,21 +151,29 @@ class DDPM:
     """Times that each level is gone through to fill in missing values."""
     churn: float = 1.0
     """Noise of a step of sampling: 1 that of the posterior, 0 none."""
+    shift: float = 3.0
+    """By how much less signal to noise there is at each time, so that more of it goes to images as a whole."""
 
     kind: ClassVar[str] = "ddpm"
     binarisation: ClassVar[str] = "none"
-    path: ClassVar[Path] = COSINE
+    line: ClassVar[Path] = COSINE
 
     def check(self) -> None:
         """Raise `UserError` for what is out of range."""
+        sizes(self, "layers")
         sizes(self, "channels", least=1)
-        positive(self, "blocks", "sampling_steps", "repeats")
+        positive(self, "blocks", "sampling_steps", "repeats", "shift")
         if not 0 <= self.churn <= 1:
             raise UserError(f"`churn` {self.churn} is out of range; give a number from 0 to 1.")
 
+    @property
+    def path(self) -> Path:
+        """From images to noise."""
+        return shifted(self.line, self.shift)
+
     def network(self, shape: Shape) -> nn.Module:
         """From noisy images and times to images."""
-        return TimedUNet(shape, self.channels, self.blocks)
+        return TimedUNet(shape, self.channels, self.blocks, self.layers)
 
     def first(self, key: Key[Array, ""], network: nn.Module, shape: Shape, mean: Float[Array, " values"]) -> PyTree:
         """As flax draws them."""
@@ -224,7 +244,7 @@ class Flow(DDPM):
     """Noise of a step of sampling: 1 that of the posterior, 0 none."""
 
     kind: ClassVar[str] = "flow"
-    path: ClassVar[Path] = STRAIGHT
+    line: ClassVar[Path] = STRAIGHT
 
     def target(self, x: Images, noise: Images) -> Images:
         """The velocity."""
@@ -232,8 +252,8 @@ class Flow(DDPM):
 
     def guess(self, z: Images, t: Time, predicted: Images) -> Guess:
         """Where the line began, and where it ends."""
-        t = _column(jnp.asarray(t))
-        return Guess(z - t * predicted, z + (1 - t) * predicted)
+        alpha, sigma = _column(self.path.alpha(t)), _column(self.path.sigma(t))
+        return Guess(z - sigma * predicted, z + alpha * predicted)
 
 
 def standardised(model: Denoiser, x: Images) -> Images:

@@ -35,7 +35,7 @@ def elbo(key: Key[Array, ""], model: Denoiser, x: Images, level: Float[Array, " 
     masked = random.uniform(random.bits(key, x.shape)) < level[:, None]
     logits = model(x, masked)
     total = jnp.sum(jnp.where(masked, logits * x - pixels.softplus(logits), 0.0), axis=-1)
-    count = masked.sum(-1)
+    count = masked.sum(-1, dtype=jnp.float32)
     return jnp.where(count > 0, (x.shape[-1] + 1) / jnp.maximum(count, 1), 0.0) * total
 
 

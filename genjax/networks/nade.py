@@ -48,6 +48,7 @@ def nade(
     """At the data's base rates but for small normal weights; the order is that of the values, or a random one."""
     values = mean.shape[0]
     order = jax.random.permutation(subkey(key, "order"), values) if shuffled else jnp.arange(values)
+    order = order.astype(jnp.int32)
     weights = Weights(
         inputs=random.normal(subkey(key, "inputs"), (values, hidden)) / values**0.5,
         outputs=0.3 * random.normal(subkey(key, "outputs"), (values, hidden)) / hidden**0.5,

@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 
 from genjax.networks.backbones import Shape
 from genjax.networks.conv import Conv, ConvTranspose
+from genjax.networks.mlp import MLP
 
 KERNEL = 4  # of what changes the size: even, so that every pixel is met equally often at stride 2
 WAVES = 16
@@ -69,19 +70,29 @@ def normalised(y: Float[Array, "batch height width channels"]) -> Array:
 
 
 class TimedUNet(nn.Module):
-    """From flat noisy images and a time from 0 to 1 for each to flat images."""
+    """From flat noisy images and a time from 0 to 1 for each to flat images.
+
+    Dense layers of these sizes (none: no such) see all of an image at once. The U-Net gets what they say beside the
+    image, and adds to it.
+    """
 
     shape: Shape
     channels: tuple[int, ...]
     blocks: int = 1
+    layers: tuple[int, ...] = ()
 
     @nn.compact
     def __call__(self, z: Float[Array, "batch values"], t: Float[Array, " batch"]) -> Float[Array, "batch values"]:
         time = nn.silu(nn.Dense(EMBEDDED)(waves(t)))
-        return UNet(self.shape[2], self.channels, self.blocks)(z.reshape(-1, *self.shape), time).reshape(z.shape)
+        seen = [z]
+        if self.layers:
+            seen.append(MLP((*self.layers, z.shape[-1]), nn.silu)(jnp.concatenate([z, time], -1)))
+        images = jnp.concatenate([part.reshape(-1, *self.shape) for part in seen], -1)
+        refined = UNet(self.shape[2], self.channels, self.blocks)(images, time).reshape(z.shape)
+        return refined + sum(seen[1:])
 
 
 def waves(t: Float[Array, " batch"]) -> Float[Array, "batch twice"]:
     """Sines and cosines of the time, of wavelengths from a few hundredths to beyond the interval."""
-    angles = t[:, None] * jnp.exp(jnp.linspace(0.0, math.log(200.0), WAVES))
+    angles = t[:, None] * jnp.exp(jnp.linspace(0.0, math.log(200.0), WAVES, dtype=jnp.float32))
     return jnp.concatenate([jnp.sin(angles), jnp.cos(angles)], -1)
