@@ -84,7 +84,7 @@ def shared_scores(runs: Sequence[Run]) -> list[str]:
     known += ("held_out_reconstruction_error", "reconstruction_error", "class_entropy", "generator_loss")
     names = [name for name in known if all(name in run.history for run in runs)]
     names = [name for name in names if not (not name.startswith("held_out_") and f"held_out_{name}" in names)]
-    evaluated = ["log_likelihood"] if all(run.evaluated is not None for run in runs) else []
+    evaluated = ["log_likelihood"] if all(likelihood(run) is not None for run in runs) else []
     return evaluated + (
         names
         or sorted(set.intersection(*(set(run.history) for run in runs)) - {"step", "stage", "epoch", "seconds"})[:3]
@@ -112,11 +112,18 @@ def last(run: Run, name: str) -> float | None:
     if run.diverged is not None:
         return None
     if name == "log_likelihood":
-        return None if run.evaluated is None else run.evaluated["log_likelihood"]["test"]["mean"]
+        return likelihood(run)
     history = run.history
     values = history[name][history["stage"] == LAST] if name in history else np.zeros(0)
     known = values[np.isfinite(values)]
     return float(known[-1]) if len(known) else None
+
+
+def likelihood(run: Run) -> float | None:
+    """Mean log-likelihood (or its bound) of the test data, nats, as the run was evaluated; None where it was not, or
+    where its model has none."""
+    found = (run.evaluated or {}).get("log_likelihood")
+    return None if found is None else found["test"]["mean"]
 
 
 def paired(first: Sequence[Run], second: Sequence[Run], name: str) -> tuple[float, float, float]:

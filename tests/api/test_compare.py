@@ -50,6 +50,15 @@ def test_a_likelihood_is_shown_where_all_have_been_evaluated(fit):
     assert genjax.compare(runs)[0]["log_likelihood"]["mean"] == pytest.approx(np.mean(numbers))
 
 
+def test_evaluated_runs_without_a_likelihood_are_compared_by_their_errors(bits):
+    run = genjax.fit(genjax.autoencoder(layers=(3,)), bits, steps=2, batch_size=20, progress=False)
+    run.evaluation()
+    assert run.evaluated is not None
+    (row,) = genjax.compare(run)
+    assert "log_likelihood" not in row
+    assert row["held_out_reconstruction_error"]["mean"] > 0
+
+
 def test_a_single_run_has_no_interval(fit):
     (row,) = genjax.compare(fit(steps=3))
     assert row["seeds"] == 1
