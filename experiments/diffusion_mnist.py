@@ -29,7 +29,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 SMALL: dict[str, Any] = {"channels": (8, 16)}  # of a smoke test
 BATCH = 64
-STEPS = {"full": 6000, "quick": 750, "smoke": 40}
+STEPS = {"masked": 6000, "flow": 12000, "ddpm": 12000}
+SHARE = {"full": 1.0, "quick": 1 / 8, "smoke": 1 / 150}  # of the steps
 COUNTS = {"full": 2000, "quick": 500, "smoke": 40}  # of samples
 MASKS = {"full": 16, "quick": 8, "smoke": 4}
 SHOWN, FILLED, DRAWS = 40, 10, 3
@@ -44,7 +45,7 @@ def trained(process: str, chosen: Any) -> genjax.Run:
         return genjax.fit(
             genjax.diffusion(**SETTINGS[process], **small),
             mnist(chosen),
-            steps=STEPS[chosen.scale],
+            steps=round(SHARE[chosen.scale] * STEPS[process]),
             batch_size=BATCH,
             out=chosen.out / process,
             progress=False,

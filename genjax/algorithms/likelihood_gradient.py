@@ -115,7 +115,7 @@ def learning(learner: Learner, axis_name: str | None = None) -> Algorithm:
 
     def step(key: Key[Array, ""], state: ContrastiveState, batch: Batch) -> tuple[ContrastiveState, Metrics]:
         key = own_key(key, axis_name)
-        own = own_copy(state.machine, axis_name)
+        own, centre = own_copy((state.machine, state.offsets), axis_name)
         data = learner.data(subkey(key, "lift"), state, batch)
         positive, rounds = learner.positive(own, data)
         chains, samples = negative.advance(subkey(key, "negative"), own, state.chains, data)
@@ -123,7 +123,7 @@ def learning(learner: Learner, axis_name: str | None = None) -> Algorithm:
             config,
             state,
             state.machine,
-            learner.slope(own, positive, samples, state),
+            learner.slope(own, positive, samples, state._replace(offsets=centre)),
             axis_name=axis_name,
             coordinates=learner.coordinates(state.machine, state.offsets),
             norm_of=learner.couplings,

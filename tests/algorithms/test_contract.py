@@ -11,6 +11,7 @@ from genjax.algorithms import greedy
 from genjax.algorithms.autoencoder import AutoencoderConfig, autoencoder
 from genjax.algorithms.autoregressive import AutoregressiveConfig, autoregressive
 from genjax.algorithms.contrastive import DBMConfig, RBMConfig, contrastive
+from genjax.algorithms.conv import ConvRBMConfig, conv
 from genjax.algorithms.diffusion import DiffusionConfig, diffusion
 from genjax.algorithms.discriminative import DiscriminativeConfig, discriminative
 from genjax.algorithms.gan import gan
@@ -69,6 +70,7 @@ CASES = {
         made(AutoencoderConfig, layers=(6, 4), error="bernoulli", corruption="salt_and_pepper"),
     ),
     "autoregressive": (autoregressive, made(AutoregressiveConfig, hidden=5, ordering="random")),
+    "convolutional": (partial(conv, shape=(3, 4, 1)), made(ConvRBMConfig, filters=3, width=2, chains=7)),
     "second pair": (
         partial(autoencoder, pair=1, classes=3),
         made(AutoencoderConfig, layers=(6, 4), corruption="gaussian"),

@@ -21,7 +21,10 @@ from jax.sharding import PartitionSpec as P
 from genjax.algorithms import autoencoder as of_autoencoder
 from genjax.algorithms import greedy
 from genjax.algorithms.autoencoder import AutoencoderConfig, autoencoder
+from genjax.algorithms.autoregressive import AutoregressiveConfig, autoregressive
 from genjax.algorithms.contrastive import DBMConfig, RBMConfig, contrastive
+from genjax.algorithms.conv import ConvRBMConfig, conv
+from genjax.algorithms.diffusion import DiffusionConfig, diffusion
 from genjax.algorithms.discriminative import DiscriminativeConfig, discriminative
 from genjax.algorithms.gan import gan
 from genjax.algorithms.gan_game import GANConfig
@@ -76,12 +79,23 @@ CASES = {
     "dbm": Case(
         contrastive, made(DBMConfig, **SGD, layers=(5, 4), chains=3, average=0.9, classes=CLASSES, damping=0.2)
     ),
+    "convolutional": Case(
+        partial(conv, shape=(3, 4, 1)), made(ConvRBMConfig, **SGD, filters=3, width=2, chains=3, average=0.9)
+    ),
     "second layer": Case(second_layer, made(RBMConfig, **RBM | {"hidden": 8})),
     "dbn": Case(updown, made(DBNConfig, **SGD, layers=(5, 4), chains=3, average=0.9)),
     "vae": Case(partial(vae, shape=(3, 4, 1), classes=CLASSES), made(VAEConfig, **LATENT, channels=(4,), warm_up=0.5)),
     "iwae": Case(vae, made(VAEConfig, **LATENT, bound="iwae", gradient="doubly", draws=4)),
     "autoencoder": Case(autoencoder, made(AutoencoderConfig, **SGD, layers=(6, 4), average=0.9, corruption="gaussian")),
     "autoencoder, whole": Case(autoencoder, made(AutoencoderConfig, **SGD, layers=(6, 4), average=0.9), "whole"),
+    "autoregressive": Case(autoregressive, made(AutoregressiveConfig, **SGD, hidden=5, average=0.9), "whole"),
+    "diffusion": Case(
+        partial(diffusion, shape=(3, 4, 1), limits=(0.0, 1.0)), made(DiffusionConfig, **SGD, layers=(6,), channels=(2,), average=0.9)
+    ),
+    "flow": Case(
+        partial(diffusion, shape=(3, 4, 1), limits=(0.0, 1.0)),
+        made(DiffusionConfig, **SGD, process="flow", layers=(6,), channels=(2,), average=0.9),
+    ),
     "pair": Case(
         partial(autoencoder, pair=1, classes=CLASSES), made(AutoencoderConfig, **SGD, layers=(6, 4), average=0.9)
     ),

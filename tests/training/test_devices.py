@@ -18,12 +18,15 @@ from genjax.training.devices import averaged, own_copy, own_key
 from tests.training.eight_devices import CASES
 
 FAST = ["autoencoder", "mistakes"]
+GANS = [name for name in CASES if name.startswith("gan")]
+OTHERS = [name for name in CASES if name not in GANS]
 FLAGS = "--xla_force_host_platform_device_count=8 --xla_backend_optimization_level=0"
+QUICKER = FLAGS + " --xla_cpu_use_fusion_emitters=false"  # as in conftest; gradients of a GAN are rounded more coarsely
 
 
-def run(names: list[str]) -> dict[str, str]:
+def run(names: list[str], flags: str = QUICKER) -> dict[str, str]:
     """What the program says of each."""
-    environment = {**os.environ, "XLA_FLAGS": FLAGS, "JAX_PLATFORMS": "cpu"}
+    environment = {**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
     command = [sys.executable, "-m", "tests.training.eight_devices", *names]
     here = Path(__file__).parent.parent.parent
     result = subprocess.run(command, cwd=here, env=environment, capture_output=True, text=True, check=False)
@@ -52,5 +55,12 @@ def test_a_step_of_an_autoencoder_is_the_mean_of_eight_and_wrong_means_are_seen(
 
 
 @pytest.mark.slow
-def test_a_step_of_every_family_is_the_mean_of_eight():
-    assert run(list(CASES)) == dict.fromkeys(CASES, "right")
+@pytest.mark.parametrize("part", range(4))
+def test_a_step_of_every_family_is_the_mean_of_eight(part):
+    names = OTHERS[part::4]
+    assert run(names) == dict.fromkeys(names, "right")
+
+
+@pytest.mark.slow
+def test_a_step_of_every_gan_is_the_mean_of_eight():
+    assert run(GANS, FLAGS) == dict.fromkeys(GANS, "right")
