@@ -267,7 +267,8 @@ class Model(NamedTuple):
     - `reconstruct(key, p, x, missing, sweeps)`: expected values where `missing`, the others as they are.
     - `complete(key, p, given, missing, count, sweeps)`: draws of what is missing of one example.
     - `encode(p, x, label)`, `decode(p, z, label)`: codes `(examples, units)`, expected values; `back(p, x)`: both.
-    - `features(p, x)`: `(examples, features)`; `classify(p, x)`: log-probabilities `(examples, classes)`.
+    - `features(p, x)`: `(examples, features)`; `predict(p, x)`: what it makes of them, `(examples, outputs)`;
+      `classify(p, x)`: log-probabilities `(examples, classes)`.
     - `critic(p, x, label)`: scores whose means over real and over drawn examples differ by its own estimate of their
       Wasserstein distance, or None where its scores are not of that kind.
     - `filters(p)`: for each layer above the values, `(values, units)`; `maxima(key, p, layer, units, norm)`: examples
@@ -309,6 +310,7 @@ class Model(NamedTuple):
     decode: Callable[..., Any] | None = None
     back: Callable[..., Any] | None = None
     features: Callable[..., Any] | None = None
+    predict: Callable[..., Any] | None = None
     classify: Callable[..., Any] | None = None
     critic: Callable[..., Any] | None = None
     filters: Callable[[Any], list[Any]] | None = None
@@ -329,5 +331,16 @@ class Model(NamedTuple):
         return f"Model {self.name}: answers {', '.join(answers) or 'nothing'}"
 
 
-QUESTIONS = ("answer", "sample", "reconstruct", "encode", "decode", "features", "classify", "filters", "arrays")
+QUESTIONS = (
+    "answer",
+    "sample",
+    "reconstruct",
+    "encode",
+    "decode",
+    "features",
+    "predict",
+    "classify",
+    "filters",
+    "arrays",
+)
 """Fields of a `Model` that a person asks for; `answer` is its likelihood."""

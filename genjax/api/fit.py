@@ -63,9 +63,10 @@ def fit(
     """Train a model, or go on with a run: exactly the steps asked for.
 
     - `model`: a config (`genjax.rbm(hidden=500)`, or one of your own with a `.model`), or a run to go on with.
-    - `data`: a name that `genjax.data.load` knows, a `Dataset`, or an array of examples `(n, ...)`; of a recommender
-      split ratings (`genjax.data.ratings.split`). A run on a named
-      set reads it again; one on arrays takes the same ones again, or none while it still has them.
+    - `data`: a name that `genjax.data.load` knows, a `Dataset`, or an array of examples `(n, ...)` or a
+      pair of them and their targets (as `Dataset.from_arrays` takes them); of a recommender split ratings
+      (`genjax.data.ratings.split`). A run on a named set reads it again; one on arrays takes the same ones again, or
+      none while it still has them.
     - `epochs` or `steps`: counted from the run's beginning; by default about 18,000 steps. More than a run was to do
       stretch its schedule, which is said.
     - `seed`: of everything random (0). `batch_size`: examples a step. `binarisation`: sampled, threshold or none (by

@@ -176,8 +176,8 @@ def as_long(folder: Path, prepared: Prepared) -> Prepared:
 
 
 def as_dataset(given: Any, validation: Any, whole: bool = False) -> Dataset | SplitRatings:
-    """A `Dataset` or arrays with the validation split that is asked for (of a name see `read`); split ratings as they
-    are. Of a `whole` array nothing is set aside that is not asked for."""
+    """A `Dataset`, examples or a pair of examples and targets, with the validation split that is asked for (of a name
+    see `read`); split ratings as they are. Of `whole` examples nothing is set aside that is not asked for."""
     if isinstance(given, SplitRatings):
         return given
     if isinstance(given, Dataset):
@@ -188,4 +188,5 @@ def as_dataset(given: Any, validation: Any, whole: bool = False) -> Dataset | Sp
         raise UserError("`validation`: a Dataset has its own validation split; give it to Dataset.from_arrays.")
     usual = 0.0 if whole else 0.1
     share = {True: usual, False: 0}.get(validation, validation) if isinstance(validation, bool) else validation
-    return Dataset.from_arrays(given, test=0.0 if whole else 0.2, validation=share)
+    x, y = given if isinstance(given, tuple) and len(given) == 2 else (given, None)
+    return Dataset.from_arrays(x, y, test=0.0 if whole else 0.2, validation=share)

@@ -215,6 +215,12 @@ class Run(Trained):
             raise self._no("features", "features", *self._answers())
         return np.asarray(self.model.features(self.parameters, self.flat(x)))
 
+    def predict(self, x: Any) -> np.ndarray:
+        """What the network makes of examples, `(n, outputs)`."""
+        if self.model.predict is None:
+            raise self._no("outputs", "predict", *self._answers())
+        return np.asarray(self.model.predict(self.parameters, self.flat(x)))
+
     def classify(self, x: Any) -> np.ndarray:
         """Log-probabilities of the classes, `(n, classes)`."""
         if self.model.classify is None or (self.model.classes is not None and not self.classes):
@@ -329,8 +335,8 @@ class Run(Trained):
         return self.shaped(np.asarray(drawn))
 
     def _answers(self) -> list[str]:
-        questions = {"answer": "log_likelihood", "sample": "sample", "reconstruct": "reconstruct", "encode": "encode",
-                     "decode": "decode", "features": "features", "classify": "classify"}  # fmt: skip
+        same = ("sample", "reconstruct", "encode", "decode", "features", "predict", "classify")
+        questions = {"answer": "log_likelihood", **{name: name for name in same}}
         return [name for field_name, name in questions.items() if getattr(self.model, field_name) is not None]
 
     def save(self, folder: str | Path) -> "Run":

@@ -22,7 +22,7 @@ def of_evaluation(numbers: dict[str, Any]) -> list[str]:
     if "samples" in numbers:
         lines += of_samples(numbers)
     if isinstance(numbers.get("test"), dict):
-        lines += of_reconstructions(numbers)
+        lines += of_errors(numbers)
     if "other_data" in numbers:
         lines.insert(0, f"on {numbers['dataset']}, other data than the run's ({numbers['other_data']})")
     return [*lines, f"binarisation {numbers['binarisation']}; {cost(numbers)}"]
@@ -119,14 +119,17 @@ def of_ratings(numbers: dict[str, Any]) -> list[str]:
     return [*lines, f"{counts['test']} held-out ratings, {counts['train']} learned from, {numbers['items']} items"]
 
 
-def of_reconstructions(numbers: dict[str, Any]) -> list[str]:
-    """Of autoencoders: errors of images that are encoded and decoded."""
+def of_errors(numbers: dict[str, Any]) -> list[str]:
+    """Of networks with targets and of autoencoders: losses and errors, of examples that are encoded and decoded."""
     test, train, lines = numbers["test"], numbers["train"], []
     if "error" in test:
         shares = [100 * part["error"]["mean"] for part in (test, train)]
         lines.append("classification error {:.2f} % (test), {:.2f} % (training)".format(*shares))
-    errors = [part["reconstruction_error"]["mean"] for part in (test, train)]
-    lines.append("mean squared error a pixel {:.5f} (test), {:.5f} (training)".format(*errors))
+    if "loss" in test:
+        lines.append("loss {:.5g} (test), {:.5g} (training)".format(*(part["loss"]["mean"] for part in (test, train))))
+    if "reconstruction_error" in test:
+        errors = [part["reconstruction_error"]["mean"] for part in (test, train)]
+        lines.append("mean squared error a pixel {:.5f} (test), {:.5f} (training)".format(*errors))
     if "cross_entropy" in test:
         both = [part["cross_entropy"]["mean"] for part in (test, train)]
         lines.append("cross-entropy {:.2f} nats an image (test), {:.2f} (training)".format(*both))

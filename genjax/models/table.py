@@ -14,6 +14,7 @@ from genjax.models.gan import GAN
 from genjax.models.hopfield import HopfieldNet
 from genjax.models.rbm import RBM
 from genjax.models.recommender import Recommender
+from genjax.models.supervised import Supervised
 from genjax.models.vae import CVAE, IWAE, VAE
 
 rbm = constructor(RBM)
@@ -31,6 +32,7 @@ hopfield = constructor(HopfieldNet)
 autoregressive = constructor(Autoregressive)
 diffusion = constructor(Diffusion)
 conv_rbm = constructor(ConvRBM)
+supervised = constructor(Supervised)
 
 CONSTRUCTORS = {name: row for name, row in list(globals().items()) if hasattr(row, "model_config")}
 MODELS = {row.model_config.model.name: row.model_config.model for row in CONSTRUCTORS.values()}
