@@ -14,6 +14,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, Key, PyTree
 
@@ -95,9 +96,16 @@ class CrossEntropy:
 
     def check_targets(self, target: PyTree) -> None:
         """Class numbers, all of them known."""
-        if target is None or not jnp.issubdtype(jnp.asarray(jax.tree.leaves(target)[0]).dtype, jnp.integer):
-            raise UserError("`loss` cross_entropy compares with classes, and there are none; try squared_error.")
-        examples.labels(target, int(target.max()) + 1)
+        if target is None:
+            raise UserError("`loss` cross_entropy: the examples have no labels; give class numbers as `y`.")
+        is_array = isinstance(target, Array | np.ndarray) and target.ndim == 1
+        if not is_array or not np.issubdtype(target.dtype, np.integer):
+            raise UserError(
+                "`loss` cross_entropy: the targets are not class numbers, an integer for each example; of numbers "
+                "squared_error is the loss."
+            )
+        if np.min(np.asarray(target)) < 0:
+            raise UserError("`loss` cross_entropy compares with classes, and some examples have none; leave them out.")
 
 
 @dataclass(frozen=True)
@@ -122,10 +130,10 @@ class SquaredError:
         """One array of finite numbers."""
         if target is None or len(jax.tree.leaves(target)) != 1:
             raise UserError("`loss` squared_error compares with one array of numbers; give it as `y`, floats.")
-        leaf = jnp.asarray(jax.tree.leaves(target)[0])
-        if not jnp.issubdtype(leaf.dtype, jnp.floating):
+        leaf = np.asarray(jax.tree.leaves(target)[0])
+        if not np.issubdtype(leaf.dtype, np.floating):
             raise UserError("`loss` squared_error compares with numbers, and these are classes; try cross_entropy.")
-        if not bool(jnp.isfinite(leaf).all()):
+        if not np.isfinite(leaf).all():
             raise UserError("The targets hold NaN or infinity; leave those examples out.")
 
 
@@ -193,6 +201,11 @@ class SupervisedState(NamedTuple):
     step: Int[Array, ""]
     hyper: Hyper
 
+    @property
+    def parameters(self) -> PyTree:
+        """What is learned."""
+        return self.model.parameters
+
 
 def trained_model(state: SupervisedState) -> Predictor:
     """The model to evaluate: the average over the end of the run where one was asked for."""
@@ -200,18 +213,18 @@ def trained_model(state: SupervisedState) -> Predictor:
 
 
 @factory
-def supervised(config: SupervisedConfig, outputs: int | None = None, axis_name: str | None = None) -> Algorithm:
+def supervised(config: SupervisedConfig, outputs: int = 1, axis_name: str | None = None) -> Algorithm:
     """Learning by the loss; rates come through `hyper`.
 
-    A perceptron has as many `outputs` (None: as the loss needs for the example's targets). With `axis_name`, `step`
-    runs inside `jax.pmap` or `jax.shard_map`: gradients, and what the network keeps, are averaged over the axis.
+    A perceptron has as many `outputs`; a network from outside knows its own. With `axis_name`, `step` runs inside
+    `jax.pmap` or `jax.shard_map`: gradients, and what the network keeps, are averaged over the axis.
     """
     loss = config.loss
 
     def init(key: Key[Array, ""], example: Example, hyper: Hyper) -> SupervisedState:
         network = config.network
         if not is_network(network):
-            network = network.module(outputs or loss.outputs(example.batch.target))
+            network = network.module(outputs)
         variables: Any = network.init(subkey(key, "network"), example.batch.x[:1], **_switch(network, False))
         parameters = variables["params"]
         others = {name: value for name, value in variables.items() if name != "params"}

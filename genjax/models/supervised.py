@@ -29,7 +29,7 @@ class Supervised(Config, SupervisedConfig):
     """A network that learns targets from examples: classes by cross-entropy, numbers by squared error."""
 
 
-def stages(config: Supervised, steps: int, steps_per_epoch: int, outputs: int | None = None) -> tuple[Stage, ...]:
+def stages(config: Supervised, steps: int, steps_per_epoch: int, outputs: int = 1) -> tuple[Stage, ...]:
     """One stage."""
     static, hyper = split(config, steps)
     return (Stage(LAST, learner.supervised(static, outputs), hyper, steps),)

@@ -22,7 +22,7 @@ class Perceptron(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "batch inputs"], train: bool = False) -> Float[Array, "batch outputs"]:
         for size in self.layers:
-            x = nn.Dense(size)(x)
+            x = nn.Dense(size, use_bias=not self.batch_norm)(x)
             if self.batch_norm:
                 x = nn.BatchNorm(use_running_average=not train, momentum=0.9)(x)
             x = activation(self.activation)(x)

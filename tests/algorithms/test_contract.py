@@ -18,6 +18,7 @@ from genjax.algorithms.gan import gan
 from genjax.algorithms.gan_game import GANConfig
 from genjax.algorithms.negative import CD
 from genjax.algorithms.recommender import RecommenderConfig, recommender
+from genjax.algorithms.supervised import SupervisedConfig, supervised
 from genjax.algorithms.vae import VAEConfig, vae
 from genjax.errors import UserError
 from genjax.evaluation.classifier import ClassifierConfig, classifier
@@ -71,6 +72,10 @@ CASES = {
     ),
     "autoregressive": (autoregressive, made(AutoregressiveConfig, hidden=5, ordering="random")),
     "convolutional": (partial(conv, shape=(3, 4, 1)), made(ConvRBMConfig, filters=3, width=2, chains=7)),
+    "supervised": (
+        partial(supervised, outputs=3),
+        made(SupervisedConfig, layers=(5,), dropout=0.3, batch_norm=True, l2=0.01),
+    ),
     "second pair": (
         partial(autoencoder, pair=1, classes=3),
         made(AutoencoderConfig, layers=(6, 4), corruption="gaussian"),
@@ -218,7 +223,7 @@ def test_the_step_runs_over_devices_by_an_axis_name(case):
 
 
 UNLABELLED = [name for name in CASES if name not in ("classes", "deep", "vae", "fine-tuning", "second pair", "gan",
-                                                      "classifier")]  # fmt: skip
+                                                      "classifier", "supervised")]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", UNLABELLED)

@@ -106,7 +106,7 @@ def test_penalties_are_of_weights_and_draw_them_to_zero():
 @pytest.mark.parametrize(
     ("options", "classes", "message"),
     [
-        ({}, False, "there are none; try squared_error"),
+        ({}, False, "not class numbers, .* squared_error is the loss"),
         ({"loss": "squared_error"}, True, "these are classes; try cross_entropy"),
         ({"loss": "squared_error", "dropout": 1.0}, False, "`dropout` 1.0 is out of range"),
         ({"loss": "squared_error", "l1": -1.0}, False, "`l1` -1.0"),

@@ -38,6 +38,7 @@ SMALL = {
     "dae": {"layers": (5, 2)},
     "sae": {"layers": (5, 2)},
     "autoregressive": {"hidden": 3},
+    "supervised": {"layers": (3,)},
 }
 RATINGS = [(f"u{u}", f"film {i}", 1 + (3 * u + i * i) % 5) for u in range(12) for i in range(7) if (u + 2 * i) % 3]
 

@@ -29,6 +29,7 @@ from genjax.algorithms.discriminative import DiscriminativeConfig, discriminativ
 from genjax.algorithms.gan import gan
 from genjax.algorithms.gan_game import GANConfig
 from genjax.algorithms.recommender import RecommenderConfig, recommender
+from genjax.algorithms.supervised import SupervisedConfig, supervised
 from genjax.algorithms.updown import DBNConfig, updown
 from genjax.algorithms.vae import VAEConfig, vae
 from genjax.evaluation.classifier import ClassifierConfig, classifier
@@ -90,7 +91,8 @@ CASES = {
     "autoencoder, whole": Case(autoencoder, made(AutoencoderConfig, **SGD, layers=(6, 4), average=0.9), "whole"),
     "autoregressive": Case(autoregressive, made(AutoregressiveConfig, **SGD, hidden=5, average=0.9), "whole"),
     "diffusion": Case(
-        partial(diffusion, shape=(3, 4, 1), limits=(0.0, 1.0)), made(DiffusionConfig, **SGD, layers=(6,), channels=(2,), average=0.9)
+        partial(diffusion, shape=(3, 4, 1), limits=(0.0, 1.0)),
+        made(DiffusionConfig, **SGD, layers=(6,), channels=(2,), average=0.9),
     ),
     "flow": Case(
         partial(diffusion, shape=(3, 4, 1), limits=(0.0, 1.0)),
@@ -120,6 +122,12 @@ CASES = {
         adversarial,
         made(GANConfig, **GAN | {"batch_norm": True}, normalisation="batch", discriminator_steps=2),
         "vmap",
+    ),
+    "supervised": Case(
+        partial(supervised, outputs=3), made(SupervisedConfig, **SGD, layers=(6,), dropout=0.3, l1=0.01, average=0.9)
+    ),
+    "supervised, normalised": Case(
+        partial(supervised, outputs=3), made(SupervisedConfig, **SGD, layers=(6,), batch_norm=True), "vmap"
     ),
     "classifier": Case(classifier, ClassifierConfig(shape=(3, 4, 1), classes=CLASSES), "vmap"),
 }
