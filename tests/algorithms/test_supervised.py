@@ -36,6 +36,7 @@ def test_numbers_are_learned_by_squared_error_and_without_an_end_at_the_data():
         run.classify(x)
 
 
+@pytest.mark.slow
 def test_classes_are_learned_by_cross_entropy():
     x, y = curve()
     run = fit((x, (y > 0).astype(int)), steps=400, layers=(32,), learning_rate=0.02)
@@ -75,6 +76,7 @@ def test_a_line_search_runs_on_the_same_loop():
     assert run.history["train_loss"][-1] < 0.02 * curve()[1].var()
 
 
+@pytest.mark.slow
 def test_after_training_nothing_is_dropped_and_running_moments_serve():
     run = fit(loss="squared_error", layers=(8,), dropout=0.5, batch_norm=True)
     x, model = curve()[0], run.parameters

@@ -174,6 +174,7 @@ def test_deep_machines_are_bounded_from_below(fit, bits):
         assert run.sample(2, sweeps=3).shape == (2, 12)
 
 
+@pytest.mark.slow
 def test_what_has_no_likelihood_says_what_it_answers(generator, autoencoder, bits):
     with pytest.raises(UserError, match=r"A gan has no likelihood.*it answers sample, decode"):
         generator.log_likelihood()
