@@ -950,6 +950,21 @@ DATA = (
     ),
 )
 
+SUPERVISED = (
+    mutant(
+        "what a network drops in training it drops after it",
+        "x, **_switch(self.network, False)",
+        "x, **_switch(self.network, True), rngs={'dropout': jax.random.key(0)}",
+        "algorithms/test_supervised.py::test_a_network_that_drops_in_training_predicts_alike",
+    ),
+    mutant(
+        "both penalties are of squares",
+        "(jnp.abs, jnp.square)",
+        "(jnp.square, jnp.square)",
+        "algorithms/test_supervised.py::test_penalties_are_of_weights_and_draw_them_to_zero",
+    ),
+)
+
 EVALUATION = (
     mutant(
         "Frechet's distance takes the root once",
@@ -1192,6 +1207,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *SAMPLING,
     *LIKELIHOOD,
     *LEARNING,
+    *SUPERVISED,
     *NETWORKS,
     *TRAINING,
     *DATA,

@@ -8,7 +8,7 @@ import optax
 import pytest
 
 import genjax
-from genjax.algorithms.supervised import SupervisedConfig, penalty
+from genjax.algorithms.supervised import Predictor, SupervisedConfig, penalty
 from genjax.errors import UserError
 from genjax.networks.perceptron import Perceptron
 
@@ -86,6 +86,14 @@ def test_after_training_nothing_is_dropped_and_running_moments_serve():
     outputs, kept = model.in_training(jax.random.key(0), model.parameters, jnp.asarray(x))
     assert float(jnp.abs(outputs[:, 0] - model(jnp.asarray(x))[:, 0]).max()) > 1e-3
     assert jax.tree.map(jnp.shape, kept) == jax.tree.map(jnp.shape, model.variables)
+
+
+def test_a_network_that_drops_in_training_predicts_alike():
+    network, x = Perceptron((50,), 1, dropout=0.5), jnp.ones((2, 3))
+    variables = network.init(jax.random.key(0), x)
+    model = Predictor(variables["params"], {}, network, None)
+    np.testing.assert_array_equal(model(x)[0], model(x)[1])
+    np.testing.assert_allclose(model(x), network.apply(variables, x), rtol=1e-6)
 
 
 def test_dropout_keeps_the_mean():
