@@ -43,7 +43,7 @@ def images(count: int = 40, values: int = 5) -> np.ndarray:
 
 
 def test_every_part_has_a_skeleton_a_checklist_and_pairs():
-    assert list(cells()) == list("abcdefg")
+    assert list(cells()) == list("abcdefgh")
     assert all(cells().values())
     for part in re.split(r"^## ", README.read_text(), flags=re.M)[2:]:
         assert "- [ ] " in part
@@ -51,7 +51,7 @@ def test_every_part_has_a_skeleton_a_checklist_and_pairs():
     assert all(len(line) <= 120 for line in README.read_text().splitlines())
 
 
-@pytest.mark.parametrize("letter", "abcdefg")
+@pytest.mark.parametrize("letter", "abcdefgh")
 def test_a_skeleton_runs(letter):
     """Its own assertions hold."""
     assert cell(letter)
@@ -166,3 +166,13 @@ def test_a_machine_of_other_connections_is_sampled_tempered_and_estimated():
         assert np.all(np.abs(np.asarray(states[0]).mean(0) - p @ np.asarray(pairs[0])) < 5.5 * 0.5 / np.sqrt(chains))
     slope = jax.grad(lambda ring: ring.energy(start).mean())(ring)  # the gradient's half: minus the statistics
     np.testing.assert_allclose(slope.visible_biases, -start[0].mean(0), atol=1e-5)
+
+
+def test_a_network_and_a_loss_learn_from_targets():
+    x = images(60, 3)
+    h = cell("h")
+    data = genjax.Dataset.from_arrays(x, x.sum(1) - 1.5)
+    model = genjax.supervised(network=h.Noisy(), loss=h.Huber(), learning_rate=0.05)
+    run = genjax.fit(model, data, steps=200, **QUIET)
+    assert run.evaluation()["test"]["absolute_error"]["mean"] < 0.3
+    np.testing.assert_array_equal(run.predict(x), run.predict(x))  # no noise after training
