@@ -188,7 +188,7 @@ class Predictor:
         return self.network.apply(given, x, rngs={"dropout": key}, mutable=list(self.variables), **options)  # type: ignore[return-value]
 
 
-def _switch(network: nn.Module, train: bool) -> dict[str, bool]:
+def _switch(network: nn.Module, train: bool) -> dict[str, Any]:
     return {"train": train} if "train" in inspect.signature(type(network).__call__).parameters else {}
 
 
