@@ -9,11 +9,13 @@ from typing import NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PyTree
 
 from genjax.errors import UserError
 from genjax.networks.backbones import Shape
 from genjax.networks.windows import Windows, images_last
+
+STEPS = ("queries", "keys", "values", "attention")
 
 
 class Attended(NamedTuple):
@@ -37,7 +39,8 @@ def attend(
 class SelfAttention(nn.Module):
     """Tokens that attend to each other, by several heads of width / heads each.
 
-    The matrices of all heads, `(batch, heads, tokens, tokens)`, are sown as "attention" in "intermediates".
+    Its steps are sown in "intermediates": "queries", "keys", "values", `(batch, heads, tokens, width / heads)`, and the
+    attention matrices, "attention", `(batch, heads, tokens, tokens)`.
     """
 
     heads: int
@@ -48,7 +51,8 @@ class SelfAttention(nn.Module):
         split = nn.Dense(3 * width)(tokens).reshape(batch, count, 3, self.heads, width // self.heads)
         queries, keys, values = jnp.moveaxis(split, (2, 3), (0, 2))
         found = attend(queries, keys, values)
-        self.sow("intermediates", "attention", found.matrix)
+        for name, step in zip(STEPS, (queries, keys, values, found.matrix)):
+            self.sow("intermediates", name, step)
         return nn.Dense(width)(jnp.moveaxis(found.values, 1, 2).reshape(tokens.shape))
 
 
@@ -65,6 +69,18 @@ class Block(nn.Module):
         tokens += dropped(SelfAttention(self.heads)(nn.LayerNorm()(tokens)))
         inside = nn.gelu(nn.Dense(self.hidden)(nn.LayerNorm()(tokens)))
         return tokens + dropped(nn.Dense(tokens.shape[-1])(inside))
+
+
+def attention_steps(
+    network: nn.Module, variables: PyTree, x: Float[Array, "batch pixels"]
+) -> list[dict[str, Float[Array, "batch heads tokens size"]]]:
+    """Of each block of attention within a network, in order, its `STEPS` for these examples."""
+    _, sown = network.apply(variables, x, mutable=["intermediates"])
+    found: dict[str, dict[str, Array]] = {}
+    for path, leaf in jax.tree_util.tree_leaves_with_path(sown["intermediates"]):
+        *place, name, _ = (str(getattr(part, "key", "")) for part in path)
+        found.setdefault("/".join(place), {})[name] = leaf
+    return [found[place] for place in sorted(found)]
 
 
 class VisionTransformer(nn.Module):

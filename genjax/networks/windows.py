@@ -29,7 +29,9 @@ class Windows(nn.Module):
         return windows(y, self.kernel, self.stride) @ weights.reshape(-1, self.features) + bias
 
 
-def images_last(x: Float[Array, "batch pixels"], shape: tuple[int, int, int]) -> Float[Array, "height width batch channels"]:
+def images_last(
+    x: Float[Array, "batch pixels"], shape: tuple[int, int, int]
+) -> Float[Array, "height width batch channels"]:
     """Flat images in the layout of this file."""
     return jnp.moveaxis(x.reshape(-1, *shape), 0, 2)
 
@@ -42,9 +44,7 @@ def windows(
     reach = [(count - 1) * stride + 1 for count in (rows, columns)]
     if not rows * columns:
         return jnp.zeros((rows, columns, y.shape[2], kernel**2 * y.shape[3]), y.dtype)
-    parts = [
-        y[i : i + reach[0] : stride, j : j + reach[1] : stride] for i in range(kernel) for j in range(kernel)
-    ]
+    parts = [y[i : i + reach[0] : stride, j : j + reach[1] : stride] for i in range(kernel) for j in range(kernel)]
     return jnp.concatenate(parts, -1)
 
 
