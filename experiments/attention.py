@@ -42,7 +42,7 @@ def changed(**fields: Any) -> Setting:
 PARTS = {
     "test": {"16 tokens": changed()},
     "one changed": {
-        "width 64, depth 3, 4 heads, 128 hidden": changed(),
+        "the base": changed(),
         "width 32": changed(width=32),
         "width 96": changed(width=96),
         "depth 1": changed(depth=1),
@@ -120,7 +120,8 @@ def draw_steps(run: genjax.Run, x: np.ndarray) -> Figure:
     for axes, (token, head) in zip(grid[2], [(token, head) for token in TOKENS for head in (0, 1)]):
         axes.imshow(steps["attention"][head, token].reshape(side, side), cmap="viridis", vmin=0)
         axes.set(title=f"where token {token} attends, head {head + 1}", xlabel="column of tokens", ylabel="row")
-    figure.suptitle("self-attention, first block: matrix = softmax(Q K^T / sqrt(size)), output = matrix V", fontsize=11)
+    formula = "attention matrix = softmax(Q K^T / sqrt(size)), output = attention matrix times V"
+    figure.suptitle(f"self-attention, first block: {formula}; Q, K, V red above zero, blue below", fontsize=11)
     return figure
 
 

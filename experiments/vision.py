@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 import genjax
 from experiments.common import append, interval, lines, mnist
 from genjax import data
+from genjax.data.dataset import PARTS
 from genjax.networks.mlp import parameter_count
 
 BATCH = 100
@@ -44,7 +45,7 @@ def images(chosen: Any) -> data.Dataset:
     def enlarged(x: np.ndarray) -> np.ndarray:
         return np.pad(np.kron(x.reshape(-1, 8, 8), np.ones((3, 3), np.float32)), ((0, 0), (2, 2), (2, 2)))
 
-    train, *others = ((enlarged(getattr(dataset, part)), dataset.target(part)) for part in data.dataset.PARTS)
+    train, *others = ((enlarged(getattr(dataset, part)), dataset.target(part)) for part in PARTS)
     return data.Dataset.from_arrays(*train, validation=others[0], test=others[1], name="digits")
 
 
