@@ -1,6 +1,6 @@
 """How does attention work, step by step, and what do width, depth, heads and hidden units of a vision transformer do?
 
-    python -m experiments.attention --data-dir DIR [--quick | --smoke] [--out DIR]
+    python -m experiments.attention --data-dir DIR [--parts test ...] [--quick | --smoke] [--out DIR]
 
 1. A vision transformer of 16 tokens (patches of 10x10 pixels, 6 apart), width 64, 3 blocks, 4 heads, 128 hidden units;
    images are moved by up to two pixels in training, the rate falls along a cosine, parameters are averaged over the
@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 
 import genjax
 from experiments.common import options
-from experiments.vision import SHAPE, Scale, Setting, all_rows, draw_settings, images, learned_run, table
+from experiments.vision import SHAPE, Scale, Setting, all_rows, draw_settings, images, learned_run, parts_option, table
 from genjax.networks.shifts import Shifted
 from genjax.networks.transformer import STEPS, VisionTransformer, attend, attention_steps
 from genjax.plots.images import save
@@ -60,13 +60,18 @@ PARTS = {
 
 def main() -> None:
     """What is missing is trained; tables and figures are made of the rows."""
-    chosen = options(__doc__, "attention", "one seed, a tenth of the steps", mnist=True)
+    chosen = options(
+        __doc__, "attention", "one seed, a tenth of the steps", mnist=True, more=parts_option(tuple(PARTS))
+    )
     dataset, scale = images(chosen), SCALES[chosen.scale]
     rows = all_rows(chosen, dataset, PARTS, scale)
-    run = learned_run(chosen, dataset, PARTS["test"]["16 tokens"], scale, 0)
-    for line in (*step_by_step(run, dataset.test[IMAGE]), *table(rows, tuple(PARTS))):
+    for line in table(rows):
         print(line)
-    print(save(draw_steps(run, dataset.test[IMAGE]), chosen.out / "attention.png"))
+    if "test" in chosen.parts:
+        run, x = learned_run(chosen, dataset, PARTS["test"]["16 tokens"], scale, 0), dataset.test[IMAGE]
+        for line in step_by_step(run, x):
+            print(line)
+        print(save(draw_steps(run, x), chosen.out / "attention.png"))
     figure = Figure(figsize=(7, 6), layout="constrained")
     draw_settings(figure.subplots(), rows, "one changed", f"{dataset.name}: a small vision transformer")
     print(save(figure, chosen.out / "settings.png"))

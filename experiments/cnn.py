@@ -1,6 +1,6 @@
 """What does the course's convolutional net reach on MNIST, and why did Adadelta fail in the reports?
 
-    python -m experiments.cnn --data-dir DIR [--quick | --smoke] [--out DIR]
+    python -m experiments.cnn --data-dir DIR [--parts test ...] [--quick | --smoke] [--out DIR]
 
 The net: convolution of 3x3 to 32 channels, pooling, convolution of 3x3 to 64 channels, pooling, dropout of a half, ten
 outputs; 34,826 parameters.
@@ -25,7 +25,7 @@ import optax
 from matplotlib.figure import Figure
 
 from experiments.common import options
-from experiments.vision import SHAPE, Scale, Setting, all_rows, draw_settings, images, table
+from experiments.vision import SHAPE, Scale, Setting, all_rows, draw_settings, images, parts_option, table
 from genjax.networks.convnet import ConvNet
 from genjax.networks.shifts import Shifted
 from genjax.plots.images import save
@@ -75,10 +75,10 @@ PARTS = {
 
 def main() -> None:
     """What is missing is trained; table and figure are made of the rows."""
-    chosen = options(__doc__, "cnn", "one seed, a tenth of the steps", mnist=True)
+    chosen = options(__doc__, "cnn", "one seed, a tenth of the steps", mnist=True, more=parts_option(tuple(PARTS)))
     dataset = images(chosen)
     rows = all_rows(chosen, dataset, PARTS, SCALES[chosen.scale])
-    for line in table(rows, tuple(PARTS)):
+    for line in table(rows):
         print(line)
     print(save(draw(rows, dataset.name), chosen.out / "cnn.png"))
 

@@ -49,11 +49,20 @@ def images(chosen: Any) -> data.Dataset:
     return data.Dataset.from_arrays(*train, validation=others[0], test=others[1], name="digits")
 
 
+def parts_option(parts: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The option by which some parts are left for another call."""
+    return {"--parts": {"nargs": "+", "choices": list(parts), "default": list(parts), "help": "which are trained"}}
+
+
 def all_rows(chosen: Any, dataset: data.Dataset, parts: dict[str, dict[str, Setting]], scale: Scale) -> list[Any]:
-    """A row for each setting and seed, kept in results.jsonl: of the part "test" the error on test images after
-    learning from all others, of other parts the error on validation images."""
+    """A row for each setting and seed of the chosen parts, kept in results.jsonl, and those of earlier calls.
+
+    Of the part "test" the error on test images after learning from all others, of other parts that on validation
+    images.
+    """
     path = chosen.out / "results.jsonl"
-    for part, settings in parts.items():
+    for part in chosen.parts:
+        settings = parts[part]
         for name in list(settings)[: scale.settings]:
             for seed in range(scale.seeds):
                 about = {"part": part, "setting": name, "seed": seed}
@@ -103,10 +112,10 @@ def errors(rows: list[Any], part: str, setting: str) -> np.ndarray:
     return np.array([100 * row["error"] for row in rows if (row["part"], row["setting"]) == (part, setting)])
 
 
-def table(rows: list[Any], parts: Sequence[str]) -> list[str]:
+def table(rows: list[Any]) -> list[str]:
     """Accuracy of each setting, and the difference to the part's first one, with 95 % intervals over common seeds."""
     said = [f"{'':36}{'parameters':>11}  accuracy, %, and less error than the first of its part, %"]
-    for part in parts:
+    for part in dict.fromkeys(row["part"] for row in rows):
         names = list(dict.fromkeys(row["setting"] for row in rows if row["part"] == part))
         first = errors(rows, part, names[0])
         for name in names:
@@ -122,6 +131,8 @@ def table(rows: list[Any], parts: Sequence[str]) -> list[str]:
 def draw_settings(axes: Axes, rows: list[Any], part: str, title: str) -> None:
     """A point a seed and a line at their mean for each setting, from above."""
     names = list(dict.fromkeys(row["setting"] for row in rows if row["part"] == part))
+    if not names:  # left for another call
+        return
     for place, name in enumerate(names):
         each = errors(rows, part, name)
         axes.plot(each, [place] * len(each), "o", color="C0", markersize=4, alpha=0.7)
