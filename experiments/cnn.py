@@ -97,7 +97,8 @@ def draw(rows: list[Any], name: str) -> Figure:
                 left.plot(curves[0]["steps"][-1] * 1.06, THEIRS[setting], "*", color=f"C{number}")
     left.set(xlabel="steps of 100 images", ylabel="accuracy on validation images (%)", ylim=(0, 100))
     left.set_title("optimisers, mean and range over seeds; stars: the reports, after longer", fontsize=10)
-    left.legend(fontsize=8, loc="lower right")
+    if left.lines:
+        left.legend(fontsize=8, loc="lower right")
     draw_settings(middle, rows, "architecture", "one thing changed")
     for row in rows:
         if row["part"] == "test":
@@ -105,7 +106,8 @@ def draw(rows: list[Any], name: str) -> Figure:
             right.plot(row["curve"]["steps"], 100 * np.array(row["curve"]["error"]), label=label)
     right.set(xlabel="steps of 100 images", ylabel="error on moved training images, dropout (%)", yscale="log")
     right.set_title("34,826 parameters, shifts", fontsize=10)
-    right.legend(fontsize=8)
+    if right.lines:
+        right.legend(fontsize=8)
     for axes in (left, right):
         axes.grid(alpha=0.3, which="both")
     figure.suptitle(f"{name}: the course's convolutional net", fontsize=11)
