@@ -41,7 +41,7 @@ def changed(**fields: Any) -> Setting:
 
 PARTS = {
     "test": {"16 tokens": changed()},
-    "one changed": {
+    "changed": {
         "the base": changed(),
         "width 32": changed(width=32),
         "width 96": changed(width=96),
@@ -73,7 +73,7 @@ def main() -> None:
             print(line)
         print(save(draw_steps(run, x), chosen.out / "attention.png"))
     figure = Figure(figsize=(7, 6), layout="constrained")
-    draw_settings(figure.subplots(), rows, "one changed", f"{dataset.name}: a small vision transformer")
+    draw_settings(figure.subplots(), rows, "changed", f"{dataset.name}: a small vision transformer")
     print(save(figure, chosen.out / "settings.png"))
 
 
