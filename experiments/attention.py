@@ -29,7 +29,7 @@ from genjax.plots.images import save
 
 SCALES = {"full": Scale(3, 550, 6000), "quick": Scale(1, 40, 300), "smoke": Scale(2, 3, 6, settings=2)}
 BASE: dict[str, Any] = {"patch": 10, "stride": 6}
-IMAGE, TOKENS = 3, (5, 9)  # of the pictures
+IMAGE, TOKENS = 18, (5, 9)  # of the pictures
 
 
 def changed(**fields: Any) -> Setting:
@@ -72,9 +72,10 @@ def main() -> None:
         for line in step_by_step(run, x):
             print(line)
         print(save(draw_steps(run, x), chosen.out / "attention.png"))
-    figure = Figure(figsize=(7, 6), layout="constrained")
-    draw_settings(figure.subplots(), rows, "changed", f"{dataset.name}: a small vision transformer")
-    print(save(figure, chosen.out / "settings.png"))
+    if "changed" in chosen.parts:
+        figure = Figure(figsize=(7, 6), layout="constrained")
+        draw_settings(figure.subplots(), rows, "changed", f"{dataset.name}: a small vision transformer")
+        print(save(figure, chosen.out / "settings.png"))
 
 
 def of_image(run: genjax.Run, x: np.ndarray) -> dict[str, np.ndarray]:
@@ -121,6 +122,7 @@ def draw_steps(run: genjax.Run, x: np.ndarray) -> Figure:
     for head in range(heads):
         shown = grid[1, head].imshow(steps["attention"][head], cmap="viridis", vmin=0)
         grid[1, head].set(title=f"attention of head {head + 1}", xlabel="key: token", ylabel="query: token")
+        grid[1, head].set(xticks=range(0, tokens, 5), yticks=range(0, tokens, 5))
         figure.colorbar(shown, ax=grid[1, head], shrink=0.7)
     for axes, (token, head) in zip(grid[2], [(token, head) for token in TOKENS for head in (0, 1)]):
         axes.imshow(steps["attention"][head, token].reshape(side, side), cmap="viridis", vmin=0)

@@ -98,9 +98,9 @@ def draw(rows: list[Any], name: str) -> Figure:
             if setting in THEIRS and name == "mnist":
                 left.plot(curves[0]["steps"][-1] * 1.06, THEIRS[setting], "*", color=f"C{number}")
     left.set(xlabel="steps of 100 images", ylabel="accuracy on validation images (%)", ylim=(0, 100))
-    left.set_title("optimisers, mean and range over seeds; stars: the reports, after longer", fontsize=10)
+    left.set_title("optimisers, range over seeds; stars: the reports", fontsize=10)
     if left.lines:
-        left.legend(fontsize=8, loc="lower right")
+        left.legend(fontsize=8, loc="center right")
     draw_settings(middle, rows, "architecture", "one thing changed")
     for row in rows:
         if row["part"] == "test":
@@ -110,6 +110,8 @@ def draw(rows: list[Any], name: str) -> Figure:
     right.set_title("34,826 parameters, shifts", fontsize=10)
     if right.lines:
         right.legend(fontsize=8)
+    for axes in (left, middle, right):
+        axes.set_visible(bool(axes.lines))  # parts may be left for another call
     for axes in (left, right):
         axes.grid(alpha=0.3, which="both")
     figure.suptitle(f"{name}: the course's convolutional net", fontsize=11)
