@@ -10,8 +10,10 @@ import pytest
 
 from experiments import (
     adversarial,
+    attention,
     autoregressive_mnist,
     class_samples,
+    cnn,
     colour_transfer,
     conv_rbm,
     course_figure,
@@ -465,3 +467,25 @@ def test_nothing_but_the_command_line_imports_it():
     root = Path(__file__).parent.parent
     files = [path for name in ("experiments", "benchmarks", "genjax") for path in (root / name).rglob("*.py")]
     assert [path.name for path in files if "genjax.cli" in path.read_text() and path.parent.name != "cli"] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("experiment", "figures", "said"),
+    [
+        (cnn, ("cnn.png",), "the net, shifts            34,826"),
+        (attention, ("attention.png", "settings.png"), "queries of each head: (16, 16)"),
+    ],
+)
+def test_vision(experiment, figures, said, tmp_path, monkeypatch, capsys):
+    """On digits of three times their size; a second call trains nothing."""
+    name = experiment.__name__.rpartition(".")[2]
+    monkeypatch.setattr(sys, "argv", [name, "--smoke", "--out", str(tmp_path)])
+    for _ in range(2):
+        experiment.main()
+        rows = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+        assert len(rows) == 2 * sum(len(list(settings)[:2]) for settings in experiment.PARTS.values())
+        assert all(0 < row["error"] < 1 and row["curve"]["steps"][-1] == row["steps"] for row in rows)
+        assert said in capsys.readouterr().out
+    for figure in figures:
+        assert (tmp_path / figure).stat().st_size > 5000

@@ -29,6 +29,7 @@ from genjax.data.checksum import checksum
 from genjax.data.dataset import Dataset
 from genjax.errors import UserError
 from genjax.networks.conv import Conv
+from genjax.networks.shifts import shifted
 from genjax.random import subkey
 from genjax.training import loop
 from genjax.training.config import factory, positive, rate, split
@@ -147,21 +148,6 @@ def scores(logits: Float[Array, "batch classes"], label: Int[Array, " batch"]) -
     """Cross-entropy in nats, and the accuracy: the share of images that are classified correctly."""
     loss = optax.softmax_cross_entropy_with_integer_labels(logits, label)
     return {"loss": jnp.mean(loss), "accuracy": jnp.mean(jnp.argmax(logits, -1) == label)}
-
-
-def shifted(
-    key: Key[Array, ""], x: Float[Array, "batch pixels"], shape: tuple[int, int, int]
-) -> Float[Array, "batch pixels"]:
-    """Each image moved by up to a 14th of its height and width (two pixels of 28), black coming in from outside."""
-    height, width, _ = shape
-    reach = jnp.array([height // 14, width // 14, 0])
-    pad = ((height // 14,) * 2, (width // 14,) * 2, (0, 0))
-
-    def one(image: Array, start: Array) -> Array:
-        return jax.lax.dynamic_slice(jnp.pad(image, pad), start, shape)
-
-    starts = random.uniform(random.bits(key, (x.shape[0], 3))) * (2 * reach + 1)
-    return jax.vmap(one)(x.reshape(-1, *shape), starts.astype(int)).reshape(x.shape)
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=["parameters"], meta_fields=["network"])

@@ -16,7 +16,7 @@ from genjax.data import binarise_fixed
 from genjax.errors import UserError
 from genjax.evaluation import classifier
 from genjax.evaluation.classes import accuracy
-from genjax.evaluation.classifier import BLOCK, FEATURES, Classifier, Network, fingerprint, shifted, train_classifier
+from genjax.evaluation.classifier import BLOCK, FEATURES, Classifier, Network, fingerprint, train_classifier
 
 
 @pytest.fixture(scope="module", name="digits")
@@ -95,20 +95,6 @@ def test_blocks_are_each_image_alone_for_any_shape(shape):
     last = trained.parameters["params"]["last"]
     np.testing.assert_allclose(features @ last["kernel"] + last["bias"], logits, atol=1e-4)
     assert trained.logits(x[:0]).shape == (0, 4)
-
-
-def test_images_move_by_whole_pixels():
-    shape = (28, 14, 2)
-    x = jax.random.uniform(jax.random.key(0), (40, 28 * 14 * 2), minval=0.1)
-    images, after = (np.asarray(a).reshape(-1, *shape) for a in (x, shifted(jax.random.key(1), x, shape)))
-    shifts = set()
-    for image, there in zip(images, after):
-        padded = np.pad(image, ((2, 2), (1, 1), (0, 0)))
-        places = [(i, j) for i in range(5) for j in range(3) if np.array_equal(padded[i : i + 28, j : j + 14], there)]
-        assert len(places) == 1
-        shifts |= set(places)
-    assert {i for i, _ in shifts} == set(range(5))
-    assert {j for _, j in shifts} == set(range(3))
 
 
 def test_images_without_labels_have_no_classifier(digits):
