@@ -14,6 +14,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, Key, PyTree
 
@@ -91,13 +92,13 @@ class CrossEntropy:
 
     def outputs(self, target: Any) -> int:
         """One a class."""
-        return int(target.max()) + 1
+        return int(np.asarray(target).max()) + 1
 
     def check_targets(self, target: PyTree) -> None:
         """Class numbers, all of them known."""
-        if target is None or not jnp.issubdtype(jnp.asarray(jax.tree.leaves(target)[0]).dtype, jnp.integer):
+        if target is None or not np.issubdtype(np.asarray(jax.tree.leaves(target)[0]).dtype, np.integer):
             raise UserError("`loss` cross_entropy compares with classes, and there are none; try squared_error.")
-        examples.labels(target, int(target.max()) + 1)
+        examples.labels(target, int(np.asarray(target).max()) + 1)
 
 
 @dataclass(frozen=True)
@@ -122,10 +123,10 @@ class SquaredError:
         """One array of finite numbers."""
         if target is None or len(jax.tree.leaves(target)) != 1:
             raise UserError("`loss` squared_error compares with one array of numbers; give it as `y`, floats.")
-        leaf = jnp.asarray(jax.tree.leaves(target)[0])
-        if not jnp.issubdtype(leaf.dtype, jnp.floating):
+        leaf = np.asarray(jax.tree.leaves(target)[0])  # on the host: shapes may be being traced around it
+        if not np.issubdtype(leaf.dtype, np.floating):
             raise UserError("`loss` squared_error compares with numbers, and these are classes; try cross_entropy.")
-        if not bool(jnp.isfinite(leaf).all()):
+        if not np.isfinite(leaf).all():
             raise UserError("The targets hold NaN or infinity; leave those examples out.")
 
 

@@ -15,7 +15,7 @@ from genjax.errors import Diverged, UserError
 from genjax.training import early, loop
 from genjax.training import folder as run_folder
 from genjax.training.checkpoint import Checkpoints, any_saved, restore_newest
-from genjax.training.optimisers import Constant
+from genjax.training.optimisers import Constant, is_finished
 from genjax.training.options import flat
 from genjax.training.settings import RunConfig
 from genjax.training.stages import LAST, key_of
@@ -240,7 +240,9 @@ def longer_since(
     """
     options = flat(config)
     decays = any(f.name == "average" and f.metadata.get("rate") for f in dataclasses.fields(config))
-    average, schedule = 0.0 if decays else options.get("average", 0.0), options.get("schedule", "constant")
+    average = 0.0 if decays else options.get("average", 0.0)
+    given = is_finished(getattr(config, "optimiser", None))  # it has its own rate, and no schedule
+    schedule = "constant" if given else options.get("schedule", "constant")
     each = decided.get("steps_per_epoch", 1)
     longer = length(run, each) > length(before, each)
     since = step if longer else decided.get("averaged_from", 0)
