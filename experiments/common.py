@@ -1,6 +1,7 @@
 """What experiments share: their options, their runs, and the interval of a paired comparison."""
 
 import argparse
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,20 @@ def interval(differences: np.ndarray) -> tuple[float, float]:
         return float("nan"), float("nan")
     middle, half = np.mean(differences), t.ppf(0.975, count - 1) * np.std(differences, ddof=1) / np.sqrt(count)
     return float(middle - half), float(middle + half)
+
+
+def order(errors: dict[str, np.ndarray]) -> str:
+    """Names from the least error to the greatest, by the means of the logarithms over common seeds.
+
+    Between two neighbours stands "<" where the 95 % interval of their paired differences excludes 0, else "~".
+    """
+    logs = {name: np.log(of_seeds) for name, of_seeds in errors.items()}
+    names = sorted(logs, key=lambda name: logs[name].mean())
+    said = names[0]
+    for first, second in itertools.pairwise(names):
+        low, _ = interval(logs[second] - logs[first])
+        said += f" {'<' if low > 0 else '~'} {second}"
+    return said
 
 
 def append(path: Path, entry: dict[str, Any]) -> None:

@@ -10,13 +10,14 @@ mean squared error on 1,000 points without noise, over seeds that draw first wei
 optimiser. All get as many epochs, which is a ninth of the others' updates for GD and L-BFGS; GD goes on to as many
 updates. Seconds are those of training, with the evaluations and without compilation.
 
-Writes results.jsonl, by_epochs.png, by_seconds.png (line: geometric mean; band: all seeds), fits.png, and the table: the
-order after equal epochs and after equal seconds, with a "<" where the 95 % interval of the paired logarithms of two
-neighbours' errors excludes 0, and a "~" where it does not. Expect L-BFGS far ahead without noise and enough units, and
-behind with much of it, where it fits the noise. Full: about 15 minutes of one core; --quick: 30 units alone, fewer
-epochs, 90 s. A run that is interrupted goes on.
+Writes results.jsonl, by_epochs.png, by_seconds.png (line: geometric mean; band: all seeds) and the table: errors after
+equal epochs, and the order after equal epochs and after equal seconds, with a "<" where the 95 % interval of the paired
+logarithms of two neighbours' errors excludes 0, and a "~" where it does not. Expect L-BFGS far ahead without noise and
+with enough units, and behind where it fits the noise. Full: about 15 minutes of one core; --quick: 30 units alone,
+fewer epochs, 90 s. A run that is interrupted goes on.
 """
 
+import itertools
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,9 +25,10 @@ import optax
 from matplotlib.figure import Figure
 
 import genjax
-from experiments.common import append, interval, lines, options
+from experiments.common import append, interval, lines, options, order
 from genjax.errors import Diverged
 from genjax.networks.spread import SpreadPerceptron
+from genjax.plots.bands import band
 from genjax.plots.images import save
 
 END, APART, TESTED = 3 * np.pi, 0.05, 1000
@@ -103,9 +105,8 @@ def choose(name: str, noise: float, units: int, epochs: int) -> dict[str, Any]:
 def learn(name: str, noise: float, units: int, seed: int, epochs: int, rate: float | None) -> dict[str, Any]:
     """One run: its errors on training points and on those without noise, by epochs and seconds, and its curve."""
     data, method = points(noise, seed), METHODS[name]
-    longest = epochs * (BATCH and POINTS // BATCH) if name == "GD" else epochs
-    times = np.unique(np.round(np.geomspace(1, longest, 40)).astype(int))
-    times = np.union1d(times, [epochs])
+    longest = epochs * (POINTS // BATCH) if name == "GD" else epochs
+    times = np.union1d(np.round(np.geomspace(1, longest, 40)).astype(int), [epochs])
     run = genjax.fit(model(name, units, rate), data, epochs=1, seed=seed, batch_size=method.batch, progress=False)
     diverged = False
     try:
@@ -114,7 +115,7 @@ def learn(name: str, noise: float, units: int, seed: int, epochs: int, rate: flo
     except Diverged:
         diverged = True
     past = {name: run.history[name].tolist() for name in ("epoch", "seconds", "train_loss", "held_out_loss")}
-    return past | {"diverged": diverged, "fit": run.predict(data.test)[:, 0].astype(float).tolist()}
+    return past | {"diverged": diverged}
 
 
 def measure(scale: Scale, path: Any) -> list[dict[str, Any]]:
@@ -140,3 +141,72 @@ def measure(scale: Scale, path: Any) -> list[dict[str, Any]]:
                     done[(*key[:3], seed)] = row | learn(name, noise, units, seed, scale.epochs, rate)
                     append(path, done[(*key[:3], seed)])
     return list(done.values())
+
+
+def at(row: dict[str, Any], axis: str, value: float) -> float:
+    """A run's error at this epoch or second, on the line between the two measurements around it."""
+    return float(np.exp(np.interp(np.log(value), np.log(row[axis]), np.log(row["held_out_loss"]))))
+
+
+def table(rows: list[dict[str, Any]], scale: Scale) -> None:
+    """Of each noise and width: errors after equal epochs and after the seconds of the quickest, and their order."""
+    for noise, units in itertools.product(scale.noises, scale.units):
+        runs = {name: of(rows, name, noise, units) for name in METHODS}
+        runs = {name: some for name, some in runs.items() if len(some) == scale.seeds}
+        second = min(row["seconds"][-1] for some in runs.values() for row in some)
+        print(f"\nnoise {noise}, {units} units: mean squared error without noise, 1e-4, and its 95 % interval")
+        orders = []
+        for axis, value in (("epoch", scale.epochs), ("seconds", second)):
+            errors = {name: np.array([at(row, axis, value) for row in some]) for name, some in runs.items()}
+            orders.append(f"  after {value:.3g} {axis.removesuffix('s')}s: {order(errors)}")
+            if axis == "epoch":
+                for name, of_seeds in errors.items():
+                    low, high = np.exp(interval(np.log(of_seeds))) * 1e4
+                    mean, spent = (
+                        np.exp(np.log(of_seeds).mean()) * 1e4,
+                        [np.interp(value, row["epoch"], row["seconds"]) for row in runs[name]],
+                    )
+                    rate = "its own" if not METHODS[name].rates else f"{runs[name][0]['rate']:g}"
+                    print(f"  {name:9} {mean:9.3g} [{low:.3g}, {high:.3g}], rate {rate}, {np.median(spent):.2f} s")
+        print(*orders, sep="\n")
+
+
+def of(rows: list[dict[str, Any]], name: str, noise: float, units: int) -> list[dict[str, Any]]:
+    """The runs of all seeds that stayed finite."""
+    key = (name, noise, units)
+    return [r for r in rows if (r["method"], r["noise"], r["units"]) == key and r.get("diverged") is False]
+
+
+def draw(rows: list[dict[str, Any]], scale: Scale, axis: str) -> Figure:
+    """Errors against epochs or seconds, a panel for each noise and width."""
+    size = 4.2 * len(scale.units), 3.2 * len(scale.noises)
+    figure = Figure(figsize=size, layout="constrained")
+    panels = figure.subplots(len(scale.noises), len(scale.units), squeeze=False, sharex=True, sharey="row")
+    for (i, noise), (j, units) in itertools.product(enumerate(scale.noises), enumerate(scale.units)):
+        for number, name in enumerate(METHODS):
+            curves = [(row[axis], row["held_out_loss"]) for row in of(rows, name, noise, units)]
+            if curves:
+                band(panels[i, j], curves, name, f"C{number}")
+        panels[i, j].set(
+            title=f"noise {noise}, {units} units", ylabel="squared error (without noise)" if j == 0 else ""
+        )
+        panels[i, j].grid(alpha=0.3)
+        panels[i, j].set(
+            xlabel={"epoch": "epochs", "seconds": "seconds of training"}[axis] if noise == scale.noises[-1] else ""
+        )
+    panels[0, 0].legend(fontsize=8)
+    return figure
+
+
+def main() -> None:
+    """All runs that are not there yet, the table and the figures."""
+    chosen = options(__doc__, "optimisers", "30 units alone, fewer epochs")
+    scale = SCALES[chosen.scale]
+    rows = measure(scale, chosen.out / "results.jsonl")
+    table(rows, scale)
+    for axis, name in (("epoch", "by_epochs.png"), ("seconds", "by_seconds.png")):
+        print(save(draw(rows, scale, axis), chosen.out / name))
+
+
+if __name__ == "__main__":
+    main()
