@@ -92,10 +92,12 @@ def train(
             state, step = _stage(run, stage, prepared, state, step, before, recorder, hooks)
         except early.Stopped as stop:
             step, gap = stop.chunk.step, stop.chunk.metrics.get("free_energy_gap")
-            end = early.new_end(step, stage.steps)
+            end, state = early.new_end(step, stage.steps), stop.chunk.state
+            if end == stage.steps:  # there is no tenth left: it ends as it would have
+                continue
             why = "stopped early" if gap is None else f"the held-out gap is {gap:.2f} nats"
             hooks.say(f"{why}: ends at step {before + end}")
-            state = early.shorten(stop.chunk.state, schedule or Constant(), step, end)
+            state = early.shorten(state, schedule or Constant(), step, end)
             recorder.decide(stopped_early={"step": step, "total_steps": end})
             stages = (*stages[:number], stage._replace(steps=end), *stages[number + 1 :])
             continue
