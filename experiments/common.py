@@ -3,6 +3,7 @@
 import argparse
 import itertools
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from scipy.stats import t
 import genjax
 from genjax import data
 from genjax.training.folder import environment, write_json
+from genjax.training.options import flat
 
 
 def options(
@@ -105,6 +107,46 @@ def order(errors: dict[str, np.ndarray]) -> str:
         low, _ = interval(logs[second] - logs[first])
         said += f" {'<' if low > 0 else '~'} {second}"
     return said
+
+
+def chosen_by(
+    model: Any, data: Callable[[int], Any], seeds: Sequence[int], metric: str = "held_out_loss", **options: Any
+) -> dict[str, Any]:
+    """The setting of a grid with the least mean of a metric at the end over seeds, each on its own data.
+
+    `options` are those of `genjax.grid`: lists are the axes. Its `chosen` is by name, `tried` holds all settings with
+    their means; one that diverges is infinitely bad.
+    """
+    axes = [name for name, value in options.items() if isinstance(value, list)]
+    values: dict[tuple[Any, ...], list[float]] = {}
+    for seed in seeds:
+        for run in genjax.grid(model, data(seed), seeds=[seed], progress=False, **options):
+            setting = flat(run.config)
+            value = float("inf") if run.diverged else float(run.history[metric][-1])
+            values.setdefault(tuple(setting[name] for name in axes), []).append(value)
+    means = {setting: float(np.mean(of_seeds)) for setting, of_seeds in values.items()}
+    best = min(means, key=lambda setting: means[setting])
+    return {"chosen": dict(zip(axes, best)), "tried": [[*setting, mean] for setting, mean in means.items()]}
+
+
+class Rows:
+    """The rows of a results.jsonl, each made once: an interrupted experiment goes on."""
+
+    def __init__(self, path: Path, *key: str):
+        self.path, self.key = path, key
+        self.made = {tuple(row.get(name) for name in key): row for row in lines(path)}
+
+    def once(self, make: Callable[[], dict[str, Any]], **key: Any) -> dict[str, Any]:
+        """The row of this key, made and written if it is not there."""
+        place = tuple(key.get(name) for name in self.key)
+        if place not in self.made:
+            self.made[place] = key | make()
+            append(self.path, self.made[place])
+        return self.made[place]
+
+    def of(self, **key: Any) -> list[dict[str, Any]]:
+        """All rows that have these values, in the order of their making."""
+        return [row for row in self.made.values() if all(row.get(name) == value for name, value in key.items())]
 
 
 def append(path: Path, entry: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ fewer epochs, 90 s. A run that is interrupted goes on.
 """
 
 import itertools
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,7 +26,7 @@ import optax
 from matplotlib.figure import Figure
 
 import genjax
-from experiments.common import append, interval, lines, options, order
+from experiments.common import Rows, chosen_by, interval, options, order
 from genjax.errors import Diverged
 from genjax.networks.spread import SpreadPerceptron
 from genjax.plots.bands import band
@@ -89,19 +90,6 @@ def model(name: str, units: int, rate: float | None = None) -> Any:
     return genjax.supervised(**options, **({} if rate is None else {"learning_rate": rate}))
 
 
-def choose(name: str, noise: float, units: int, epochs: int) -> dict[str, Any]:
-    """The rate of the least error on noisy points that were held out, and the errors of all; infinite if diverged."""
-    rates, errors = METHODS[name].rates, {}
-    run = {"epochs": epochs, "batch_size": METHODS[name].batch, "progress": False}
-    for seed in CHOOSING:
-        runs = genjax.grid(model(name, units), points(noise, seed, True), learning_rate=[*rates], seeds=[seed], **run)
-        for rate, one in zip(rates, runs):
-            error = float("inf") if one.diverged else float(one.history["held_out_loss"][-1])
-            errors.setdefault(rate, []).append(error)
-    means = [float(np.mean(errors[rate])) for rate in rates]
-    return {"rate": rates[int(np.argmin(means))], "rates": rates, "errors": means}
-
-
 def learn(name: str, noise: float, units: int, seed: int, epochs: int, rate: float | None) -> dict[str, Any]:
     """One run: its errors on training points and on those without noise, by epochs and seconds, and its curve."""
     data, method = points(noise, seed), METHODS[name]
@@ -115,32 +103,27 @@ def learn(name: str, noise: float, units: int, seed: int, epochs: int, rate: flo
     except Diverged:
         diverged = True
     past = {name: run.history[name].tolist() for name in ("epoch", "seconds", "train_loss", "held_out_loss")}
-    return past | {"diverged": diverged}
+    return past | {"diverged": diverged, "rate": rate}
 
 
-def measure(scale: Scale, path: Any) -> list[dict[str, Any]]:
+def measure(scale: Scale, path: Any) -> Rows:
     """All rows: rates as they were chosen, and runs."""
-    done = {(row["method"], row["noise"], row["units"], row.get("seed")): row for row in lines(path)}
-    for units in scale.units:
-        for name, method in METHODS.items():
-            warm = False
-            for noise in scale.noises:
-                key = (name, noise, units, None)
-                if method.rates and key not in done:
-                    found = choose(name, noise, units, scale.epochs)
-                    done[key] = {"method": name, "noise": noise, "units": units} | found
-                    append(path, done[key])
-                rate = done[key]["rate"] if method.rates else None
-                for seed in range(scale.seeds):
-                    if (*key[:3], seed) in done:
-                        continue
-                    if not warm:  # so that no run's seconds hold the compilation
-                        learn(name, noise, units, seed, 3, rate)
-                        warm = True
-                    row = {"method": name, "noise": noise, "units": units, "seed": seed, "rate": rate}
-                    done[(*key[:3], seed)] = row | learn(name, noise, units, seed, scale.epochs, rate)
-                    append(path, done[(*key[:3], seed)])
-    return list(done.values())
+    rows = Rows(path, "method", "noise", "units", "seed")
+    for units, (name, method) in itertools.product(scale.units, METHODS.items()):
+        warm = False
+        for noise in scale.noises:
+            about, rate = {"method": name, "noise": noise, "units": units}, None
+            if method.rates:
+                run = {"seeds": CHOOSING, "epochs": scale.epochs, "batch_size": method.batch}
+                data = partial(points, noise, choosing=True)
+                find = partial(chosen_by, model(name, units), data, **run, learning_rate=[*method.rates])
+                rate = rows.once(find, **about)["chosen"]["learning_rate"]
+            for seed in range(scale.seeds):
+                if not warm and not rows.of(**about, seed=seed):
+                    learn(name, noise, units, seed, 3, rate)  # so that no run's seconds hold the compilation
+                    warm = True
+                rows.once(partial(learn, name, noise, units, seed, scale.epochs, rate), **about, seed=seed)
+    return rows
 
 
 def at(row: dict[str, Any], axis: str, value: float) -> float:
@@ -148,53 +131,45 @@ def at(row: dict[str, Any], axis: str, value: float) -> float:
     return float(np.exp(np.interp(np.log(value), np.log(row[axis]), np.log(row["held_out_loss"]))))
 
 
-def table(rows: list[dict[str, Any]], scale: Scale) -> None:
-    """Of each noise and width: errors after equal epochs and after the seconds of the quickest, and their order."""
+def of_all(rows: Rows, noise: float, units: int, seeds: int) -> dict[str, list[dict[str, Any]]]:
+    """The runs of each method that stayed finite with every seed."""
+    found = {name: rows.of(method=name, noise=noise, units=units, diverged=False) for name in METHODS}
+    return {name: some for name, some in found.items() if len(some) == seeds}
+
+
+def table(rows: Rows, scale: Scale) -> None:
+    """Of each noise and width: errors after equal epochs, and the order after those and after equal seconds."""
     for noise, units in itertools.product(scale.noises, scale.units):
-        runs = {name: of(rows, name, noise, units) for name in METHODS}
-        runs = {name: some for name, some in runs.items() if len(some) == scale.seeds}
-        second = min(row["seconds"][-1] for some in runs.values() for row in some)
-        print(f"\nnoise {noise}, {units} units: mean squared error without noise, 1e-4, and its 95 % interval")
-        orders = []
-        for axis, value in (("epoch", scale.epochs), ("seconds", second)):
+        runs = of_all(rows, noise, units, scale.seeds)
+        quickest = min(row["seconds"][-1] for some in runs.values() for row in some)
+        print(f"\nnoise {noise}, {units} units: error without noise, 1e-4 (geometric mean, 95 %), rate, seconds")
+        for name, some in runs.items():
+            logs = np.log([at(row, "epoch", scale.epochs) for row in some])
+            middle, low, high = (np.exp(x) * 1e4 for x in (logs.mean(), *interval(logs)))
+            spent = np.median([np.interp(scale.epochs, row["epoch"], row["seconds"]) for row in some])
+            print(f"  {name:9} {middle:9.3g} [{low:.3g}, {high:.3g}], {some[0]['rate'] or 'none'}, {spent:.2f} s")
+        for absent in METHODS.keys() - runs.keys():
+            print(f"  {absent:9} diverged with a seed at least")
+        for axis, value in (("epoch", scale.epochs), ("seconds", quickest)):
             errors = {name: np.array([at(row, axis, value) for row in some]) for name, some in runs.items()}
-            orders.append(f"  after {value:.3g} {axis.removesuffix('s')}s: {order(errors)}")
-            if axis == "epoch":
-                for name, of_seeds in errors.items():
-                    low, high = np.exp(interval(np.log(of_seeds))) * 1e4
-                    mean, spent = (
-                        np.exp(np.log(of_seeds).mean()) * 1e4,
-                        [np.interp(value, row["epoch"], row["seconds"]) for row in runs[name]],
-                    )
-                    rate = "its own" if not METHODS[name].rates else f"{runs[name][0]['rate']:g}"
-                    print(f"  {name:9} {mean:9.3g} [{low:.3g}, {high:.3g}], rate {rate}, {np.median(spent):.2f} s")
-        print(*orders, sep="\n")
+            print(f"  after {value:.3g} {axis.removesuffix('s')}s: {order(errors)}")
 
 
-def of(rows: list[dict[str, Any]], name: str, noise: float, units: int) -> list[dict[str, Any]]:
-    """The runs of all seeds that stayed finite."""
-    key = (name, noise, units)
-    return [r for r in rows if (r["method"], r["noise"], r["units"]) == key and r.get("diverged") is False]
-
-
-def draw(rows: list[dict[str, Any]], scale: Scale, axis: str) -> Figure:
+def draw(rows: Rows, scale: Scale, axis: str) -> Figure:
     """Errors against epochs or seconds, a panel for each noise and width."""
-    size = 4.2 * len(scale.units), 3.2 * len(scale.noises)
+    size = 1 + 3.8 * len(scale.units), 0.6 + 3 * len(scale.noises)
     figure = Figure(figsize=size, layout="constrained")
     panels = figure.subplots(len(scale.noises), len(scale.units), squeeze=False, sharex=True, sharey="row")
-    for (i, noise), (j, units) in itertools.product(enumerate(scale.noises), enumerate(scale.units)):
+    for axes, (noise, units) in zip(panels.ravel(), itertools.product(scale.noises, scale.units)):
+        runs = of_all(rows, noise, units, scale.seeds)
         for number, name in enumerate(METHODS):
-            curves = [(row[axis], row["held_out_loss"]) for row in of(rows, name, noise, units)]
-            if curves:
-                band(panels[i, j], curves, name, f"C{number}")
-        panels[i, j].set(
-            title=f"noise {noise}, {units} units", ylabel="squared error (without noise)" if j == 0 else ""
-        )
-        panels[i, j].grid(alpha=0.3)
-        panels[i, j].set(
-            xlabel={"epoch": "epochs", "seconds": "seconds of training"}[axis] if noise == scale.noises[-1] else ""
-        )
+            if name in runs:
+                band(axes, [(row[axis], row["held_out_loss"]) for row in runs[name]], name, f"C{number}")
+        axes.set(title=f"noise {noise}, {units} units")
+        axes.grid(alpha=0.3)
     panels[0, 0].legend(fontsize=8)
+    figure.supxlabel({"epoch": "epochs", "seconds": "seconds of training"}[axis])
+    figure.supylabel("mean squared error on points without noise")
     return figure
 
 

@@ -3,13 +3,13 @@
     python -m experiments.surface [--quick | --smoke] [--out DIR]
 
 A perceptron of two layers of 50 tanh units on 2,000 random points of a surface over [0, 1]^2, tested on 1,000 others.
-The surface is made up openly, after the course's kind: a weighted mean of five non-linear functions (`FUNCTIONS`). The
-targets have no noise, as there, or noise of standard deviation 0.1; test targets have none. The recipe: L1, L2, dropout,
-batch normalisation, early stopping (500 of the 2,000 are held out in any case; it ends where their error has not become
-less for 5 chunks of 240 steps), and a learning rate that falls along a cosine, by Adam. It is learned whole, with one
-part taken away at a time, and with none of them. The strengths are chosen for the whole recipe by the error on the
-held-out points (two seeds that are not those of the table), not allowing zero; then the learning rate of each
-variant. Seeds are common: points, noise, first weights and batches are those of the whole recipe's.
+The surface is made up openly, after the course's kind: a weighted mean of five non-linear functions (`FUNCTIONS`).
+Targets have no noise, as there, or noise of standard deviation 0.1; test targets have none. The recipe: L1, L2,
+dropout, batch normalisation, early stopping (500 of the 2,000 are held out in any case; a run ends a tenth after their
+error has not become less for 5 chunks of 240 steps), and a learning rate that falls along a cosine, by Adam. It is
+learned whole, with one part taken away at a time, and with none. The strengths are chosen for the whole recipe by the
+error on the held-out points (two seeds that are not the table's), never zero; then the rate of each variant. Seeds are
+common: points, noise, first weights and batches are those of the whole recipe's.
 
 Writes results.jsonl, surface.png, parts.png and the table: mean squared error on the test points with its 95 % interval
 over seeds, and its ratio to the whole recipe's with the interval of the paired logarithms: below 1, the part does harm.
@@ -18,13 +18,15 @@ noise everything but the falling rate does harm, dropout most. Full: 10 seeds, a
 seeds, fewer epochs, 90 s. A run that is interrupted goes on.
 """
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
 
 import genjax
-from experiments.common import append, interval, lines, options
+from experiments.common import Rows, chosen_by, interval, options
+from genjax.plots.bands import ratios
 from genjax.plots.images import save
 from genjax.training.early import Patience
 
@@ -83,20 +85,6 @@ def model(recipe: dict[str, Any]) -> Any:
     return genjax.supervised(layers=(50, 50), activation="tanh", loss="squared_error", average=0.0, **own)
 
 
-def choose(recipe: dict[str, Any], noise: float, epochs: int, **axes: Any) -> dict[str, Any]:
-    """The values of the axes with the least error on held-out points at the end, without early stopping."""
-    errors: dict[tuple, list[float]] = {}
-    for seed in CHOOSING:
-        run = {"epochs": epochs, "batch_size": BATCH, "seeds": [seed], "progress": False}
-        for one in genjax.grid(model(recipe), points(noise, seed), **axes, **run):
-            config = {**vars(one.config), **vars(one.config.network)}
-            error = float("inf") if one.diverged else float(one.history["held_out_loss"][-1])
-            errors.setdefault(tuple(config[name] for name in axes), []).append(error)
-    best = min(errors, key=lambda values: np.mean(errors[values]))
-    tried = [[*values, float(np.mean(error))] for values, error in errors.items()]
-    return {"chosen": dict(zip(axes, best)), "tried": tried}
-
-
 def learn(recipe: dict[str, Any], noise: float, seed: int, epochs: int) -> dict[str, Any]:
     """One run: its error on the test points, where it stopped, and what the first seed has learned, on a lattice."""
     data, patience = points(noise, seed), recipe["patience"]
@@ -113,100 +101,75 @@ def lattice(count: int = 50) -> np.ndarray:
     return np.stack(np.meshgrid(x, x, indexing="xy"), -1).reshape(-1, 2).astype(np.float32)
 
 
-def measure(scale: Scale, path: Any) -> list[dict[str, Any]]:
+def measure(scale: Scale, path: Any) -> Rows:
     """All rows: what was chosen, and runs."""
-    done = {(row["noise"], row["variant"], row["seed"]): row for row in lines(path)}
-
-    def once(noise: float, variant: str, seed: int | None, make: Any) -> dict[str, Any]:
-        key = (noise, variant, seed)
-        if key not in done:
-            done[key] = {"noise": noise, "variant": variant, "seed": seed} | make()
-            append(path, done[key])
-        return done[key]
-
+    rows = Rows(path, "noise", "variant", "seed")
     for noise in scale.noises:
-        usual = {"batch_norm": True, "schedule": "cosine", "learning_rate": RATES[1]}
-        axes = {"l1": WEIGHTS, "l2": WEIGHTS, "dropout": DROPOUTS}
-        strengths = once(noise, "strengths", None, lambda: choose(usual, noise, scale.epochs, **axes))["chosen"]
+        run = {"data": partial(points, noise), "seeds": CHOOSING, "epochs": scale.epochs, "batch_size": BATCH}
+        usual = {"batch_norm": True, "schedule": "cosine"}
+        grid = {"l1": WEIGHTS, "l2": WEIGHTS, "dropout": DROPOUTS}
+        find = partial(chosen_by, model(usual | {"learning_rate": RATES[1]}), **run, **grid)
+        strengths = rows.once(find, noise=noise, variant="strengths")["chosen"]
         for variant, without in VARIANTS.items():
             recipe = usual | strengths | {"patience": 5} | without
-            del recipe["learning_rate"]
-            found = once(noise, variant, None, lambda: choose(recipe, noise, scale.epochs, learning_rate=RATES))
-            recipe |= found["chosen"]
+            find = partial(chosen_by, model(recipe), **run, learning_rate=RATES)
+            recipe |= rows.once(find, noise=noise, variant=variant)["chosen"]
             for seed in range(scale.seeds):
-                once(noise, variant, seed, lambda: learn(recipe, noise, seed, scale.epochs))
-    return list(done.values())
+                rows.once(partial(learn, recipe, noise, seed, scale.epochs), noise=noise, variant=variant, seed=seed)
+    return rows
 
 
-def ratios(rows: list[dict[str, Any]], noise: float) -> dict[str, dict[str, Any]]:
-    """Of each variant its errors over seeds, and their ratios to the whole recipe's."""
+def compared(rows: Rows, noise: float, seeds: int) -> dict[str, tuple[float, float, float, np.ndarray]]:
+    """Of each variant the ratio of its errors to the whole recipe's, its interval, and the ratios of the seeds."""
     found = {}
     for variant in VARIANTS:
-        own = sorted(
-            (row for row in rows if (row["noise"], row["variant"]) == (noise, variant)),
-            key=lambda row: -1 if row["seed"] is None else row["seed"],
-        )
-        errors = np.array([row["error"] for row in own if row["seed"] is not None])
-        base = errors if variant == "everything" else found["everything"]["errors"]
-        logs = np.log(errors / base)
-        found[variant] = {
-            "errors": errors,
-            "ratio": float(np.exp(logs.mean())),
-            "interval": tuple(np.exp(interval(logs))),
-            "rate": next(row["chosen"]["learning_rate"] for row in own if row["seed"] is None),
-            "stopped": sum(row["stopped"] for row in own if row["seed"] is not None),
-        }
+        each = errors(rows, noise, variant, seeds) / errors(rows, noise, "everything", seeds)
+        low, high = np.exp(interval(np.log(each)))
+        found[variant] = (float(np.exp(np.log(each).mean())), low, high, each)
     return found
 
 
-def table(rows: list[dict[str, Any]], scale: Scale) -> None:
+def errors(rows: Rows, noise: float, variant: str, seeds: int) -> np.ndarray:
+    """Of all seeds."""
+    return np.array([rows.of(noise=noise, variant=variant, seed=seed)[0]["error"] for seed in range(seeds)])
+
+
+def table(rows: Rows, scale: Scale) -> None:
     """What was chosen, errors, and ratios."""
     for noise in scale.noises:
-        chosen = next(r["chosen"] for r in rows if (r["noise"], r["variant"]) == (noise, "strengths"))
+        chosen = rows.of(noise=noise, variant="strengths")[0]["chosen"]
         print(f"\nnoise {noise}: {', '.join(f'{name} {value:g}' for name, value in chosen.items())}")
         print(f"{'':22} test MSE, 1e-4 {'':18} ratio to everything {'':8} rate  stopped early")
-        for variant, found in ratios(rows, noise).items():
-            (low, high), of_ratio = interval(found["errors"]), found["interval"]
-            error = f"{found['errors'].mean() * 1e4:8.3g} [{low * 1e4:.3g}, {high * 1e4:.3g}]"
-            ratio = f"{found['ratio']:.3g} [{of_ratio[0]:.3g}, {of_ratio[1]:.3g}]"
-            print(f"{variant:22} {error:33} {ratio:25} {found['rate']:8g}  {found['stopped']}/{scale.seeds}")
+        for variant, (ratio, least, most, _) in compared(rows, noise, scale.seeds).items():
+            of_seeds, own = errors(rows, noise, variant, scale.seeds) * 1e4, rows.of(noise=noise, variant=variant)
+            low, high = interval(of_seeds)
+            error, beside = f"{of_seeds.mean():8.3g} [{low:.3g}, {high:.3g}]", f"{ratio:.3g} [{least:.3g}, {most:.3g}]"
+            stopped, rate = sum(row.get("stopped", 0) for row in own), own[0]["chosen"]["learning_rate"]
+            print(f"{variant:22} {error:33} {beside:25} {rate:8g}  {stopped}/{scale.seeds}")
 
 
-def draw_parts(rows: list[dict[str, Any]], scale: Scale) -> Figure:
-    """Ratios with their intervals."""
+def draw_parts(rows: Rows, scale: Scale) -> Figure:
+    """Ratios with their intervals, a panel for each noise."""
     figure = Figure(figsize=(1 + 5 * len(scale.noises), 3.6), layout="constrained")
     panels = figure.subplots(1, len(scale.noises), squeeze=False, sharey=True)[0]
     for axes, noise in zip(panels, scale.noises):
-        found = ratios(rows, noise)
-        for place, variant in enumerate(found):
-            base = found["everything"]["errors"]
-            axes.plot(found[variant]["errors"] / base, np.full(len(base), place), ".", color="C0", alpha=0.3)
-            axes.plot(found[variant]["interval"], [place, place], color="C3", linewidth=2)
-            axes.plot(found[variant]["ratio"], place, "o", color="C3")
-        axes.axvline(1, color="grey", linestyle=":")
-        axes.set(xscale="log", yticks=range(len(found)), yticklabels=found, title=f"noise {noise}")
-        axes.set(xlabel="test error over that of everything (dots: seeds; bar: 95 %)")
-        axes.invert_yaxis() if noise == scale.noises[0] else None
+        ratios(axes, compared(rows, noise, scale.seeds))
+        axes.set(xlabel="test error over that of everything", title=f"noise {noise} (dots: seeds; bar: 95 %)")
     return figure
 
 
-def draw_surface(rows: list[dict[str, Any]], scale: Scale) -> Figure:
+def draw_surface(rows: Rows, scale: Scale) -> Figure:
     """The surface, and how far off it the first seed is, by the whole recipe and by none of it."""
-    figure = Figure(figsize=(11, 3.4 * len(scale.noises)), layout="constrained")
-    truth = surface(lattice()).reshape(50, 50)
+    figure, truth = Figure(figsize=(11, 3.4 * len(scale.noises)), layout="constrained"), surface(lattice())
     for line, noise in enumerate(scale.noises):
-        maps = {r["variant"]: r["map"] for r in rows if r["noise"] == noise and r["seed"] == 0}
-        shown = {"surface": truth} | {
-            f"{name}: error": np.reshape(maps[name], (50, 50)) - truth for name in ("everything", "nothing")
-        }
-        limit = np.abs(shown["everything: error"]).max()
-        for column, (name, heights) in enumerate(shown.items()):
+        made = {v: rows.of(noise=noise, variant=v, seed=0)[0]["map"] for v in ("everything", "nothing")}
+        off = {f"{v}: error, noise {noise}": np.array(heights) - truth[:, 0] for v, heights in made.items()}
+        limit = max(np.abs(heights).max() for heights in off.values())
+        for column, (name, heights) in enumerate({"the surface": truth, **off}.items()):
             axes = figure.add_subplot(len(scale.noises), 3, 3 * line + column + 1)
-            limits = {} if column == 0 else {"vmin": -limit, "vmax": limit}
-            image = axes.imshow(
-                heights, origin="lower", extent=(0, 1, 0, 1), cmap="RdBu_r" if column else "viridis", **limits
-            )
-            axes.set(title=f"{name}, noise {noise}" if column else name, xlabel="x", ylabel="y")
+            how: Any = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit} if column else {"cmap": "viridis"}
+            image = axes.imshow(heights.reshape(50, 50), origin="lower", extent=(0, 1, 0, 1), **how)
+            axes.set(title=name, xlabel="x", ylabel="y")
             figure.colorbar(image, ax=axes)
     return figure
 
