@@ -65,7 +65,7 @@ class Scale(NamedTuple):
 
 
 SCALES = {
-    "full": Scale((0.0, 0.15, 0.5), (10, 30, 50), 5, 5000),
+    "full": Scale((0.0, 0.15, 0.5), (10, 30, 50), 5, 2000),
     "quick": Scale((0.0, 0.5), (30,), 3, 500),
     "smoke": Scale((0.15,), (5,), 2, 20),
 }
@@ -107,22 +107,28 @@ def learn(name: str, noise: float, units: int, seed: int, epochs: int, rate: flo
 
 
 def measure(scale: Scale, path: Any) -> Rows:
-    """All rows: rates as they were chosen, and runs."""
+    """All rows: rates as they were chosen, and runs; methods take turns, so that a busy machine slows all alike."""
     rows = Rows(path, "method", "noise", "units", "seed")
-    for units, (name, method) in itertools.product(scale.units, METHODS.items()):
-        warm = False
-        for noise in scale.noises:
-            about, rate = {"method": name, "noise": noise, "units": units}, None
-            if method.rates:
-                run = {"seeds": CHOOSING, "epochs": scale.epochs, "batch_size": method.batch}
-                data = partial(points, noise, choosing=True)
-                find = partial(chosen_by, model(name, units), data, **run, learning_rate=[*method.rates])
-                rate = rows.once(find, **about)["chosen"]["learning_rate"]
-            for seed in range(scale.seeds):
-                if not warm and not rows.of(**about, seed=seed):
-                    learn(name, noise, units, seed, 3, rate)  # so that no run's seconds hold the compilation
-                    warm = True
-                rows.once(partial(learn, name, noise, units, seed, scale.epochs, rate), **about, seed=seed)
+    for units in scale.units:
+        rates: dict[tuple[str, float], float | None] = {}
+        for (name, method), noise in itertools.product(METHODS.items(), scale.noises):
+            run = {"seeds": CHOOSING, "epochs": scale.epochs, "batch_size": method.batch}
+            data = partial(points, noise, choosing=True)
+            find = partial(chosen_by, model(name, units), data, **run, learning_rate=[*method.rates])
+            about = {"method": name, "noise": noise, "units": units}
+            rates[name, noise] = rows.once(find, **about)["chosen"]["learning_rate"] if method.rates else None
+        missing = [
+            (noise, seed, name)
+            for noise, seed, name in itertools.product(scale.noises, range(scale.seeds), METHODS)
+            if not rows.of(method=name, noise=noise, units=units, seed=seed)
+        ]
+        for name in {name: None for _, _, name in missing}:
+            learn(
+                name, scale.noises[0], units, 0, 3, rates[name, scale.noises[0]]
+            )  # compiles: no run's seconds hold it
+        for noise, seed, name in missing:
+            run = partial(learn, name, noise, units, seed, scale.epochs, rates[name, noise])
+            rows.once(run, method=name, noise=noise, units=units, seed=seed)
     return rows
 
 

@@ -61,7 +61,7 @@ class Scale(NamedTuple):
     epochs: int
 
 
-SCALES = {"full": Scale((0.0, 0.1), 10, 400), "quick": Scale((0.0,), 3, 100), "smoke": Scale((0.1,), 2, 10)}
+SCALES = {"full": Scale((0.0, 0.1), 10, 200), "quick": Scale((0.0,), 3, 100), "smoke": Scale((0.1,), 2, 10)}
 
 
 def surface(x: np.ndarray) -> np.ndarray:
