@@ -95,6 +95,18 @@ def interval(differences: np.ndarray) -> tuple[float, float]:
     return float(middle - half), float(middle + half)
 
 
+def geometric(values: np.ndarray) -> tuple[float, float, float]:
+    """The geometric mean of positive values, and the ends of its 95 % interval."""
+    logs = np.log(values)
+    low, high = np.exp(interval(logs))
+    return float(np.exp(logs.mean())), float(low), float(high)
+
+
+def value_at(where: float, x: Any, y: Any) -> float:
+    """A curve's value there, by its logarithm over the logarithm of x on the line between its neighbours."""
+    return float(np.exp(np.interp(np.log(where), np.log(x), np.log(y))))
+
+
 def order(errors: dict[str, np.ndarray]) -> str:
     """Names from the least error to the greatest, by the means of the logarithms over common seeds.
 

@@ -23,25 +23,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import optax
-from matplotlib.figure import Figure
 
 import genjax
-from experiments.common import Rows, chosen_by, interval, options, order
+from experiments.common import Rows, chosen_by, geometric, options, order, value_at
 from genjax.errors import Diverged
 from genjax.networks.spread import SpreadPerceptron
-from genjax.plots.bands import band
+from genjax.plots.bands import band_panels
 from genjax.plots.images import save
 
 END, APART, TESTED = 3 * np.pi, 0.05, 1000
-POINTS = len(np.arange(0, END, APART))
-BATCH = POINTS // 9
+POINTS, BATCH = 189, 21
 
 
 class Method(NamedTuple):
-    """An optimiser, the rates to choose from, and how many points it takes a step."""
-
     optimiser: Any
-    rates: tuple[float, ...] = ()
+    rates: tuple[float, ...] = ()  # to choose from
     batch: int = BATCH
 
 
@@ -56,8 +52,6 @@ METHODS = {
 
 
 class Scale(NamedTuple):
-    """How much is tried."""
-
     noises: tuple[float, ...]
     units: tuple[int, ...]
     seeds: int
@@ -82,20 +76,19 @@ def points(noise: float, seed: int, choosing: bool = False) -> genjax.Dataset:
     return genjax.Dataset.from_arrays(*train, test=test, validation=held_out if choosing else test)
 
 
-def model(name: str, units: int, rate: float | None = None) -> Any:
+def model(name: str, units: int, **options: Any) -> Any:
     """A network and its optimiser, whose rate stays."""
-    network = SpreadPerceptron(units, 1, 0.0, END)
-    options = {"network": network, "loss": "squared_error", "optimiser": METHODS[name].optimiser, "average": 0.0}
     options |= {"schedule": "constant"} if METHODS[name].rates else {}
-    return genjax.supervised(**options, **({} if rate is None else {"learning_rate": rate}))
+    options |= {"network": SpreadPerceptron(units, 1, 0.0, END), "optimiser": METHODS[name].optimiser}
+    return genjax.supervised(loss="squared_error", average=0.0, **options)
 
 
-def learn(name: str, noise: float, units: int, seed: int, epochs: int, rate: float | None) -> dict[str, Any]:
-    """One run: its errors on training points and on those without noise, by epochs and seconds, and its curve."""
-    data, method = points(noise, seed), METHODS[name]
-    longest = epochs * (POINTS // BATCH) if name == "GD" else epochs
-    times = np.union1d(np.round(np.geomspace(1, longest, 40)).astype(int), [epochs])
-    run = genjax.fit(model(name, units, rate), data, epochs=1, seed=seed, batch_size=method.batch, progress=False)
+def learn(name: str, noise: float, units: int, seed: int, epochs: int, rate: dict[str, float]) -> dict[str, Any]:
+    """One run, and its errors on training points and on those without noise, by epochs and seconds."""
+    last = epochs * (POINTS // BATCH) if name == "GD" else epochs
+    times = np.union1d(np.round(np.geomspace(1, last, 40)).astype(int), [epochs])
+    run = {"seed": seed, "batch_size": METHODS[name].batch}
+    run = genjax.fit(model(name, units, **rate), points(noise, seed), epochs=1, **run, progress=False)
     diverged = False
     try:
         for time in times[1:]:  # one run, which goes on: nothing of it depends on its length
@@ -110,31 +103,23 @@ def measure(scale: Scale, path: Any) -> Rows:
     """All rows: rates as they were chosen, and runs; methods take turns, so that a busy machine slows all alike."""
     rows = Rows(path, "method", "noise", "units", "seed")
     for units in scale.units:
-        rates: dict[tuple[str, float], float | None] = {}
+        rates: dict[tuple[str, float], dict[str, float]] = {}
         for (name, method), noise in itertools.product(METHODS.items(), scale.noises):
             run = {"seeds": CHOOSING, "epochs": scale.epochs, "batch_size": method.batch}
             data = partial(points, noise, choosing=True)
             find = partial(chosen_by, model(name, units), data, **run, learning_rate=[*method.rates])
             about = {"method": name, "noise": noise, "units": units}
-            rates[name, noise] = rows.once(find, **about)["chosen"]["learning_rate"] if method.rates else None
-        missing = [
-            (noise, seed, name)
-            for noise, seed, name in itertools.product(scale.noises, range(scale.seeds), METHODS)
-            if not rows.of(method=name, noise=noise, units=units, seed=seed)
-        ]
+            rates[name, noise] = rows.once(find, **about)["chosen"] if method.rates else {}
+        every = itertools.product(scale.noises, range(scale.seeds), METHODS)
+        missing = [key for key in every if not rows.of(units=units, **dict(zip(("noise", "seed", "method"), key)))]
         for name in {name: None for _, _, name in missing}:
             learn(
                 name, scale.noises[0], units, 0, 3, rates[name, scale.noises[0]]
             )  # compiles: no run's seconds hold it
         for noise, seed, name in missing:
-            run = partial(learn, name, noise, units, seed, scale.epochs, rates[name, noise])
-            rows.once(run, method=name, noise=noise, units=units, seed=seed)
+            one = partial(learn, name, noise, units, seed, scale.epochs, rates[name, noise])
+            rows.once(one, method=name, noise=noise, units=units, seed=seed)
     return rows
-
-
-def at(row: dict[str, Any], axis: str, value: float) -> float:
-    """A run's error at this epoch or second, on the line between the two measurements around it."""
-    return float(np.exp(np.interp(np.log(value), np.log(row[axis]), np.log(row["held_out_loss"]))))
 
 
 def of_all(rows: Rows, noise: float, units: int, seeds: int) -> dict[str, list[dict[str, Any]]]:
@@ -147,36 +132,20 @@ def table(rows: Rows, scale: Scale) -> None:
     """Of each noise and width: errors after equal epochs, and the order after those and after equal seconds."""
     for noise, units in itertools.product(scale.noises, scale.units):
         runs = of_all(rows, noise, units, scale.seeds)
-        quickest = min(row["seconds"][-1] for some in runs.values() for row in some)
+        ends = {"epoch": scale.epochs, "seconds": min(row["seconds"][-1] for some in runs.values() for row in some)}
+        errors = {
+            axis: {n: np.array([value_at(end, r[axis], r["held_out_loss"]) for r in runs[n]]) for n in runs}
+            for axis, end in ends.items()
+        }
         print(f"\nnoise {noise}, {units} units: error without noise, 1e-4 (geometric mean, 95 %), rate, seconds")
-        for name, some in runs.items():
-            logs = np.log([at(row, "epoch", scale.epochs) for row in some])
-            middle, low, high = (np.exp(x) * 1e4 for x in (logs.mean(), *interval(logs)))
-            spent = np.median([np.interp(scale.epochs, row["epoch"], row["seconds"]) for row in some])
-            print(f"  {name:9} {middle:9.3g} [{low:.3g}, {high:.3g}], {some[0]['rate'] or 'none'}, {spent:.2f} s")
-        for absent in METHODS.keys() - runs.keys():
-            print(f"  {absent:9} diverged with a seed at least")
-        for axis, value in (("epoch", scale.epochs), ("seconds", quickest)):
-            errors = {name: np.array([at(row, axis, value) for row in some]) for name, some in runs.items()}
-            print(f"  after {value:.3g} {axis.removesuffix('s')}s: {order(errors)}")
-
-
-def draw(rows: Rows, scale: Scale, axis: str) -> Figure:
-    """Errors against epochs or seconds, a panel for each noise and width."""
-    size = 1 + 3.8 * len(scale.units), 0.6 + 3 * len(scale.noises)
-    figure = Figure(figsize=size, layout="constrained")
-    panels = figure.subplots(len(scale.noises), len(scale.units), squeeze=False, sharex=True, sharey="row")
-    for axes, (noise, units) in zip(panels.ravel(), itertools.product(scale.noises, scale.units)):
-        runs = of_all(rows, noise, units, scale.seeds)
-        for number, name in enumerate(METHODS):
-            if name in runs:
-                band(axes, [(row[axis], row["held_out_loss"]) for row in runs[name]], name, f"C{number}")
-        axes.set(title=f"noise {noise}, {units} units")
-        axes.grid(alpha=0.3)
-    panels[0, 0].legend(fontsize=8)
-    figure.supxlabel({"epoch": "epochs", "seconds": "seconds of training"}[axis])
-    figure.supylabel("mean squared error on points without noise")
-    return figure
+        for name, of_seeds in errors["epoch"].items():
+            middle, low, high = geometric(of_seeds * 1e4)
+            spent = np.median([value_at(scale.epochs, row["epoch"], row["seconds"]) for row in runs[name]])
+            rate = runs[name][0]["rate"].get("learning_rate", "none")
+            print(f"  {name:9} {middle:9.3g} [{low:.3g}, {high:.3g}], {rate}, {spent:.2f} s")
+        for axis, end in ends.items():
+            print(f"  after {end:.3g} {axis.removesuffix('s')}s: {order(errors[axis])}")
+        print(*(f"  {name} diverged with a seed" for name in METHODS.keys() - runs.keys()), sep="\n", end="")
 
 
 def main() -> None:
@@ -185,8 +154,14 @@ def main() -> None:
     scale = SCALES[chosen.scale]
     rows = measure(scale, chosen.out / "results.jsonl")
     table(rows, scale)
-    for axis, name in (("epoch", "by_epochs.png"), ("seconds", "by_seconds.png")):
-        print(save(draw(rows, scale, axis), chosen.out / name))
+    for axis, name, xlabel in (("epoch", "by_epochs", "epochs"), ("seconds", "by_seconds", "seconds of training")):
+        panels = {}
+        for noise, units in itertools.product(scale.noises, scale.units):
+            runs = of_all(rows, noise, units, scale.seeds).items()
+            curves = {method: [(row[axis], row["held_out_loss"]) for row in some] for method, some in runs}
+            panels[f"noise {noise}, {units} units"] = curves
+        figure = band_panels(panels, len(scale.units), xlabel, "mean squared error on points without noise")
+        print(save(figure, chosen.out / f"{name}.png"))
 
 
 if __name__ == "__main__":

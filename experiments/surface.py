@@ -18,16 +18,17 @@ noise everything but the falling rate does harm, dropout most. Full: 10 seeds, a
 seeds, fewer epochs, 90 s. A run that is interrupted goes on.
 """
 
+import itertools
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from matplotlib.figure import Figure
 
 import genjax
-from experiments.common import Rows, chosen_by, interval, options
-from genjax.plots.bands import ratios
+from experiments.common import Rows, chosen_by, geometric, interval, options
+from genjax.plots.bands import ratio_panels
 from genjax.plots.images import save
+from genjax.plots.surfaces import surfaces
 from genjax.training.early import Patience
 
 FUNCTIONS = (
@@ -54,8 +55,6 @@ CHOOSING = (100, 101)  # seeds of the runs that are chosen by
 
 
 class Scale(NamedTuple):
-    """How much is tried."""
-
     noises: tuple[float, ...]
     seeds: int
     epochs: int
@@ -124,8 +123,7 @@ def compared(rows: Rows, noise: float, seeds: int) -> dict[str, tuple[float, flo
     found = {}
     for variant in VARIANTS:
         each = errors(rows, noise, variant, seeds) / errors(rows, noise, "everything", seeds)
-        low, high = np.exp(interval(np.log(each)))
-        found[variant] = (float(np.exp(np.log(each).mean())), low, high, each)
+        found[variant] = (*geometric(each), each)
     return found
 
 
@@ -148,40 +146,19 @@ def table(rows: Rows, scale: Scale) -> None:
             print(f"{variant:22} {error:33} {beside:25} {rate:8g}  {stopped}/{scale.seeds}")
 
 
-def draw_parts(rows: Rows, scale: Scale) -> Figure:
-    """Ratios with their intervals, a panel for each noise."""
-    figure = Figure(figsize=(1 + 5 * len(scale.noises), 3.6), layout="constrained")
-    panels = figure.subplots(1, len(scale.noises), squeeze=False, sharey=True)[0]
-    for axes, noise in zip(panels, scale.noises):
-        ratios(axes, compared(rows, noise, scale.seeds))
-        axes.set(xlabel="test error over that of everything", title=f"noise {noise} (dots: seeds; bar: 95 %)")
-    return figure
-
-
-def draw_surface(rows: Rows, scale: Scale) -> Figure:
-    """The surface, and how far off it the first seed is, by the whole recipe and by none of it."""
-    figure, truth = Figure(figsize=(11, 3.4 * len(scale.noises)), layout="constrained"), surface(lattice())
-    for line, noise in enumerate(scale.noises):
-        made = {v: rows.of(noise=noise, variant=v, seed=0)[0]["map"] for v in ("everything", "nothing")}
-        off = {f"{v}: error, noise {noise}": np.array(heights) - truth[:, 0] for v, heights in made.items()}
-        limit = max(np.abs(heights).max() for heights in off.values())
-        for column, (name, heights) in enumerate({"the surface": truth, **off}.items()):
-            axes = figure.add_subplot(len(scale.noises), 3, 3 * line + column + 1)
-            how: Any = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit} if column else {"cmap": "viridis"}
-            image = axes.imshow(heights.reshape(50, 50), origin="lower", extent=(0, 1, 0, 1), **how)
-            axes.set(title=name, xlabel="x", ylabel="y")
-            figure.colorbar(image, ax=axes)
-    return figure
-
-
 def main() -> None:
-    """All runs that are not there yet, the table and the figures."""
+    """All runs that are not there yet, the table and the figures: ratios, and errors of the first seed as maps."""
     chosen = options(__doc__, "surface", "3 seeds, fewer epochs")
     scale = SCALES[chosen.scale]
     rows = measure(scale, chosen.out / "results.jsonl")
     table(rows, scale)
-    for name, figure in (("parts.png", draw_parts(rows, scale)), ("surface.png", draw_surface(rows, scale))):
-        print(save(figure, chosen.out / name))
+    parts = {f"noise {noise} (dots: seeds; bar: 95 %)": compared(rows, noise, scale.seeds) for noise in scale.noises}
+    print(save(ratio_panels(parts, "test error over that of everything"), chosen.out / "parts.png"))
+    truth, off = surface(lattice()).reshape(50, 50), {}
+    for noise, variant in itertools.product(scale.noises, ("everything", "nothing")):
+        heights = rows.of(noise=noise, variant=variant, seed=0)[0]["map"]
+        off[f"{variant}: error, noise {noise}"] = np.reshape(heights, (50, 50)) - truth
+    print(save(surfaces({"the surface": truth, **off}, 1 + len(off), errors=off), chosen.out / "surface.png"))
 
 
 if __name__ == "__main__":

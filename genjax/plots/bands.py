@@ -7,6 +7,8 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 
+from genjax.plots.figure import Figure
+
 Curve = tuple[Any, Any]
 """Positive numbers that rise, and a positive value at each of them."""
 
@@ -27,8 +29,39 @@ def band(axes: Axes, curves: Sequence[Curve], label: str, colour: str) -> None:
     axes.set(xscale="log", yscale="log")
 
 
-def ratios(axes: Axes, found: Mapping[str, tuple[float, float, float, Float[np.ndarray, " seeds"]]]) -> None:
-    """Below each other, by their names: a ratio, the ends of its interval, and (pale) those of the seeds."""
+def band_panels(panels: Mapping[str, Mapping[str, Sequence[Curve]]], columns: int, xlabel: str, ylabel: str) -> Figure:
+    """A panel for each title, in rows of so many columns; a name has the same colour in all of them."""
+    rows = -(-len(panels) // columns)
+    figure = Figure(figsize=(1 + 3.8 * columns, 0.6 + 3 * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey="row")
+    colours = {name: f"C{n}" for n, name in enumerate(dict.fromkeys(name for of in panels.values() for name in of))}
+    for axes, (title, curves) in zip(grid.ravel(), panels.items()):
+        for name, of_name in curves.items():
+            band(axes, of_name, name, colours[name])
+        axes.set(title=title)
+        axes.grid(alpha=0.3)
+    grid[0, 0].legend(fontsize=8)
+    figure.supxlabel(xlabel)
+    figure.supylabel(ylabel)
+    return figure
+
+
+Ratio = tuple[float, float, float, Float[np.ndarray, " seeds"]]
+"""A mean, the ends of its interval, and the ratio of each seed."""
+
+
+def ratio_panels(panels: Mapping[str, Mapping[str, Ratio]], xlabel: str) -> Figure:
+    """A panel for each title, side by side."""
+    figure = Figure(figsize=(1 + 5 * len(panels), 3.6), layout="constrained")
+    grid = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
+    for axes, (title, found) in zip(grid, panels.items()):
+        ratios(axes, found)
+        axes.set(title=title, xlabel=xlabel)
+    return figure
+
+
+def ratios(axes: Axes, found: Mapping[str, Ratio]) -> None:
+    """Below each other, by their names; those of the seeds are pale."""
     for place, (ratio, low, high, of_seeds) in enumerate(found.values()):
         axes.plot(of_seeds, np.full(len(of_seeds), place), ".", color="C0", alpha=0.4)
         axes.plot([low, high], [place, place], color="C3", linewidth=2)
