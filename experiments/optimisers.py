@@ -31,8 +31,7 @@ from genjax.networks.spread import SpreadPerceptron
 from genjax.plots.bands import band_panels
 from genjax.plots.images import save
 
-END, APART, TESTED = 3 * np.pi, 0.05, 1000
-POINTS, BATCH = 189, 21
+END, APART, POINTS, BATCH = 3 * np.pi, 0.05, 189, 21
 
 
 class Method(NamedTuple):
@@ -69,7 +68,7 @@ CHOOSING = (100, 101)  # seeds of the runs that rates are chosen by
 def points(noise: float, seed: int, choosing: bool = False) -> genjax.Dataset:
     """The training points, and those without noise; to choose by, held-out points are as noisy as the training ones."""
     rng = np.random.default_rng(seed)
-    x, other, clean = np.arange(0, END, APART), rng.uniform(0, END, POINTS), np.linspace(0, END, TESTED)
+    x, other, clean = np.arange(0, END, APART), rng.uniform(0, END, POINTS), np.linspace(0, END, 1000)
     noisy = [(at[:, None], np.sin(at**2)[:, None] + noise * rng.standard_normal((POINTS, 1))) for at in (x, other)]
     train, held_out = [(a.astype(np.float32), b.astype(np.float32)) for a, b in noisy]
     test = clean[:, None].astype(np.float32), np.sin(clean**2)[:, None].astype(np.float32)
