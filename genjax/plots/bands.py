@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from genjax.plots.figure import Figure
 
@@ -19,6 +21,14 @@ def common(curves: Sequence[Curve], count: int = 100) -> tuple[Float[np.ndarray,
     low, high = max(np.min(x) for x, _ in curves), min(np.max(x) for x, _ in curves)
     where = np.geomspace(low, max(low, high), count)
     return where, np.exp([np.interp(np.log(where), np.log(x), np.log(y)) for x, y in curves])
+
+
+def number(axis: Axis) -> None:
+    """Plain numbers along a logarithmic axis; over less than two decades also at 2 and 5."""
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,)))
+    axis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def band(axes: Axes, curves: Sequence[Curve], label: str, colour: str) -> None:
@@ -40,6 +50,9 @@ def band_panels(panels: Mapping[str, Mapping[str, Sequence[Curve]]], columns: in
             band(axes, of_name, name, colours[name])
         axes.set(title=title)
         axes.grid(alpha=0.3)
+    for axes in grid.ravel():
+        number(axes.xaxis)
+        number(axes.yaxis)
     grid[0, 0].legend(fontsize=8)
     figure.supxlabel(xlabel)
     figure.supylabel(ylabel)
@@ -61,11 +74,12 @@ def ratio_panels(panels: Mapping[str, Mapping[str, Ratio]], xlabel: str) -> Figu
 
 
 def ratios(axes: Axes, found: Mapping[str, Ratio]) -> None:
-    """Below each other, by their names; those of the seeds are pale."""
+    """Below each other, by their names; those of the seeds are the dots below it."""
     for place, (ratio, low, high, of_seeds) in enumerate(found.values()):
-        axes.plot(of_seeds, np.full(len(of_seeds), place), ".", color="C0", alpha=0.4)
         axes.plot([low, high], [place, place], color="C3", linewidth=2)
         axes.plot(ratio, place, "o", color="C3")
+        axes.plot(of_seeds, np.full(len(of_seeds), place + 0.25), ".", color="C0", alpha=0.5)
     axes.axvline(1, color="grey", linestyle=":")
     axes.set(xscale="log", yticks=range(len(found)), yticklabels=list(found), ylim=(len(found) - 0.5, -0.5))
+    number(axes.xaxis)
     axes.grid(alpha=0.3, axis="x")
