@@ -86,8 +86,8 @@ def learn(name: str, noise: float, units: int, seed: int, epochs: int, rate: dic
     """One run, and its errors on training points and on those without noise, by epochs and seconds."""
     last = epochs * (POINTS // BATCH) if name == "GD" else epochs
     times = np.union1d(np.round(np.geomspace(1, last, 40)).astype(int), [epochs])
-    run = {"seed": seed, "batch_size": METHODS[name].batch}
-    run = genjax.fit(model(name, units, **rate), points(noise, seed), epochs=1, **run, progress=False)
+    own, data, batch = model(name, units, **rate), points(noise, seed), METHODS[name].batch
+    run = genjax.fit(own, data, epochs=1, seed=seed, batch_size=batch, progress=False)
     diverged = False
     try:
         for time in times[1:]:  # one run, which goes on: nothing of it depends on its length

@@ -66,7 +66,7 @@ SCALES = {"full": Scale((0.0, 0.1), 10, 200), "quick": Scale((0.0,), 3, 100), "s
 def surface(x: np.ndarray) -> np.ndarray:
     """Heights `(n, 1)` at points `(n, 2)`."""
     total = sum(weight for weight, _ in FUNCTIONS)
-    return sum(weight * f(x[:, :1], x[:, 1:]) for weight, f in FUNCTIONS) / total
+    return np.sum([weight * f(x[:, :1], x[:, 1:]) for weight, f in FUNCTIONS], axis=0) / total
 
 
 def points(noise: float, seed: int) -> genjax.Dataset:
