@@ -127,9 +127,11 @@ def chosen_by(
     """The setting of a grid with the least mean of a metric at the end over seeds, each on its own data.
 
     `options` are those of `genjax.grid`: lists are the axes. Its `chosen` is by name, `tried` holds all settings with
-    their means; one that diverges is infinitely bad.
+    their means; one that diverges is infinitely bad. A setting that is the only one is not tried.
     """
     axes = [name for name, value in options.items() if isinstance(value, list)]
+    if all(len(options[name]) == 1 for name in axes):
+        return {"chosen": {name: options[name][0] for name in axes}, "tried": []}
     values: dict[tuple[Any, ...], list[float]] = {}
     for seed in seeds:
         for run in genjax.grid(model, data(seed), seeds=[seed], progress=False, **options):
