@@ -22,6 +22,6 @@ def surfaces(
     for place, (name, heights) in enumerate(maps.items(), 1):
         axes = figure.add_subplot(rows, columns, place)
         how: dict[str, Any] = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit} if name in errors else {}
-        figure.colorbar(axes.imshow(heights, origin="lower", extent=extent, **how), ax=axes)
+        figure.colorbar(axes.imshow(heights, origin="lower", extent=extent, **how), ax=axes, shrink=0.75)
         axes.set(title=name, xlabel="x", ylabel="y")
     return figure
