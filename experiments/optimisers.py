@@ -159,7 +159,7 @@ def main() -> None:
             runs = of_all(rows, noise, units, scale.seeds).items()
             curves = {method: [(row[axis], row["held_out_loss"]) for row in some] for method, some in runs}
             panels[f"noise {noise}, {units} units"] = curves
-        figure = band_panels(panels, len(scale.units), xlabel, "mean squared error on points without noise")
+        figure = band_panels(panels, len(scale.units), xlabel, "error (points without noise)")
         print(save(figure, chosen.out / f"{name}.png"))
 
 
