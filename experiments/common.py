@@ -1,7 +1,9 @@
 """What experiments share: their options, their runs, and the interval of a paired comparison."""
 
 import argparse
+import itertools
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from scipy.stats import t
 import genjax
 from genjax import data
 from genjax.training.folder import environment, write_json
+from genjax.training.options import flat
 
 
 def options(
@@ -90,6 +93,74 @@ def interval(differences: np.ndarray) -> tuple[float, float]:
         return float("nan"), float("nan")
     middle, half = np.mean(differences), t.ppf(0.975, count - 1) * np.std(differences, ddof=1) / np.sqrt(count)
     return float(middle - half), float(middle + half)
+
+
+def geometric(values: np.ndarray) -> tuple[float, float, float]:
+    """The geometric mean of positive values, and the ends of its 95 % interval."""
+    logs = np.log(values)
+    low, high = np.exp(interval(logs))
+    return float(np.exp(logs.mean())), float(low), float(high)
+
+
+def value_at(where: float, x: Any, y: Any) -> float:
+    """A curve's value there, by its logarithm over the logarithm of x on the line between its neighbours."""
+    return float(np.exp(np.interp(np.log(where), np.log(x), np.log(y))))
+
+
+def order(errors: dict[str, np.ndarray]) -> str:
+    """Names from the least error to the greatest, by the means of the logarithms over common seeds.
+
+    Between two neighbours stands "<" where the 95 % interval of their paired differences excludes 0, else "~".
+    """
+    logs = {name: np.log(of_seeds) for name, of_seeds in errors.items()}
+    names = sorted(logs, key=lambda name: logs[name].mean())
+    said = names[0]
+    for first, second in itertools.pairwise(names):
+        low, _ = interval(logs[second] - logs[first])
+        said += f" {'<' if low > 0 else '~'} {second}"
+    return said
+
+
+def chosen_by(
+    model: Any, data: Callable[[int], Any], seeds: Sequence[int], metric: str = "held_out_loss", **options: Any
+) -> dict[str, Any]:
+    """The setting of a grid with the least mean of a metric at the end over seeds, each on its own data.
+
+    `options` are those of `genjax.grid`: lists are the axes. Its `chosen` is by name, `tried` holds all settings with
+    their means; one that diverges is infinitely bad. A setting that is the only one is not tried.
+    """
+    axes = [name for name, value in options.items() if isinstance(value, list)]
+    if all(len(options[name]) == 1 for name in axes):
+        return {"chosen": {name: options[name][0] for name in axes}, "tried": []}
+    values: dict[tuple[Any, ...], list[float]] = {}
+    for seed in seeds:
+        for run in genjax.grid(model, data(seed), seeds=[seed], progress=False, **options):
+            setting = flat(run.config)
+            value = float("inf") if run.diverged else float(run.history[metric][-1])
+            values.setdefault(tuple(setting[name] for name in axes), []).append(value)
+    means = {setting: float(np.mean(of_seeds)) for setting, of_seeds in values.items()}
+    best = min(means, key=lambda setting: means[setting])
+    return {"chosen": dict(zip(axes, best)), "tried": [[*setting, mean] for setting, mean in means.items()]}
+
+
+class Rows:
+    """The rows of a results.jsonl, each made once: an interrupted experiment goes on."""
+
+    def __init__(self, path: Path, *key: str):
+        self.path, self.key = path, key
+        self.made = {tuple(row.get(name) for name in key): row for row in lines(path)}
+
+    def once(self, make: Callable[[], dict[str, Any]], **key: Any) -> dict[str, Any]:
+        """The row of this key, made and written if it is not there."""
+        place = tuple(key.get(name) for name in self.key)
+        if place not in self.made:
+            self.made[place] = key | make()
+            append(self.path, self.made[place])
+        return self.made[place]
+
+    def of(self, **key: Any) -> list[dict[str, Any]]:
+        """All rows that have these values, in the order of their making."""
+        return [row for row in self.made.values() if all(row.get(name) == value for name, value in key.items())]
 
 
 def append(path: Path, entry: dict[str, Any]) -> None:

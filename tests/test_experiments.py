@@ -1,5 +1,6 @@
 """Every experiment runs with --smoke: files, finite numbers, a figure."""
 
+import itertools
 import json
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ import jax
 import numpy as np
 import pytest
 
+import genjax
 from experiments import (
     adversarial,
     attention,
@@ -15,6 +17,7 @@ from experiments import (
     class_samples,
     cnn,
     colour_transfer,
+    common,
     conv_rbm,
     course_figure,
     critic_distance,
@@ -33,12 +36,14 @@ from experiments import (
     mnist_rbm,
     mode_coverage,
     negative_phases,
+    optimisers,
     portions,
     recommender,
     sklearn_pipeline,
     stacked_autoencoder,
     stacked_mnist,
     strong_discriminator,
+    surface,
     trajectory,
     vae_likelihood,
     vae_throughput,
@@ -489,3 +494,51 @@ def test_vision(experiment, figures, said, tmp_path, monkeypatch, capsys):
         assert said in capsys.readouterr().out
     for figure in figures:
         assert (tmp_path / figure).stat().st_size > 5000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("experiment", "figures", "said"),
+    [
+        (optimisers, ("by_epochs.png", "by_seconds.png"), "after 20 epochs: "),
+        (surface, ("parts.png", "surface.png"), "no batch normalisation"),
+    ],
+)
+def test_regression(experiment, figures, said, tmp_path, monkeypatch, capsys):
+    """A second call takes what the first one left."""
+    monkeypatch.setattr(sys, "argv", ["regression", "--smoke", "--out", str(tmp_path)])
+    for _ in range(2):
+        experiment.main()
+        rows = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+        assert {row["seed"] for row in rows if row.get("seed") is not None} == {0, 1}
+        assert len({json.dumps(row) for row in rows}) == len(rows) in (6 * 2 + 5, 8 * 3 + 1)
+        assert said in capsys.readouterr().out
+    for name in figures:
+        assert (tmp_path / name).stat().st_size > 5000
+
+
+def test_an_order_has_ties_where_paired_intervals_hold_zero():
+    base = np.array([1.0, 2.0, 4.0])
+    errors = {"worst": 8 * base, "middle": 2 * base * np.array([1.0, 1.1, 0.9]), "best": base, "as good": base * 1.02}
+    errors["as good"] = base * np.array([0.9, 1.2, 1.0])
+    assert common.order(errors) == "best ~ as good < middle < worst"
+
+
+def test_rows_are_made_once(tmp_path):
+    values = itertools.count()
+    for _ in range(2):
+        rows = common.Rows(tmp_path / "rows.jsonl", "name", "seed")
+        made = [rows.once(lambda: {"value": next(values)}, name="a", seed=seed) for seed in (None, 0, 0)]
+        assert [row["value"] for row in made] == [0, 1, 1]
+    assert len(rows.of(name="a")) == 2
+    assert rows.of(name="a", seed=0)[0]["value"] == 1
+
+
+def test_a_setting_is_chosen_by_its_mean_over_seeds():
+    x = np.linspace(-1, 1, 40, dtype=np.float32)[:, None]
+    data = genjax.Dataset.from_arrays(x, 3 * x[:, 0], test=0, validation=0.2)
+    model = genjax.supervised(layers=(4,), loss="squared_error", optimiser="sgd", schedule="constant")
+    found = common.chosen_by(model, lambda seed: data, [0, 1], learning_rate=[1e-4, 0.1, 1e6], steps=50, batch_size=8)
+    assert found["chosen"] == {"learning_rate": 0.1}
+    assert [rate for rate, _ in found["tried"]] == [1e-4, 0.1, 1e6]
+    assert found["tried"][2][1] == float("inf")

@@ -92,7 +92,7 @@ class CrossEntropy:
 
     def outputs(self, target: Any) -> int:
         """One a class."""
-        return int(target.max()) + 1
+        return int(np.asarray(target).max()) + 1
 
     def check_targets(self, target: PyTree) -> None:
         """Class numbers, all of them known."""

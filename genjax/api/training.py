@@ -15,7 +15,7 @@ from genjax.errors import Diverged, UserError
 from genjax.training import early, loop
 from genjax.training import folder as run_folder
 from genjax.training.checkpoint import Checkpoints, any_saved, restore_newest
-from genjax.training.optimisers import Constant
+from genjax.training.optimisers import Constant, is_finished
 from genjax.training.options import flat
 from genjax.training.settings import RunConfig
 from genjax.training.stages import LAST, key_of
@@ -92,10 +92,12 @@ def train(
             state, step = _stage(run, stage, prepared, state, step, before, recorder, hooks)
         except early.Stopped as stop:
             step, gap = stop.chunk.step, stop.chunk.metrics.get("free_energy_gap")
-            end = early.new_end(step, stage.steps)
+            end, state = early.new_end(step, stage.steps), stop.chunk.state
+            if end == stage.steps:  # there is no tenth left: it ends as it would have
+                continue
             why = "stopped early" if gap is None else f"the held-out gap is {gap:.2f} nats"
             hooks.say(f"{why}: ends at step {before + end}")
-            state = early.shorten(stop.chunk.state, schedule or Constant(), step, end)
+            state = early.shorten(state, schedule or Constant(), step, end)
             recorder.decide(stopped_early={"step": step, "total_steps": end})
             stages = (*stages[:number], stage._replace(steps=end), *stages[number + 1 :])
             continue
@@ -240,7 +242,9 @@ def longer_since(
     """
     options = flat(config)
     decays = any(f.name == "average" and f.metadata.get("rate") for f in dataclasses.fields(config))
-    average, schedule = 0.0 if decays else options.get("average", 0.0), options.get("schedule", "constant")
+    average = 0.0 if decays else options.get("average", 0.0)
+    given = is_finished(getattr(config, "optimiser", None))  # it has its own rate, and no schedule
+    schedule = "constant" if given else options.get("schedule", "constant")
     each = decided.get("steps_per_epoch", 1)
     longer = length(run, each) > length(before, each)
     since = step if longer else decided.get("averaged_from", 0)

@@ -26,6 +26,31 @@ class Stopped(Exception):
         self.chunk = chunk
 
 
+class Patience:
+    """For `on_chunk`: stops a run once a metric has not been below its least for so many chunks in a row; of one run.
+
+    `metric` is what is observed on held-out examples (Prechelt 1998, which compares such criteria).
+    """
+
+    def __init__(self, chunks: int, metric: str = "held_out_loss"):
+        if chunks < 1:
+            raise UserError(f"`chunks` {chunks} is not positive; give how many may pass without an improvement.")
+        self.chunks, self.metric = chunks, metric
+        self.least, self.waited, self.over = float("inf"), 0, False
+
+    def __call__(self, chunk: Chunk) -> None:
+        """Raise `Stopped` when patience is over, and never again. Raises `UserError` where nothing is held out."""
+        if self.metric not in chunk.metrics:
+            raise UserError(f"`metric` {self.metric} is not measured; give a run validation data, or another metric.")
+        if self.over:
+            return
+        value = chunk.metrics[self.metric]
+        self.least, self.waited = (value, 0) if value < self.least else (self.least, self.waited + 1)
+        if self.waited == self.chunks:
+            self.over = True
+            raise Stopped(chunk)
+
+
 def too_wide(chunk: Chunk, limit: float) -> bool:
     """Whether held-out images are more than `limit` nats less likely than training ones.
 

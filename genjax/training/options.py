@@ -272,9 +272,14 @@ def _shown(value: Any) -> str:
 
 
 def replaced(config: Config, given: Mapping[str, Any]) -> Config:
-    """The config with these options changed, by their flat names; a choice named as it is keeps its own options."""
-    own: dict[str, Any] = {f.name: getattr(config, f.name) for f in dataclasses.fields(config)}  # type: ignore[arg-type]
+    """The config with these options changed, by their flat names; a choice named as it is keeps its own options.
+
+    What stands at its default counts as not given.
+    """
+    fields = dataclasses.fields(config)  # type: ignore[arg-type]
+    own: dict[str, Any] = {f.name: getattr(config, f.name) for f in fields}
+    usual = {f.name for f in fields if f.default is not dataclasses.MISSING and own[f.name] == f.default}
     for f, _ in choices(config):
         if isinstance(given.get(f.name), str) and given[f.name] == kind_of(own[f.name]):
             given = {name: value for name, value in given.items() if name != f.name}
-    return build(type(config), own | dict(given))
+    return build(type(config), {name: own[name] for name in own if name not in usual} | dict(given))

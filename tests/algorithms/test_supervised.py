@@ -11,6 +11,13 @@ import genjax
 from genjax.algorithms.supervised import Predictor, SupervisedConfig, penalty
 from genjax.errors import UserError
 from genjax.networks.perceptron import Perceptron
+from genjax.training import early
+
+FINISHED = optax.sgd(0.3, momentum=0.5)
+
+
+def raises_at_once(chunk):
+    raise early.Stopped(chunk)
 
 
 def curve(count: int = 300) -> tuple[np.ndarray, np.ndarray]:
@@ -138,3 +145,31 @@ def test_targets_that_are_not_finite_are_refused():
 def test_a_config_is_hashed_by_its_values():
     assert SupervisedConfig() == SupervisedConfig()
     assert hash(SupervisedConfig()) == hash(SupervisedConfig())
+
+
+def test_a_finished_optimiser_finds_least_squares_in_a_grid_and_going_on(capsys):
+    """On all examples a step; its run goes on without a word about a schedule, which it does not have."""
+    x, _ = curve(60)
+    y = (x @ np.array([2.0, -3.0]) + 0.5 + np.sin(9 * x[:, 0])).astype(np.float32)
+    data = genjax.Dataset.from_arrays(x, y, test=0, validation=0)
+    model = genjax.supervised(network=nn.Dense(1), loss="squared_error", optimiser=FINISHED, average=0.0)
+    design = np.column_stack([x, np.ones(60)])
+    exact = np.linalg.lstsq(design, y, rcond=None)[0]
+    alone = genjax.fit(model, data, steps=50, seed=3, batch_size=60, progress=False)
+    alone = genjax.fit(alone, steps=200, progress=False)
+    together = genjax.grid(model, data, steps=200, seeds=[2, 3], batch_size=60, progress=False)
+    for run in (alone, *together):
+        np.testing.assert_allclose(run.parameters.parameters["kernel"][:, 0], exact[:2], atol=2e-3)
+        np.testing.assert_allclose(run.parameters.parameters["bias"], exact[2:], atol=2e-3)
+    assert "learning rate" not in capsys.readouterr().err
+
+
+def test_a_run_that_patience_would_stop_at_its_last_step_ends_as_it_would_have():
+    model = genjax.supervised(layers=(4,), loss="squared_error", schedule="linear")
+    options = {"steps": 10, "batch_size": 50, "progress": False}
+    plain = genjax.fit(model, curve(), **options)
+    stopped = genjax.fit(model, curve(), **options, on_chunk=raises_at_once)
+    assert stopped.step == 10
+    assert "stopped_early" not in stopped.decided
+    for a, b in zip(*(jax.tree.leaves(run.parameters.parameters) for run in (plain, stopped))):
+        np.testing.assert_array_equal(a, b)

@@ -54,3 +54,20 @@ def test_a_run_that_would_never_be_stopped_is_refused(held_out, gap, why):
 def test_the_average_of_a_shortened_run_begins_where_it_was_stopped():
     hyper = {"learning_rate": jnp.asarray(0.3), "total_steps": jnp.asarray(1000.0)}
     assert float(early.shortened(hyper, Linear(), 400, 440)["averaged_from"]) == 400
+
+
+def test_patience_ends_once_where_nothing_has_improved_for_so_long():
+    def chunk(step: int, value: float) -> loop.Chunk:
+        return loop.Chunk(step, 1.0, 1.0, {"held_out_loss": value}, None, {})
+
+    patience = early.Patience(2)
+    for step, value in enumerate((3.0, 2.0, 2.5, 1.9, 1.9)):
+        patience(chunk(step, value))  # as little as before is no improvement, less is
+    with pytest.raises(early.Stopped) as stopped:
+        patience(chunk(5, 2.2))
+    assert stopped.value.chunk.step == 5
+    patience(chunk(6, 9.0))  # its last tenth is left alone
+    with pytest.raises(UserError, match="`metric` held_out_loss is not measured"):
+        early.Patience(1)(loop.Chunk(1, 1.0, 1.0, {"loss": 2.0}, None, {}))
+    with pytest.raises(UserError, match="`chunks` 0"):
+        early.Patience(0)
