@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -101,3 +102,31 @@ def append(path: Path, entry: dict[str, Any]) -> None:
 def lines(path: Path) -> list[dict[str, Any]]:
     """What earlier calls wrote; none where there is no file."""
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+class Results:
+    """Rows of a JSON-lines file by what names them: made once, and taken from the file when a call goes on."""
+
+    def __init__(self, path: Path, *names: str):
+        self.path, self.names = path, names
+        self.rows = {tuple(row.get(name) for name in names): row for row in lines(path)}
+
+    def row(self, make: Callable[[], dict[str, Any]], **name: Any) -> dict[str, Any]:
+        """The row of this name: `make` gives what else it holds where it is not there yet."""
+        key = tuple(name.get(part) for part in self.names)
+        if key not in self.rows:
+            self.rows[key] = name | make()
+            append(self.path, self.rows[key])
+        return self.rows[key]
+
+
+def percent(values: np.ndarray, digits: int = 2) -> str:
+    """The mean of shares and its 95 % interval, in percent."""
+    low, high = interval(100 * values)
+    return f"{100 * values.mean():.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def seed_lines(axes: Any, x: Any, values: np.ndarray, colour: str, label: str) -> None:
+    """A thin line for each seed, `(seeds, points)`, and their mean as a thick one."""
+    axes.plot(x, values.T, color=colour, linewidth=0.5, alpha=0.5)
+    axes.plot(x, values.mean(0), color=colour, linewidth=2, label=label)

@@ -21,6 +21,7 @@ from experiments import (
     early_stopping,
     epoch_speed,
     features,
+    feedback_alignment,
     fine_tuning,
     gan_comparison,
     gan_mnist,
@@ -465,3 +466,27 @@ def test_nothing_but_the_command_line_imports_it():
     root = Path(__file__).parent.parent
     files = [path for name in ("experiments", "benchmarks", "genjax") for path in (root / name).rglob("*.py")]
     assert [path.name for path in files if "genjax.cli" in path.read_text() and path.parent.name != "cli"] == []
+
+
+@pytest.mark.slow
+def test_feedback_alignment(tmp_path, monkeypatch, capsys):
+    """All rules learn the digits, random feedback aligns, and a second call trains nothing."""
+    monkeypatch.setattr(sys, "argv", ["feedback_alignment", "--smoke", "--out", str(tmp_path)])
+    feedback_alignment.main()
+    monkeypatch.setattr(feedback_alignment, "learned", None)
+    feedback_alignment.main()
+    rows = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    runs = [row for row in rows if row["part"] == "run"]
+    assert [(row["rule"], row["seed"]) for row in runs] == [
+        (rule, n) for rule in feedback_alignment.RULES for n in (0, 1)
+    ]
+    for row in runs:
+        assert row["test"] > 0.85
+        first, last = row["angles"][0], row["angles"][-1]
+        if row["rule"] == "backpropagation":
+            assert last["all"] < 1
+        else:
+            assert 70 < first["dense_1"] < 110
+            assert last["dense_1"] < 60
+    assert (tmp_path / "feedback.png").stat().st_size > 5000
+    assert "times as long" in capsys.readouterr().out
