@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +118,25 @@ class Results:
             self.rows[key] = name | make()
             append(self.path, self.rows[key])
         return self.rows[key]
+
+
+def best_rate(rates: Sequence[float], learn: Callable[[float], genjax.Run]) -> dict[str, Any]:
+    """The `rate` whose run ends with the fewest errors of validation images, and all that were `tried` with their
+    accuracies; one that is alone is not tried."""
+    tried = [(rate, 1 - learn(rate).history["held_out_error"][-1]) for rate in rates if len(rates) > 1]
+    return {"rate": max(tried, key=lambda pair: pair[1])[0] if tried else rates[0], "tried": tried}
+
+
+def accuracy_table(runs: Sequence[dict[str, Any]], name: str) -> list[str]:
+    """Test accuracy by what rows are called under `name`, and its difference to the first one's, paired by seed."""
+    said = [f"{name:28}{'rate':>8}{'test accuracy, %':>28}{'less the first':>28}"]
+    plain = np.array([row["test"] for row in runs if row[name] == runs[0][name]])
+    for setting in dict.fromkeys(row[name] for row in runs):
+        mine = [row for row in runs if row[name] == setting]
+        test = np.array([row["test"] for row in mine])
+        less = "" if setting == runs[0][name] else percent(test - plain)
+        said.append(f"{setting:28}{mine[0]['rate']:>8g}{percent(test):>28}{less:>28}")
+    return said
 
 
 def percent(values: np.ndarray, digits: int = 2) -> str:

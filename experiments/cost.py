@@ -8,14 +8,10 @@ import jax
 import jax.numpy as jnp
 
 from genjax.data import Dataset
+from genjax.networks.mlp import parameter_count
 from genjax.typing import Batch, Example
 
 ROUNDS, REPEATS = 6, 10
-
-
-def size(tree: Any) -> int:
-    """How many numbers a pytree holds."""
-    return sum(leaf.size for leaf in jax.tree.leaves(tree))
 
 
 def costs(models: Mapping[str, Any], dataset: Dataset, batch_size: int) -> list[dict[str, Any]]:
@@ -40,7 +36,7 @@ def costs(models: Mapping[str, Any], dataset: Dataset, batch_size: int) -> list[
             jax.block_until_ready(states[name])
             fastest[name] = min(fastest[name], (time.perf_counter() - began) / REPEATS)
     return [
-        {"setting": name, "seconds": fastest[name], "parameters": size(states[name].model.parameters)}
+        {"setting": name, "seconds": fastest[name], "parameters": parameter_count(states[name].model.parameters)}
         for name in models
     ]
 

@@ -23,7 +23,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import genjax
-from experiments.common import Results, mnist, options, percent, seed_lines
+from experiments.common import Results, accuracy_table, best_rate, mnist, options, seed_lines
 from experiments.cost import costs, sentence
 from genjax.algorithms.supervised import CrossEntropy
 from genjax.networks.feedback import FeedbackPerceptron, angles
@@ -79,16 +79,6 @@ def learned(rule: str, rate: float, seed: int, epochs: int, scale: Scale, datase
     return genjax.fit(model, dataset, epochs=epochs, seed=seed, batch_size=BATCH, on_chunk=watch, progress=False)
 
 
-def chosen_rate(rule: str, scale: Scale, dataset: Any) -> dict[str, Any]:
-    """The rate of the highest validation accuracy after a short run, of a seed that does not come again."""
-    first, *others = scale.rates
-    if not others:
-        return {"rate": first, "tried": []}
-    runs = {rate: learned(rule, rate, 100, scale.search, scale, dataset, ()) for rate in scale.rates}
-    tried = {rate: 1 - run.history["held_out_error"][-1] for rate, run in runs.items()}
-    return {"rate": max(tried, key=lambda rate: tried[rate]), "tried": list(tried.items())}
-
-
 def measured(rule: str, rate: float, seed: int, scale: Scale, dataset: Any) -> dict[str, Any]:
     """What a run says: accuracy, its curve, and angles as it learned."""
     x, target = dataset.validation[:SHOWN], dataset.labels.validation[:SHOWN]
@@ -113,30 +103,25 @@ def main() -> None:
     scale, dataset, runs = SCALES[chosen.scale], mnist(chosen), []
     results = Results(chosen.out / "results.jsonl", "part", "rule", "seed")
     for rule in RULES:
-        rate = results.row(partial(chosen_rate, rule, scale, dataset), part="rate", rule=rule)["rate"]
+        short = partial(learned, rule, seed=100, epochs=scale.search, scale=scale, dataset=dataset, watch=())
+        rate = results.row(partial(best_rate, scale.rates, short), part="rate", rule=rule)["rate"]
         for seed in range(scale.seeds):
             make = partial(measured, rule, rate, seed, scale, dataset)
             runs.append(results.row(make, part="run", rule=rule, seed=seed))
     models = {rule: genjax.supervised(network=network(rule, scale)) for rule in RULES}
     cost = results.row(lambda: {"rows": costs(models, dataset, BATCH)}, part="cost")["rows"]
-    print("\n".join([*table(runs), sentence(cost)]), flush=True)
+    print("\n".join([*accuracy_table(runs, "rule"), *ends(runs), sentence(cost)]), flush=True)
     print(save(figure(runs, chosen.scale), chosen.out / "feedback.png"))
 
 
-def table(runs: list[dict[str, Any]]) -> list[str]:
-    """Test accuracy by rule, the paired difference, and angles at the end."""
-    plain = np.array([row["test"] for row in runs if row["rule"] == "backpropagation"])
-    said = [f"{'rule':28}{'rate':>8}{'test accuracy, %':>28}{'less backpropagation':>28}  angles at the end, degrees"]
-    for rule in RULES:
-        mine = [row for row in runs if row["rule"] == rule]
-        test = np.array([row["test"] for row in mine])
-        cells = [percent(part) for part in (test, test - plain)]
-        last = mine[0]["angles"][-1]
-        end = {name: np.mean([row["angles"][-1][name] for row in mine]) for name in last if name != "step"}
-        said.append(
-            f"{rule:28}{mine[0]['rate']:>8g}{cells[0]:>28}{cells[1] if rule != 'backpropagation' else '':>28}  "
-            + ", ".join(f"{name} {value:.0f}" for name, value in end.items())
-        )
+def ends(runs: list[dict[str, Any]]) -> list[str]:
+    """Angles at the end of the runs, means over seeds."""
+    said = []
+    for rule in list(RULES)[1:]:
+        last = [row["angles"][-1] for row in runs if row["rule"] == rule]
+        means = {name: np.mean([row[name] for row in last]) for name in last[0] if name != "step"}
+        each = ", ".join(f"{name.replace('dense_', 'layer ')} {value:.0f}" for name, value in means.items())
+        said.append(f"{rule}: at the end {each} degrees from the gradient")
     return said
 
 

@@ -64,8 +64,8 @@ def _outputs(model: Predictor, x: Array) -> Any:
     return model(x)
 
 
-def predict(model: Predictor, x: np.ndarray) -> np.ndarray:
-    """Outputs, `(examples, outputs)`."""
+def predict(model: Predictor, x: np.ndarray) -> Any:
+    """Outputs, `(examples, outputs)`, or the pytree of such arrays that the network gives."""
     return in_blocks(partial(_outputs, model), x)
 
 
