@@ -33,7 +33,7 @@ from genjax.plots.latent import traversals
 
 BATCH = 100
 SHIFTS = np.linspace(-0.25, 0.25, 11)  # of a capsule's dimension, whose length is below 1
-SHOWN = 15
+SHOWN, DIGITS = 15, (2, 4, 5)
 SMALL: dict[str, Any] = {"shape": (8, 8, 1), "channels": (8,), "kernels": (3, 3), "types": 4, "decoder": (64,)}
 
 
@@ -107,7 +107,7 @@ def pictures(run: genjax.Run, found: Any, dataset: Any) -> dict[str, np.ndarray]
     arrays |= {"wrong_given": dataset.test[wrong], "wrong_image": found.image[wrong]}
     arrays |= {"wrong_labels": np.stack([labels[wrong], told[wrong]])}
     moved = []
-    for digit in (2, 4, 5):
+    for digit in DIGITS:
         example = int(np.flatnonzero((labels == digit) & (told == digit))[0])
         units = found.capsules.shape[-1]
         codes = np.tile(found.capsules[example], (units, len(SHIFTS), 1, 1))
@@ -116,7 +116,7 @@ def pictures(run: genjax.Run, found: Any, dataset: Any) -> dict[str, np.ndarray]
         flat = masked(jnp.asarray(codes.reshape(-1, *found.capsules.shape[1:])), jnp.asarray(kept))
         images = model.network.apply({"params": model.parameters}, flat, method="decode")
         moved.append(np.asarray(images).reshape(units, len(SHIFTS), -1))
-    return arrays | {"moved": np.concatenate(moved, axis=1)}
+    return arrays | {"moved": np.concatenate(moved)}
 
 
 def main() -> None:
@@ -142,9 +142,10 @@ def main() -> None:
     caption = f"wrong: {said}" if said else "none is wrong"
     shown = rows_of_images(strips, shape, "capsules: what the decoder makes of the longest one", caption=caption)
     print(save(shown, chosen.out / "reconstructions.png"))
-    unit = f"three digits; in each, from left to right, one dimension moved from {SHIFTS[0]} to {SHIFTS[-1]}"
-    names, values = [f"dimension {n}" for n in range(len(kept["moved"]))], np.tile(SHIFTS, 3)
-    moved = traversals(kept["moved"], names, values, unit, shape, "the dimensions of a digit's capsule")
+    units = len(kept["moved"]) // len(DIGITS)
+    names = [f"{digit}: dimension {n}" for digit in DIGITS for n in range(units)]
+    title = "what becomes of three digits when one dimension of their capsules is moved"
+    moved = traversals(kept["moved"], names, SHIFTS, "moved by", shape, title, rows=units)
     print(save(moved, chosen.out / "dimensions.png"))
 
 

@@ -49,6 +49,22 @@ def mnist(chosen: argparse.Namespace) -> data.Dataset:
     return data.load("digits") if chosen.scale == "smoke" else data.load("mnist", chosen.data_dir)
 
 
+def of_classes(dataset: data.Dataset, part: data.dataset.Part, classes: range) -> tuple[np.ndarray, np.ndarray]:
+    """Images of a split that are of these classes, and their labels from 0."""
+    labels = getattr(dataset.labels, part)
+    rows = np.isin(labels, classes)
+    return getattr(dataset, part)[rows], labels[rows] - classes[0]
+
+
+def labelled(dataset: data.Dataset, classes: range, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """So many training images of each of these classes, and their labels from 0; with the same seed those of a smaller
+    count are among those of a larger one."""
+    x, y = of_classes(dataset, "train", classes)
+    order = np.random.default_rng(seed).permutation(len(x))
+    rows = np.concatenate([order[y[order] == label][:count] for label in range(len(classes))])
+    return x[rows], y[rows]
+
+
 def run_of(chosen: argparse.Namespace, named: Path | None, model: Any, name: str = "", **options: Any) -> genjax.Run:
     """The run in the folder that was named, or a machine that comes with genjax; without one, `model` trained on MNIST.
 

@@ -11,6 +11,7 @@ import pytest
 from experiments import (
     adversarial,
     autoregressive_mnist,
+    capsules,
     class_samples,
     colour_transfer,
     conv_rbm,
@@ -39,6 +40,7 @@ from experiments import (
     stacked_mnist,
     strong_discriminator,
     trajectory,
+    transfer_learning,
     vae_likelihood,
     vae_throughput,
 )
@@ -489,4 +491,59 @@ def test_feedback_alignment(tmp_path, monkeypatch, capsys):
             assert 70 < first["dense_1"] < 110
             assert last["dense_1"] < 60
     assert (tmp_path / "feedback.png").stat().st_size > 5000
+    assert "times as long" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_capsules(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["capsules", "--smoke", "--out", str(tmp_path)])
+    capsules.main()
+    monkeypatch.setattr(capsules, "learned", None)
+    capsules.main()
+    rows = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    runs = [row for row in rows if row["part"] == "run"]
+    names = ("plain", "capsules, not routed", "capsules, routed")
+    assert [(row["setting"], row["seed"]) for row in runs] == [(name, n) for name in names for n in (0, 1)]
+    assert all(row["test"] > 0.8 for row in runs)
+    assert all(row["reconstruction_error"] < 0.08 for row in runs if row["setting"] != "plain")
+    for name in ("reconstructions.png", "dimensions.png"):
+        assert (tmp_path / name).stat().st_size > 5000
+    assert "times as long" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_spiking(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("jaxpike")
+    from experiments import spiking
+
+    monkeypatch.setattr(sys, "argv", ["spiking", "--smoke", "--out", str(tmp_path)])
+    spiking.main()
+    monkeypatch.setattr(spiking, "learned", None)
+    spiking.main()
+    rows = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    runs = [row for row in rows if row["part"] == "run"]
+    assert [(row["setting"], row["seed"]) for row in runs] == [
+        (n, s) for n in ("perceptron", "spiking") for s in (0, 1)
+    ]
+    assert all(row["test"] > 0.8 for row in runs)
+    for row in runs[2:]:
+        assert row["early"][-1] == pytest.approx(row["test"], abs=0.003)
+        assert all(0 < share < 1 for share in row["fired"])
+    spikes = np.load(tmp_path / "picture.npz")["layer_0"]
+    assert set(np.unique(spikes)) <= {0.0, 1.0}
+    assert (tmp_path / "spikes.png").stat().st_size > 5000
+    assert "additions by spikes" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_transfer_learning(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["transfer_learning", "--smoke", "--out", str(tmp_path)])
+    transfer_learning.main()
+    monkeypatch.setattr(transfer_learning, "learned", None)
+    transfer_learning.main()
+    rows = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    runs = [row for row in rows if row["part"] == "run"]
+    assert len(runs) == 2 * 3 * 2
+    assert all(row["test"] > 0.2 for row in runs if row["labels"] == 10)
+    assert (tmp_path / "transfer.png").stat().st_size > 5000
     assert "times as long" in capsys.readouterr().out

@@ -10,6 +10,7 @@ import pytest
 import genjax
 from genjax.algorithms.supervised import SquaredError, SupervisedConfig, penalty
 from genjax.errors import UserError
+from genjax.networks.classifier import FeatureClassifier
 from genjax.networks.perceptron import Perceptron
 
 
@@ -120,3 +121,15 @@ def test_targets_that_are_not_finite_are_refused():
 def test_a_config_is_hashed_by_its_values():
     assert SupervisedConfig() == SupervisedConfig()
     assert hash(SupervisedConfig()) == hash(SupervisedConfig())
+
+
+def test_features_are_what_the_networks_own_method_says():
+    network = FeatureClassifier((8, 8, 1), 10, channels=(4,), size=6)
+    run = genjax.fit(genjax.supervised(network=network), "digits", steps=2, batch_size=20, progress=False)
+    x, last = run.prepared.dataset.test, run.parameters.parameters["last"]
+    found = run.features(x)
+    assert found.shape == (360, 6)
+    assert found.min() >= 0
+    np.testing.assert_allclose(found @ last["kernel"] + last["bias"], run.predict(x), rtol=1e-4, atol=1e-5)
+    with pytest.raises(UserError, match="has no method `features`"):
+        fit(loss="squared_error", steps=1).features(curve()[0])
