@@ -49,7 +49,7 @@ def mnist(chosen: argparse.Namespace) -> data.Dataset:
     return data.load("digits") if chosen.scale == "smoke" else data.load("mnist", chosen.data_dir)
 
 
-def of_classes(dataset: data.Dataset, part: data.dataset.Part, classes: range) -> tuple[np.ndarray, np.ndarray]:
+def of_classes(dataset: data.Dataset, part: str, classes: range) -> tuple[np.ndarray, np.ndarray]:
     """Images of a split that are of these classes, and their labels from 0."""
     labels = getattr(dataset.labels, part)
     rows = np.isin(labels, classes)
