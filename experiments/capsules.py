@@ -9,9 +9,8 @@ error, the plain network by cross-entropy. Each one's learning rate is chosen on
 over common seeds, and differences to the plain network, paired. Of the first seed: test images and their
 reconstructions, and what becomes of one of them as each dimension of its capsule is moved.
 
-Writes results.jsonl, reconstructions.png, dimensions.png and the table. Expect 99 % or more of all three, and
-dimensions that stand for slant, width, thickness or a part of the digit. Full: about 15 minutes on two cores; --quick:
-about 80 seconds. A call that is interrupted goes on.
+Writes results.jsonl, reconstructions.png, dimensions.png and the table. A call that is interrupted
+goes on.
 """
 
 from functools import partial

@@ -9,9 +9,7 @@ from there with a new last layer, and the same network from scratch. Seeds are c
 validation images by a seed that does not come again (with labels as few as these one would not have so many validation
 images: it is the same favour to all three).
 
-Writes results.jsonl, transfer.png and the table. Expect features to be worth most where labels are fewest, and the
-three to come together as labels grow. Full: about 8 minutes on two cores; --quick: about a minute. A call that is
-interrupted goes on.
+Writes results.jsonl, transfer.png and the table. A call that is interrupted goes on.
 """
 
 from dataclasses import replace
