@@ -103,9 +103,8 @@ def measured(setting: str, rate: float, seed: int, scale: Scale, dataset: Any, o
     if not seed:
         spikes, voltage = model.network.apply({"params": model.parameters}, dataset.test[:1], method="over_time")
         arrays: dict[str, Any] = {f"layer_{n}": np.asarray(layer[:, 0]) for n, layer in enumerate(spikes)}
-        np.savez(out / "picture.npz", image=dataset.test[0], voltage=np.asarray(voltage[:, 0]), **arrays)
-    so_far = voltages.cumsum(1).argmax(2)  # the mean up to each time has the same highest output
-    early = (so_far == labels[:, None]).mean(0).tolist()
+        np.savez(out / "picture.npz", voltage=np.asarray(voltage[:, 0]), **arrays)
+    early = (voltages.cumsum(1).argmax(2) == labels[:, None]).mean(0).tolist()  # sums have the means' order
     return row | {"early": early, "fired": [float(layer.mean()) for layer in rates]}
 
 
@@ -124,7 +123,7 @@ def main() -> None:
     cost = results.row(lambda: {"rows": costs(models, dataset, BATCH)}, part="cost")["rows"]
     said = [*accuracy_table(runs, "setting"), operations(runs, scale, dataset.test.shape[1]), sentence(cost)]
     print("\n".join(said), flush=True)
-    print(save(figure(runs, dict(np.load(chosen.out / "picture.npz")), dataset.shape), chosen.out / "spikes.png"))
+    print(save(figure(runs, dict(np.load(chosen.out / "picture.npz"))), chosen.out / "spikes.png"))
 
 
 def operations(runs: list[dict[str, Any]], scale: Scale, pixels: int) -> str:
@@ -132,26 +131,23 @@ def operations(runs: list[dict[str, Any]], scale: Scale, pixels: int) -> str:
     fired = np.mean([row["fired"] for row in runs if row["setting"] == "spiking"], axis=0)
     above = np.array([*scale.layers[1:], 10])
     additions = Spiking(scale.layers).times * np.sum(fired * np.array(scale.layers) * above)
-    shares = ", ".join(f"{share:.3f}" for share in fired)
     return (
-        f"a unit fires in a share of {shares} of the time steps, by layer; above the first layer ({pixels} x "
+        f"a unit fires in a share of {np.round(fired, 3).tolist()} of the time steps, by layer; above the first layer ({pixels} x "
         f"{scale.layers[0]} multiplications in both) an image takes {additions:,.0f} additions by spikes, and "
         f"{np.sum(np.array(scale.layers) * above):,} multiplications in the perceptron"
     )
 
 
-def figure(runs: list[dict[str, Any]], picture: dict[str, np.ndarray], shape: tuple[int, int, int]) -> Figure:
+def figure(runs: list[dict[str, Any]], picture: dict[str, np.ndarray]) -> Figure:
     """Spikes and voltages for one test image, and accuracy by the time at which the network is read out."""
     drawn = Figure(figsize=(15, 4.2), layout="constrained")
-    image, raster, voltage, accuracy = drawn.subplots(1, 4, width_ratios=(0.7, 1.3, 1, 1))
-    image.imshow(picture["image"].reshape(shape[:2]), cmap="gray")
-    image.set(xticks=[], yticks=[], title="the first test image: currents")
+    raster, voltage, accuracy = drawn.subplots(1, 3)
     units = 0
     for number, name in enumerate(sorted(key for key in picture if key.startswith("layer"))):
         time, unit = np.nonzero(picture[name][:, :RASTER])
         raster.plot(time + 1, unit + units, "|", color=f"C{number}", label=f"layer {number + 1}")
         units += min(RASTER, picture[name].shape[1])
-    raster.set(xlabel="time step", ylabel="unit", title="spikes")
+    raster.set(xlabel="time step", ylabel="unit", title="spikes for the first test image")
     for number, line in enumerate(picture["voltage"].T):
         voltage.plot(np.arange(len(line)) + 1, line, color=f"C{number}", label=str(number))
     voltage.set(xlabel="time step", ylabel="voltage, thresholds", title="voltages of the outputs")

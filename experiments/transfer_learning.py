@@ -81,12 +81,11 @@ def learned(way: str, rate: float, of: Any, train: Any, validation: Any, seed: i
 def chosen_rate(way: str, count: int, scale: Scale, dataset: Any) -> dict[str, Any]:
     """By validation images."""
     images = labelled(dataset, NEW, count, OTHER), of_classes(dataset, "validation", NEW)
-    rates = scale.rates[WAYS.index(way)]
 
     def learn(rate: float) -> genjax.Run:
         return learned(way, rate, source(scale, dataset, OTHER), *images, OTHER, scale.steps)
 
-    return best_rate(rates, learn)
+    return best_rate(scale.rates[WAYS.index(way)], learn)
 
 
 def measured(way: str, rate: float, count: int, seed: int, scale: Scale, dataset: Any) -> dict[str, Any]:
