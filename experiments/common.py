@@ -51,6 +51,22 @@ def mnist(chosen: argparse.Namespace) -> data.Dataset:
     return data.load("digits") if chosen.scale == "smoke" else data.load("mnist", chosen.data_dir)
 
 
+def of_classes(dataset: data.Dataset, part: str, classes: range) -> tuple[np.ndarray, np.ndarray]:
+    """Images of a split that are of these classes, and their labels from 0."""
+    labels = getattr(dataset.labels, part)
+    rows = np.isin(labels, classes)
+    return getattr(dataset, part)[rows], labels[rows] - classes[0]
+
+
+def labelled(dataset: data.Dataset, classes: range, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """So many training images of each of these classes, and their labels from 0; with the same seed those of a smaller
+    count are among those of a larger one."""
+    x, y = of_classes(dataset, "train", classes)
+    order = np.random.default_rng(seed).permutation(len(x))
+    rows = np.concatenate([order[y[order] == label][:count] for label in range(len(classes))])
+    return x[rows], y[rows]
+
+
 def run_of(chosen: argparse.Namespace, named: Path | None, model: Any, name: str = "", **options: Any) -> genjax.Run:
     """The run in the folder that was named, or a machine that comes with genjax; without one, `model` trained on MNIST.
 
@@ -172,3 +188,50 @@ def append(path: Path, entry: dict[str, Any]) -> None:
 def lines(path: Path) -> list[dict[str, Any]]:
     """What earlier calls wrote; none where there is no file."""
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+class Results:
+    """Rows of a JSON-lines file by what names them: made once, and taken from the file when a call goes on."""
+
+    def __init__(self, path: Path, *names: str):
+        self.path, self.names = path, names
+        self.rows = {tuple(row.get(name) for name in names): row for row in lines(path)}
+
+    def row(self, make: Callable[[], dict[str, Any]], **name: Any) -> dict[str, Any]:
+        """The row of this name: `make` gives what else it holds where it is not there yet."""
+        key = tuple(name.get(part) for part in self.names)
+        if key not in self.rows:
+            self.rows[key] = name | make()
+            append(self.path, self.rows[key])
+        return self.rows[key]
+
+
+def best_rate(rates: Sequence[float], learn: Callable[[float], genjax.Run]) -> dict[str, Any]:
+    """The `rate` whose run ends with the fewest errors of validation images, and all that were `tried` with their
+    accuracies; one that is alone is not tried."""
+    tried = [(rate, 1 - learn(rate).history["held_out_error"][-1]) for rate in rates if len(rates) > 1]
+    return {"rate": max(tried, key=lambda pair: pair[1])[0] if tried else rates[0], "tried": tried}
+
+
+def accuracy_table(runs: Sequence[dict[str, Any]], name: str) -> list[str]:
+    """Test accuracy by what rows are called under `name`, and its difference to the first one's, paired by seed."""
+    said = [f"{name:28}{'rate':>8}{'test accuracy, %':>28}{'less the first':>28}"]
+    plain = np.array([row["test"] for row in runs if row[name] == runs[0][name]])
+    for setting in dict.fromkeys(row[name] for row in runs):
+        mine = [row for row in runs if row[name] == setting]
+        test = np.array([row["test"] for row in mine])
+        less = "" if setting == runs[0][name] else percent(test - plain)
+        said.append(f"{setting:28}{mine[0]['rate']:>8g}{percent(test):>28}{less:>28}")
+    return said
+
+
+def percent(values: np.ndarray, digits: int = 2) -> str:
+    """The mean of shares and its 95 % interval, in percent."""
+    low, high = interval(100 * values)
+    return f"{100 * values.mean():.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def seed_lines(axes: Any, x: Any, values: np.ndarray, colour: str, label: str) -> None:
+    """A thin line for each seed, `(seeds, points)`, and their mean as a thick one."""
+    axes.plot(x, values.T, color=colour, linewidth=0.5, alpha=0.5)
+    axes.plot(x, values.mean(0), color=colour, linewidth=2, label=label)

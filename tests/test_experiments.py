@@ -14,6 +14,7 @@ from experiments import (
     adversarial,
     attention,
     autoregressive_mnist,
+    capsules,
     class_samples,
     cnn,
     colour_transfer,
@@ -26,6 +27,7 @@ from experiments import (
     early_stopping,
     epoch_speed,
     features,
+    feedback_alignment,
     fine_tuning,
     gan_comparison,
     gan_mnist,
@@ -45,6 +47,7 @@ from experiments import (
     strong_discriminator,
     surface,
     trajectory,
+    transfer_learning,
     vae_likelihood,
     vae_throughput,
 )
@@ -542,3 +545,82 @@ def test_a_setting_is_chosen_by_its_mean_over_seeds():
     assert found["chosen"] == {"learning_rate": 0.1}
     assert [rate for rate, _ in found["tried"]] == [1e-4, 0.1, 1e6]
     assert found["tried"][2][1] == float("inf")
+
+
+@pytest.mark.slow
+def test_feedback_alignment(tmp_path, monkeypatch, capsys):
+    """All rules learn the digits, random feedback aligns, and a second call trains nothing."""
+    monkeypatch.setattr(sys, "argv", ["feedback_alignment", "--smoke", "--out", str(tmp_path)])
+    feedback_alignment.main()
+    monkeypatch.setattr(feedback_alignment, "learned", None)
+    feedback_alignment.main()
+    rows = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    runs = [row for row in rows if row["part"] == "run"]
+    assert [(row["rule"], row["seed"]) for row in runs] == [
+        (rule, n) for rule in feedback_alignment.RULES for n in (0, 1)
+    ]
+    for row in runs:
+        assert row["test"] > 0.85
+        first, last = row["angles"][0], row["angles"][-1]
+        if row["rule"] == "backpropagation":
+            assert last["all"] < 1
+        else:
+            assert 70 < first["dense_1"] < 110
+            assert last["dense_1"] < 60
+    assert (tmp_path / "feedback.png").stat().st_size > 5000
+    assert "times as long" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_capsules(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["capsules", "--smoke", "--out", str(tmp_path)])
+    capsules.main()
+    monkeypatch.setattr(capsules, "learned", None)
+    capsules.main()
+    rows = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    runs = [row for row in rows if row["part"] == "run"]
+    names = ("plain", "capsules, not routed", "capsules, routed")
+    assert [(row["setting"], row["seed"]) for row in runs] == [(name, n) for name in names for n in (0, 1)]
+    assert all(row["test"] > 0.8 for row in runs)
+    assert all(row["reconstruction_error"] < 0.08 for row in runs if row["setting"] != "plain")
+    for name in ("reconstructions.png", "dimensions.png"):
+        assert (tmp_path / name).stat().st_size > 5000
+    assert "times as long" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_spiking(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("jaxpike")
+    from experiments import spiking
+
+    monkeypatch.setattr(sys, "argv", ["spiking", "--smoke", "--out", str(tmp_path)])
+    spiking.main()
+    monkeypatch.setattr(spiking, "learned", None)
+    spiking.main()
+    rows = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    runs = [row for row in rows if row["part"] == "run"]
+    assert [(row["setting"], row["seed"]) for row in runs] == [
+        (n, s) for n in ("perceptron", "spiking") for s in (0, 1)
+    ]
+    assert all(row["test"] > 0.8 for row in runs)
+    for row in runs[2:]:
+        assert row["early"][-1] == pytest.approx(row["test"], abs=0.003)
+        assert all(0 < share < 1 for share in row["fired"])
+    spikes = np.load(tmp_path / "picture.npz")["layer_0"]
+    assert set(np.unique(spikes)) <= {0.0, 1.0}
+    assert (tmp_path / "spikes.png").stat().st_size > 5000
+    assert "additions by spikes" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_transfer_learning(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["transfer_learning", "--smoke", "--out", str(tmp_path)])
+    transfer_learning.main()
+    monkeypatch.setattr(transfer_learning, "learned", None)
+    transfer_learning.main()
+    rows = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    runs = [row for row in rows if row["part"] == "run"]
+    assert len(runs) == 2 * 3 * 2
+    assert all(row["test"] > 0.2 for row in runs if row["labels"] == 10)
+    assert (tmp_path / "transfer.png").stat().st_size > 5000
+    assert "times as long" in capsys.readouterr().out

@@ -215,11 +215,11 @@ class Run(Trained):
             raise self._no("features", "features", *self._answers())
         return np.asarray(self.model.features(self.parameters, self.flat(x)))
 
-    def predict(self, x: Any) -> np.ndarray:
-        """What the network makes of examples, `(n, outputs)`."""
+    def predict(self, x: Any) -> Any:
+        """What the network makes of examples, `(n, outputs)`, or a pytree of such arrays where it gives one."""
         if self.model.predict is None:
             raise self._no("outputs", "predict", *self._answers())
-        return np.asarray(self.model.predict(self.parameters, self.flat(x)))
+        return self.model.predict(self.parameters, self.flat(x))
 
     def classify(self, x: Any) -> np.ndarray:
         """Log-probabilities of the classes, `(n, classes)`."""

@@ -64,9 +64,21 @@ def _outputs(model: Predictor, x: Array) -> Any:
     return model(x)
 
 
-def predict(model: Predictor, x: np.ndarray) -> np.ndarray:
-    """Outputs, `(examples, outputs)`."""
+def predict(model: Predictor, x: np.ndarray) -> Any:
+    """Outputs, `(examples, outputs)`, or the pytree of such arrays that the network gives."""
     return in_blocks(partial(_outputs, model), x)
+
+
+@jax.jit
+def _features(model: Predictor, x: Array) -> Any:
+    return model.network.apply({"params": model.parameters, **model.variables}, x, method="features")
+
+
+def features(model: Predictor, x: np.ndarray) -> np.ndarray:
+    """What the network's own method `features` gives, `(examples, features)`. Raises `UserError` where it has none."""
+    if not hasattr(model.network, "features"):
+        raise UserError(f"A {type(model.network).__name__} has no method `features`; give the network one.")
+    return in_blocks(partial(_features, model), x)
 
 
 def classify(model: Predictor, x: np.ndarray) -> np.ndarray:
@@ -105,6 +117,7 @@ Supervised.model = Model(
     check=check,
     settle=settle,
     evaluate=evaluate,
+    features=features,
     predict=predict,
     classify=classify,
     arrays=arrays,

@@ -10,6 +10,7 @@ import pytest
 import genjax
 from genjax.algorithms.supervised import Predictor, SupervisedConfig, penalty
 from genjax.errors import UserError
+from genjax.networks.classifier import FeatureClassifier
 from genjax.networks.perceptron import Perceptron
 from genjax.training import early
 
@@ -173,3 +174,15 @@ def test_a_run_that_patience_would_stop_at_its_last_step_ends_as_it_would_have()
     assert "stopped_early" not in stopped.decided
     for a, b in zip(*(jax.tree.leaves(run.parameters.parameters) for run in (plain, stopped))):
         np.testing.assert_array_equal(a, b)
+
+
+def test_features_are_what_the_networks_own_method_says():
+    network = FeatureClassifier((8, 8, 1), 10, channels=(4,), size=6)
+    run = genjax.fit(genjax.supervised(network=network), "digits", steps=2, batch_size=20, progress=False)
+    x, last = run.prepared.dataset.test, run.parameters.parameters["last"]
+    found = run.features(x)
+    assert found.shape == (360, 6)
+    assert found.min() >= 0
+    np.testing.assert_allclose(found @ last["kernel"] + last["bias"], run.predict(x), rtol=1e-4, atol=1e-5)
+    with pytest.raises(UserError, match="has no method `features`"):
+        fit(loss="squared_error", steps=1).features(curve()[0])
