@@ -22,7 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import genjax
-from experiments.common import Results, accuracy_table, best_rate, mnist, options
+from experiments.common import Rows, accuracy_table, best_rate, mnist, options
 from experiments.cost import costs, sentence
 from genjax.algorithms.margin import MarginLoss
 from genjax.networks.capsules import CapsuleNetwork, masked
@@ -122,15 +122,15 @@ def main() -> None:
     """Rates, runs, costs; print the table, write results and figures."""
     chosen = options(__doc__, "capsules", "smaller networks, one epoch, one seed", mnist=True)
     scale, dataset, runs = SCALES[chosen.scale], mnist(chosen), []
-    results = Results(chosen.out / "results.jsonl", "part", "setting", "seed")
+    results = Rows(chosen.out / "results.jsonl", "part", "setting", "seed")
     for setting in models(scale):
         short = partial(learned, setting, seed=100, steps=scale.search, scale=scale, dataset=dataset)
-        rate = results.row(partial(best_rate, scale.rates, short), part="rate", setting=setting)["rate"]
+        rate = results.once(partial(best_rate, scale.rates, short), part="rate", setting=setting)["rate"]
         for seed in range(scale.seeds):
             make = partial(measured, setting, rate, seed, scale, dataset, chosen.out)
-            runs.append(results.row(make, part="run", setting=setting, seed=seed))
+            runs.append(results.once(make, part="run", setting=setting, seed=seed))
     all_models = {name: genjax.supervised(**of) for name, of in models(scale).items()}
-    cost = results.row(lambda: {"rows": costs(all_models, dataset, BATCH)}, part="cost")["rows"]
+    cost = results.once(lambda: {"rows": costs(all_models, dataset, BATCH)}, part="cost")["rows"]
     errors = [f"{row['reconstruction_error']:.4f}" for row in runs if row["setting"] == "capsules, routed"]
     said = f"squared error of a reconstructed pixel, routed, by seed: {', '.join(errors)}"
     print("\n".join([*accuracy_table(runs, "setting"), said, sentence(cost)]), flush=True)

@@ -190,22 +190,6 @@ def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-class Results:
-    """Rows of a JSON-lines file by what names them: made once, and taken from the file when a call goes on."""
-
-    def __init__(self, path: Path, *names: str):
-        self.path, self.names = path, names
-        self.rows = {tuple(row.get(name) for name in names): row for row in lines(path)}
-
-    def row(self, make: Callable[[], dict[str, Any]], **name: Any) -> dict[str, Any]:
-        """The row of this name: `make` gives what else it holds where it is not there yet."""
-        key = tuple(name.get(part) for part in self.names)
-        if key not in self.rows:
-            self.rows[key] = name | make()
-            append(self.path, self.rows[key])
-        return self.rows[key]
-
-
 def best_rate(rates: Sequence[float], learn: Callable[[float], genjax.Run]) -> dict[str, Any]:
     """The `rate` whose run ends with the fewest errors of validation images, and all that were `tried` with their
     accuracies; one that is alone is not tried."""

@@ -22,7 +22,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import genjax
-from experiments.common import Results, accuracy_table, best_rate, mnist, options, seed_lines
+from experiments.common import Rows, accuracy_table, best_rate, mnist, options, seed_lines
 from experiments.cost import costs, sentence
 from genjax.algorithms.supervised import CrossEntropy
 from genjax.networks.feedback import FeedbackPerceptron, angles
@@ -100,15 +100,15 @@ def main() -> None:
     """Rates, runs, costs; print the table, write results and the figure."""
     chosen = options(__doc__, "feedback-alignment", "a smaller network, 2 epochs, 2 seeds", mnist=True)
     scale, dataset, runs = SCALES[chosen.scale], mnist(chosen), []
-    results = Results(chosen.out / "results.jsonl", "part", "rule", "seed")
+    results = Rows(chosen.out / "results.jsonl", "part", "rule", "seed")
     for rule in RULES:
         short = partial(learned, rule, seed=100, epochs=scale.search, scale=scale, dataset=dataset, watch=())
-        rate = results.row(partial(best_rate, scale.rates, short), part="rate", rule=rule)["rate"]
+        rate = results.once(partial(best_rate, scale.rates, short), part="rate", rule=rule)["rate"]
         for seed in range(scale.seeds):
             make = partial(measured, rule, rate, seed, scale, dataset)
-            runs.append(results.row(make, part="run", rule=rule, seed=seed))
+            runs.append(results.once(make, part="run", rule=rule, seed=seed))
     models = {rule: genjax.supervised(network=network(rule, scale)) for rule in RULES}
-    cost = results.row(lambda: {"rows": costs(models, dataset, BATCH)}, part="cost")["rows"]
+    cost = results.once(lambda: {"rows": costs(models, dataset, BATCH)}, part="cost")["rows"]
     print("\n".join([*accuracy_table(runs, "rule"), *ends(runs), sentence(cost)]), flush=True)
     print(save(figure(runs, chosen.scale), chosen.out / "feedback.png"))
 

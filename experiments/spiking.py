@@ -26,7 +26,7 @@ from jaxpike import LIF, ATan, LeakyIntegrator, lif_gain, unroll
 from matplotlib.figure import Figure
 
 import genjax
-from experiments.common import Results, accuracy_table, best_rate, mnist, options, seed_lines
+from experiments.common import Rows, accuracy_table, best_rate, mnist, options, seed_lines
 from experiments.cost import costs, sentence
 from genjax.networks.perceptron import Perceptron
 from genjax.numerics import in_blocks
@@ -112,15 +112,15 @@ def main() -> None:
     """Rates, runs, costs; print the table, write results and the figure."""
     chosen = options(__doc__, "spiking", "smaller networks, 2 epochs, 2 seeds", mnist=True)
     scale, dataset, runs = SCALES[chosen.scale], mnist(chosen), []
-    results = Results(chosen.out / "results.jsonl", "part", "setting", "seed")
+    results = Rows(chosen.out / "results.jsonl", "part", "setting", "seed")
     for setting in networks(scale):
         short = partial(learned, setting, seed=100, steps=scale.search, scale=scale, dataset=dataset)
-        rate = results.row(partial(best_rate, scale.rates, short), part="rate", setting=setting)["rate"]
+        rate = results.once(partial(best_rate, scale.rates, short), part="rate", setting=setting)["rate"]
         for seed in range(scale.seeds):
             make = partial(measured, setting, rate, seed, scale, dataset, chosen.out)
-            runs.append(results.row(make, part="run", setting=setting, seed=seed))
+            runs.append(results.once(make, part="run", setting=setting, seed=seed))
     models = {name: genjax.supervised(network=network) for name, network in networks(scale).items()}
-    cost = results.row(lambda: {"rows": costs(models, dataset, BATCH)}, part="cost")["rows"]
+    cost = results.once(lambda: {"rows": costs(models, dataset, BATCH)}, part="cost")["rows"]
     said = [*accuracy_table(runs, "setting"), operations(runs, scale, dataset.test.shape[1]), sentence(cost)]
     print("\n".join(said), flush=True)
     print(save(figure(runs, dict(np.load(chosen.out / "picture.npz"))), chosen.out / "spikes.png"))

@@ -23,7 +23,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import genjax
-from experiments.common import Results, best_rate, interval, labelled, mnist, of_classes, options, percent
+from experiments.common import Rows, best_rate, interval, labelled, mnist, of_classes, options, percent
 from experiments.cost import costs, sentence
 from genjax.networks.classifier import FeatureClassifier
 from genjax.plots.images import save
@@ -101,15 +101,15 @@ def main() -> None:
     """Rates, runs, costs; print the table, write results and the figure."""
     chosen = options(__doc__, "transfer-learning", "smaller networks, shorter runs, 3 seeds", mnist=True)
     scale, dataset, runs = SCALES[chosen.scale], mnist(chosen), []
-    results = Results(chosen.out / "results.jsonl", "part", "way", "labels", "seed")
+    results = Rows(chosen.out / "results.jsonl", "part", "way", "labels", "seed")
     for count in scale.counts:
         for way in WAYS:
             choose = partial(chosen_rate, way, count, scale, dataset)
-            rate = results.row(choose, part="rate", way=way, labels=count)["rate"]
+            rate = results.once(choose, part="rate", way=way, labels=count)["rate"]
             for seed in range(scale.seeds):
                 make = partial(measured, way, rate, count, seed, scale, dataset)
-                runs.append(results.row(make, part="run", way=way, labels=count, seed=seed))
-    said = results.row(lambda: {"said": cost(source(scale, dataset, 0), dataset)}, part="cost")["said"]
+                runs.append(results.once(make, part="run", way=way, labels=count, seed=seed))
+    said = results.once(lambda: {"said": cost(source(scale, dataset, 0), dataset)}, part="cost")["said"]
     print("\n".join([*table(runs), said]), flush=True)
     print(save(figure(runs), chosen.out / "transfer.png"))
 
