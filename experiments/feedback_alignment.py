@@ -45,7 +45,7 @@ class Scale(NamedTuple):
 
 
 SCALES = {
-    "full": Scale((256, 256, 256), (3e-4, 1e-3, 3e-3), 2, 6, 5),
+    "full": Scale((256, 256, 256), (1e-3, 3e-3, 1e-2), 2, 6, 3),
     "quick": Scale((128, 128, 128), (1e-3,), 0, 2, 2),
     "smoke": Scale((32, 32), (3e-3, 1e-2), 5, 20, 2),
 }
