@@ -1,0 +1,117 @@
+"""Series of numbers: windows of lagged values, stretches held out of them, and prediction that feeds on itself."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from genjax.errors import UserError
+
+
+class Scale(NamedTuple):
+    """How a series is standardised: by the mean and the standard deviation of what may be learned from."""
+
+    mean: float
+    deviation: float
+
+    @classmethod
+    def of(cls, series: Float[np.ndarray, " time"]) -> "Scale":
+        """That of these values. Raises `UserError` where they are all the same."""
+        if not series.std() > 0:
+            raise UserError("`series` holds one value alone; there is nothing to predict.")
+        return cls(float(series.mean()), float(series.std()))
+
+    def standard(self, series: Any) -> Any:
+        """Values with mean 0 and deviation 1, float32."""
+        return ((series - self.mean) / self.deviation).astype(np.float32)
+
+    def original(self, values: Any) -> Any:
+        """The way back."""
+        return self.mean + self.deviation * values
+
+
+def read(path: str | Path) -> Float[np.ndarray, " time"]:
+    """A file with one number a line, float64. Raises `UserError` where it is none."""
+    try:
+        series = np.loadtxt(path, dtype=np.float64, ndmin=1)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read as one number a line: {error}") from error
+    if series.ndim != 1 or len(series) < 2 or not np.isfinite(series).all():
+        raise UserError(f"{path} is no series: give a file of finite numbers, one a line.")
+    return series
+
+
+def windows(
+    series: Float[np.ndarray, " time"], lag: int
+) -> tuple[Float[np.ndarray, "windows lag"], Float[np.ndarray, "windows 1"]]:
+    """All runs of `lag` values, oldest first, and the value after each: `time - lag` of them."""
+    if not 0 < lag < len(series):
+        raise UserError(f"`lag` {lag}: give a number from 1 to {len(series) - 1}, below the series' length.")
+    rows = np.lib.stride_tricks.sliding_window_view(series, lag + 1)
+    return rows[:, :-1].copy(), rows[:, -1:].copy()
+
+
+def apart(time: int, lag: int, start: int, length: int) -> Bool[np.ndarray, " windows"]:
+    """Which windows hold no value of the stretch from `start` on, neither as an input nor as the target."""
+    first = np.arange(time - lag)
+    return (first + lag < start) | (first >= start + length)
+
+
+def stretches(time: int, first: int, length: int, count: int) -> list[int]:
+    """Where `count` stretches of this length begin, evenly spread from `first` to the end of the series."""
+    if time - first < length:
+        raise UserError(f"A series of {time} values has no room for a stretch of {length} after the first {first}.")
+    return np.linspace(first, time - length, count).round().astype(int).tolist()
+
+
+def pasts(
+    series: Float[np.ndarray, " time"], lag: int, starts: list[int], steps: int
+) -> tuple[Float[np.ndarray, "starts lag"], Float[np.ndarray, "starts steps"]]:
+    """The `lag` values before each start, and the `steps` from there on."""
+    before = np.stack([series[start - lag : start] for start in starts])
+    return before, np.stack([series[start : start + steps] for start in starts])
+
+
+@partial(jax.jit, static_argnames="steps")
+def forecast(
+    predict: Callable[[Float[Array, "1 lag"]], Float[Array, "1 1"]], past: Float[Array, "starts lag"], steps: int
+) -> Float[Array, "starts steps"]:
+    """Recursive prediction: each predicted value becomes the newest input of the next; one scan for all starts.
+
+    `predict` is a pytree that is called, such as a run's parameters.
+    """
+
+    def one(window: Float[Array, " lag"], _: None) -> tuple[Array, Array]:
+        value = predict(window[None])[0, 0]
+        return jnp.append(window[1:], value), value
+
+    return jax.vmap(lambda window: jax.lax.scan(one, window, length=steps)[1])(past)
+
+
+def laser(time: int, seed: int = 0, interval: float = 0.08) -> Float[np.ndarray, " time"]:
+    """A made-up laser: the intensity x^2 of the Lorenz equations, whole numbers from 0 to 255.
+
+    A single-mode laser obeys them (Haken 1975); the ammonia laser of the Santa Fe competition does nearly (Huebner,
+    Abraham and Weiss 1989). Values are `interval` apart, Runge and Kutta's fourth order, ten steps each.
+    """
+    state = np.array([5.0, 5.0, 15.0]) + np.random.default_rng(seed).normal(size=3)
+    small, values = interval / 10, np.empty(time)
+
+    def slope(s: np.ndarray) -> np.ndarray:
+        x, y, z = s
+        return np.array([2.0 * (y - x), x * (15.0 - z) - y, x * y - 0.25 * z])
+
+    for number in range(-300, 10 * time):
+        if number >= 0 and number % 10 == 0:
+            values[number // 10] = state[0] ** 2
+        a = slope(state)
+        b = slope(state + small / 2 * a)
+        c = slope(state + small / 2 * b)
+        d = slope(state + small * c)
+        state = state + small / 6 * (a + 2 * b + 2 * c + d)
+    return np.round(255 * values / values.max())
