@@ -93,25 +93,28 @@ def forecast(
     return jax.vmap(lambda window: jax.lax.scan(one, window, length=steps)[1])(past)
 
 
-def laser(time: int, seed: int = 0, interval: float = 0.08) -> Float[np.ndarray, " time"]:
-    """A made-up laser: the intensity x^2 of the Lorenz equations, whole numbers from 0 to 255.
+def laser(time: int, seed: int = 0) -> Float[np.ndarray, " time"]:
+    """A made-up laser: the intensity x^2 of the Lorenz equations, whole numbers from 0 to 255, about 8 a pulse.
 
-    A single-mode laser obeys them (Haken 1975); the ammonia laser of the Santa Fe competition does nearly (Huebner,
-    Abraham and Weiss 1989). Values are `interval` apart, Runge and Kutta's fourth order, ten steps each.
+    A single-mode laser obeys them (Haken 1975), the ammonia laser of the Santa Fe competition nearly so (Huebner,
+    Abraham and Weiss 1989). The method is Runge's and Kutta's of fourth order.
     """
-    state = np.array([5.0, 5.0, 15.0]) + np.random.default_rng(seed).normal(size=3)
-    small, values = interval / 10, np.empty(time)
+    noise, (step, every, before) = np.random.default_rng(seed).normal(size=3), (0.02, 20, 2000)
+    state, values = (5.0 + noise[0], 5.0 + noise[1], 15.0 + noise[2]), []
 
-    def slope(s: np.ndarray) -> np.ndarray:
+    def moved(s: tuple, k: tuple, by: float) -> tuple:
+        return s[0] + by * k[0], s[1] + by * k[1], s[2] + by * k[2]
+
+    def slope(s: tuple) -> tuple:
         x, y, z = s
-        return np.array([2.0 * (y - x), x * (15.0 - z) - y, x * y - 0.25 * z])
+        return 2.0 * (y - x), x * (15.0 - z) - y, x * y - 0.25 * z
 
-    for number in range(-300, 10 * time):
-        if number >= 0 and number % 10 == 0:
-            values[number // 10] = state[0] ** 2
+    for number in range(before + every * time):
+        if number >= before and number % every == 0:
+            values.append(state[0] ** 2)
         a = slope(state)
-        b = slope(state + small / 2 * a)
-        c = slope(state + small / 2 * b)
-        d = slope(state + small * c)
-        state = state + small / 6 * (a + 2 * b + 2 * c + d)
-    return np.round(255 * values / values.max())
+        b = slope(moved(state, a, step / 2))
+        c = slope(moved(state, b, step / 2))
+        d = slope(moved(state, c, step))
+        state = moved(state, tuple(p + 2 * q + 2 * r + s for p, q, r, s in zip(a, b, c, d)), step / 6)
+    return np.round(255 * np.array(values) / max(values))

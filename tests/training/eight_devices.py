@@ -90,7 +90,8 @@ CASES = {
     "autoencoder, whole": Case(autoencoder, made(AutoencoderConfig, **SGD, layers=(6, 4), average=0.9), "whole"),
     "autoregressive": Case(autoregressive, made(AutoregressiveConfig, **SGD, hidden=5, average=0.9), "whole"),
     "diffusion": Case(
-        partial(diffusion, shape=(3, 4, 1), limits=(0.0, 1.0)), made(DiffusionConfig, **SGD, layers=(6,), channels=(2,), average=0.9)
+        partial(diffusion, shape=(3, 4, 1), limits=(0.0, 1.0)),
+        made(DiffusionConfig, **SGD, layers=(6,), channels=(2,), average=0.9),
     ),
     "flow": Case(
         partial(diffusion, shape=(3, 4, 1), limits=(0.0, 1.0)),
