@@ -1,15 +1,12 @@
-"""Series of numbers: windows of lagged values, stretches held out of them, and prediction that feeds on itself."""
+"""Series of numbers: files, windows of lagged values, stretches held out of them, and a made-up series."""
 
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Bool, Float
 
+from genjax.data.dataset import Dataset
 from genjax.errors import UserError
 
 
@@ -77,20 +74,14 @@ def pasts(
     return before, np.stack([series[start : start + steps] for start in starts])
 
 
-@partial(jax.jit, static_argnames="steps")
-def forecast(
-    predict: Callable[[Float[Array, "1 lag"]], Float[Array, "1 1"]], past: Float[Array, "starts lag"], steps: int
-) -> Float[Array, "starts steps"]:
-    """Recursive prediction: each predicted value becomes the newest input of the next; one scan for all starts.
-
-    `predict` is a pytree that is called, such as a run's parameters.
-    """
-
-    def one(window: Float[Array, " lag"], _: None) -> tuple[Array, Array]:
-        value = predict(window[None])[0, 0]
-        return jnp.append(window[1:], value), value
-
-    return jax.vmap(lambda window: jax.lax.scan(one, window, length=steps)[1])(past)
+def held_out(series: Float[np.ndarray, " time"], lag: int, starts: list[int], length: int) -> list[Dataset]:
+    """For each stretch the windows that do not touch it, to learn from; there are no other splits."""
+    x, y = windows(series, lag)
+    sets = []
+    for start in starts:
+        kept = apart(len(series), lag, start, length)
+        sets.append(Dataset.from_arrays(x[kept], y[kept], test=0, validation=0, name="series"))
+    return sets
 
 
 def laser(time: int, seed: int = 0) -> Float[np.ndarray, " time"]:

@@ -6,6 +6,7 @@ segment later, which is itself made of losses there and of the prediction at the
 temporal differences.
 """
 
+from functools import partial
 from typing import Literal
 
 import flax.linen as nn
@@ -40,15 +41,16 @@ class DecoupledLSTM(nn.Module):
         scale = 1.0 / x.size  # of a mean over the batch and its steps
 
         def one(cell: nn.Module, state: tuple[Array, Array], part: Array) -> tuple[tuple[Array, Array], Array]:
-            states = []
+            joined = jnp.concatenate(state, axis=-1)
+            if self.cut == "synthetic":
+                joined = interface(guess, joined, scale)
+            elif self.cut == "zero":
+                joined = jax.lax.stop_gradient(joined)
+            state, outputs = (joined[:, : self.units], joined[:, self.units :]), []
             for step in range(self.segment):
                 state, output = cell(state, part[:, step, None])  # type: ignore[operator]
-                states.append(output)
-            joined = jnp.concatenate(state, axis=-1)
-            joined = {"none": lambda: joined, "zero": lambda: jax.lax.stop_gradient(joined)}.get(
-                self.cut, lambda: interface(guess, joined, scale)
-            )()
-            return tuple(jnp.split(joined, 2, axis=-1)), jnp.stack(states, axis=1)  # type: ignore[return-value]
+                outputs.append(output)
+            return state, jnp.stack(outputs, axis=1)
 
         scanned = nn.scan(one, variable_broadcast="params", split_rngs={"params": False}, in_axes=0, out_axes=0)
         _, states = scanned(nn.OptimizedLSTMCell(self.units), (start, start), segments)
@@ -72,7 +74,7 @@ def predicted(guess: PyTree, state: Float[Array, "batch values"]) -> Float[Array
     return hidden @ guess["out"] + state @ guess["linear"] + guess["offset"]
 
 
-@jax.custom_vjp
+@partial(jax.custom_vjp, nondiff_argnums=(2,))
 def interface(guess: PyTree, state: Float[Array, "batch values"], scale: float) -> Float[Array, "batch values"]:
     """The state as it is; backwards, the predicted gradient goes on, and the one that arrives teaches the predictor.
 
@@ -82,15 +84,15 @@ def interface(guess: PyTree, state: Float[Array, "batch values"], scale: float) 
     return state
 
 
-def _forwards(guess: PyTree, state: Array, scale: float) -> tuple[Array, tuple[PyTree, Array, float]]:
-    return state, (guess, state, scale)
+def _forwards(guess: PyTree, state: Array, scale: float) -> tuple[Array, tuple[PyTree, Array]]:
+    return state, (guess, state)
 
 
-def _backwards(kept: tuple[PyTree, Array, float], arrived: Array) -> tuple[PyTree, Array, None]:
-    guess, state, scale = kept
+def _backwards(scale: float, kept: tuple[PyTree, Array], arrived: Array) -> tuple[PyTree, Array]:
+    guess, state = kept
     said, back = jax.vjp(lambda guess: predicted(guess, state), guess)
     error = said - arrived / scale
-    return back(error / len(state))[0], scale * said, None
+    return back(error / len(state))[0], scale * said
 
 
 interface.defvjp(_forwards, _backwards)
