@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
+from scipy.integrate import solve_ivp
 
 from genjax.data.dataset import Dataset
 from genjax.errors import UserError
@@ -88,24 +89,10 @@ def laser(time: int, seed: int = 0) -> Float[np.ndarray, " time"]:
     """A made-up laser: the intensity x^2 of the Lorenz equations, whole numbers from 0 to 255, about 8 a pulse.
 
     A single-mode laser obeys them (Haken 1975), the ammonia laser of the Santa Fe competition nearly so (Huebner,
-    Abraham and Weiss 1989). The method is Runge's and Kutta's of fourth order.
+    Abraham and Weiss 1989).
     """
-    noise, (step, every, before) = np.random.default_rng(seed).normal(size=3), (0.02, 20, 2000)
-    state, values = (5.0 + noise[0], 5.0 + noise[1], 15.0 + noise[2]), []
-
-    def moved(s: tuple, k: tuple, by: float) -> tuple:
-        return s[0] + by * k[0], s[1] + by * k[1], s[2] + by * k[2]
-
-    def slope(s: tuple) -> tuple:
-        x, y, z = s
-        return 2.0 * (y - x), x * (15.0 - z) - y, x * y - 0.25 * z
-
-    for number in range(before + every * time):
-        if number >= before and number % every == 0:
-            values.append(state[0] ** 2)
-        a = slope(state)
-        b = slope(moved(state, a, step / 2))
-        c = slope(moved(state, b, step / 2))
-        d = slope(moved(state, c, step))
-        state = moved(state, tuple(p + 2 * q + 2 * r + s for p, q, r, s in zip(a, b, c, d)), step / 6)
-    return np.round(255 * np.array(values) / max(values))
+    start = np.array([5.0, 5.0, 15.0]) + np.random.default_rng(seed).normal(size=3)
+    times = 40 + 0.4 * np.arange(time)
+    slope = lambda _, s: (2 * (s[1] - s[0]), s[0] * (15 - s[2]) - s[1], s[0] * s[1] - 0.25 * s[2])  # noqa: E731
+    values = solve_ivp(slope, (0, times[-1]), start, t_eval=times, rtol=1e-6).y[0] ** 2
+    return np.round(255 * values / values.max())
