@@ -56,7 +56,7 @@ class Scale(NamedTuple):
 
 
 MLP = Kind((30, 50, 70), (32, 64), 0.1, 8000, 64, 5e-3, seeds=2)
-RECURRENT = Kind((20, 40), (16, 32), 0.05, 3000, 64, 1e-2)
+RECURRENT = Kind((20, 40), (16, 32), 0.05, 2000, 64, 1e-2)
 SCALES = {
     "full": Scale({"mlp": MLP, "lstm": RECURRENT, "bidirectional": RECURRENT._replace(units=(16,))}, 4, 100, 5),
     "quick": Scale({"mlp": Kind((50,), (32, 64), 0.1, 3000, 64, 5e-3)}, 2, 100, 5),
@@ -71,8 +71,8 @@ def trained(kind: str, how: Kind, lag: int, units: int, sets: list[Dataset], see
     network = Perceptron((units,), 1, "tanh") if kind == "mlp" else LSTM((units,), 1, kind == "bidirectional")
     rates = {"learning_rate": how.rate, "average": 0.2}
     model = genjax.supervised(network=Noisy(network, how.noise), loss="squared_error", **rates)
-    length = {"steps": how.steps, "batch_size": how.batch}
-    return genjax.grid(model, sets, seeds=seeds, validation=False, progress=False, **length)
+    options: dict[str, Any] = {"steps": how.steps, "batch_size": how.batch, "validation": False, "progress": False}
+    return genjax.grid(model, sets, seeds=seeds, **options)
 
 
 def validated(kind: str, lag: int, units: int, given: np.ndarray, scale: Scale) -> dict[str, Any]:
@@ -156,12 +156,10 @@ def main() -> None:
             for row in by_kind(rows)[kind]:
                 append(path, row)
     print("\n".join(table(rows)))
-    shown = {}
-    for kind, runs in by_kind(rows).items():
-        name = f"{kind}, lag {runs[-1]['lag']}, {runs[-1]['units']} units"
-        shown[f"{name}: mean MSE {np.mean([row['mse'] for row in runs[:-1]]):.0f}"] = np.array(
-            [row["said"] for row in runs[:-1]]
-        )
+    shown = {
+        "{kind}, lag {lag}, {units} units".format(**runs[-1]): np.array([row["said"] for row in runs[:-1]])
+        for runs in by_kind(rows).values()
+    }
     print(save(forecasts(given[-50:], after, shown, "intensity"), chosen.out / "forecast.png"))
 
 

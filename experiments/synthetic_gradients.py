@@ -14,6 +14,7 @@ lie between the other two, and the less far from truncation the longer the delay
 the table. Full: about 10 minutes on two cores, --quick: one and a half. A run that is interrupted goes on.
 """
 
+import itertools
 import time
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
@@ -28,12 +29,11 @@ from matplotlib.figure import Figure
 import genjax
 from experiments.common import append, interval, lines, options
 from genjax.data import Dataset
-from genjax.networks.decoupled import DecoupledLSTM
+from genjax.networks.decoupled import Cut, DecoupledLSTM
 from genjax.plots.images import save
 
-WAYS = {"zero": "truncated", "synthetic": "predicted", "none": "full"}
+WAYS: dict[Cut, str] = {"zero": "truncated", "synthetic": "predicted", "none": "full"}
 STEPS, SEGMENT = 24, 3
-COLOURS = {"zero": "tab:orange", "synthetic": "tab:red", "none": "tab:blue"}
 
 
 class Scale(NamedTuple):
@@ -56,7 +56,6 @@ class Recall:
     """Cross-entropy of the bits that came `delay` steps before, nats; the first `delay` steps are not asked."""
 
     delay: int
-
     kind: ClassVar[str] = "recall"
 
     def losses(self, outputs: Float[Array, "batch steps"], target: Float[Array, "batch steps"]) -> Array:
@@ -85,15 +84,12 @@ def task(delay: int, count: int) -> Dataset:
 def gradient(model: Any, cut: str, x: Array, target: Array) -> Array:
     """A way's gradient of the loss at these parameters, flat, without the predictor's own."""
     network = model.network.clone(cut=cut)
-
-    def loss(parameters: Any) -> Array:
-        return jnp.mean(model.loss.losses(network.apply({"params": parameters}, x), target))
-
+    loss = lambda p: jnp.mean(model.loss.losses(network.apply({"params": p}, x), target))  # noqa: E731
     slopes = jax.grad(loss)(model.parameters)
     return jnp.concatenate([leaf.ravel() for leaf in jax.tree.leaves({**slopes, "guess": ()})])
 
 
-def measured(delay: int, way: str, scale: Scale) -> list[dict[str, Any]]:
+def measured(delay: int, way: Cut, scale: Scale) -> list[dict[str, Any]]:
     """A row for each seed."""
     of, network = task(delay, scale.sequences), DecoupledLSTM(scale.units, SEGMENT, way)
     model = genjax.supervised(network=network, loss=Recall(delay), learning_rate=1e-2)
@@ -119,15 +115,13 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
     """What a person reads."""
     said = []
     for delay in dict.fromkeys(row["delay"] for row in rows):
-        values = {way: of(rows, delay, way, "error") for way in WAYS}
-        for way in (way for way in WAYS if len(values[way])):
+        values: dict[str, np.ndarray] = {way: of(rows, delay, way, "error") for way in WAYS}
+        for way, name in WAYS.items():
             shown = "{:.3f} [{:.3f}, {:.3f}]".format(values[way].mean(), *interval(values[way]))
-            cosine, cost = (of(rows, delay, way, name).mean() for name in ("cosine", "milliseconds"))
-            line = f"delay {delay}, {WAYS[way]:9}: wrong {shown}, cosine {cosine:+.2f}, {cost:.1f} ms of CPU a gradient"
-            if way != "zero" and len(values[way]) == len(values["zero"]):
-                less = values[way] - values["zero"]
-                line += ", less truncated {:+.3f} [{:+.3f}, {:+.3f}]".format(less.mean(), *interval(less))
-            said.append(line)
+            cosine, cost = (of(rows, delay, way, what).mean() for what in ("cosine", "milliseconds"))
+            less = values[way] - values["zero"]
+            line = f"delay {delay}, {name:9}: wrong {shown}, cosine {cosine:+.2f}, {cost:.1f} ms of CPU a gradient"
+            said.append(line + ", less truncated {:+.3f} [{:+.3f}, {:+.3f}]".format(less.mean(), *interval(less)))
     return said
 
 
@@ -141,13 +135,10 @@ def main() -> None:
     chosen = options(__doc__, "synthetic-gradients", "one delay, fewer updates and seeds")
     scale, path = SCALES[chosen.scale], chosen.out / "results.jsonl"
     rows = lines(path)
-    for delay in scale.delays:
-        for way in WAYS:
-            if not len(of(rows, delay, way, "error")):
-                new = measured(delay, way, scale)
-                rows += new
-                for row in new:
-                    append(path, row)
+    for delay, way in itertools.product(scale.delays, WAYS):
+        for row in [] if len(of(rows, delay, way, "error")) else measured(delay, way, scale):
+            rows.append(row)
+            append(path, row)
     print("\n".join(table(rows)))
     print(save(figure(rows, scale.delays), chosen.out / "errors.png"))
 
@@ -156,10 +147,10 @@ def figure(rows: list[dict[str, Any]], delays: tuple[int, ...]) -> Figure:
     """Validation errors by updates: means over seeds, and each seed."""
     drawn = Figure(figsize=(1 + 3.4 * len(delays), 3.4), layout="constrained")
     for axes, delay in zip(drawn.subplots(1, len(delays), sharey=True, squeeze=False)[0], delays):
-        for way, name in WAYS.items():
+        for number, (way, name) in enumerate(WAYS.items()):
             curves, steps = of(rows, delay, way, "curve"), of(rows, delay, way, "steps")[0]
-            axes.plot(steps, curves.T, color=COLOURS[way], alpha=0.25, linewidth=0.7)
-            axes.plot(steps, curves.mean(0), color=COLOURS[way], label=name)
+            axes.plot(steps, curves.T, color=f"C{number}", alpha=0.25, linewidth=0.7)
+            axes.plot(steps, curves.mean(0), color=f"C{number}", label=name)
         axes.axhline(0.5, color="0.6", linestyle=":", label="chance")
         cuts = delay // SEGMENT
         axes.set(

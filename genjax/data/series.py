@@ -1,5 +1,6 @@
 """Series of numbers: files, windows of lagged values, stretches held out of them, and a made-up series."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -68,14 +69,14 @@ def stretches(time: int, first: int, length: int, count: int) -> list[int]:
 
 
 def pasts(
-    series: Float[np.ndarray, " time"], lag: int, starts: list[int], steps: int
+    series: Float[np.ndarray, " time"], lag: int, starts: Sequence[int], steps: int
 ) -> tuple[Float[np.ndarray, "starts lag"], Float[np.ndarray, "starts steps"]]:
     """The `lag` values before each start, and the `steps` from there on."""
     before = np.stack([series[start - lag : start] for start in starts])
     return before, np.stack([series[start : start + steps] for start in starts])
 
 
-def held_out(series: Float[np.ndarray, " time"], lag: int, starts: list[int], length: int) -> list[Dataset]:
+def held_out(series: Float[np.ndarray, " time"], lag: int, starts: Sequence[int], length: int) -> list[Dataset]:
     """For each stretch the windows that do not touch it, to learn from; there are no other splits."""
     x, y = windows(series, lag)
     sets = []

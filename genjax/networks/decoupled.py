@@ -7,7 +7,7 @@ temporal differences.
 """
 
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import flax.linen as nn
 import jax
@@ -40,20 +40,20 @@ class DecoupledLSTM(nn.Module):
         guess = self.param("guess", predictor, 2 * self.units, self.guess)
         scale = 1.0 / x.size  # of a mean over the batch and its steps
 
-        def one(cell: nn.Module, state: tuple[Array, Array], part: Array) -> tuple[tuple[Array, Array], Array]:
-            joined = jnp.concatenate(state, axis=-1)
+        def one(cell: Any, state: Any, part: Array) -> tuple[Any, Array]:
+            joined: Any = jnp.concatenate(state, axis=-1)
             if self.cut == "synthetic":
                 joined = interface(guess, joined, scale)
             elif self.cut == "zero":
                 joined = jax.lax.stop_gradient(joined)
             state, outputs = (joined[:, : self.units], joined[:, self.units :]), []
             for step in range(self.segment):
-                state, output = cell(state, part[:, step, None])  # type: ignore[operator]
+                state, output = cell(state, part[:, step, None])
                 outputs.append(output)
             return state, jnp.stack(outputs, axis=1)
 
         scanned = nn.scan(one, variable_broadcast="params", split_rngs={"params": False}, in_axes=0, out_axes=0)
-        _, states = scanned(nn.OptimizedLSTMCell(self.units), (start, start), segments)
+        states: Any = scanned(nn.OptimizedLSTMCell(self.units), (start, start), segments)[1]
         return nn.Dense(1)(states.swapaxes(0, 1).reshape(batch, steps, self.units))[..., 0]
 
 

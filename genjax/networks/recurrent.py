@@ -1,7 +1,7 @@
 """Recurrent networks over the values of a window, oldest first, and noise on what a network reads."""
 
 import flax.linen as nn
-import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from genjax import random
@@ -21,16 +21,15 @@ class LSTM(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "batch lag"]) -> Float[Array, "batch outputs"]:
         states = x[..., None]
-        for number, units in enumerate(self.layers):
-            last = number == len(self.layers) - 1
-            forwards = nn.RNN(nn.OptimizedLSTMCell(units), return_carry=True)
-            (_, end), states_there = forwards(states)
+        end = states[:, -1]
+        for units in self.layers:
+            (_, end), forwards = nn.RNN(nn.OptimizedLSTMCell(units), return_carry=True)(states)
             if self.bidirectional:
-                backwards = nn.RNN(nn.OptimizedLSTMCell(units), reverse=True, keep_order=True, return_carry=True)
-                (_, start), states_back = backwards(states)
-                end = jax.numpy.concatenate([end, start], axis=-1)
-                states_there = states_there if last else jax.numpy.concatenate([states_there, states_back], axis=-1)
-            states = states_there
+                chain = nn.RNN(nn.OptimizedLSTMCell(units), reverse=True, keep_order=True, return_carry=True)
+                (_, start), backwards = chain(states)
+                end = jnp.concatenate([end, start], axis=-1)
+                forwards = jnp.concatenate([forwards, backwards], axis=-1)
+            states = forwards
         return nn.Dense(self.outputs)(end)
 
 

@@ -33,7 +33,11 @@ def forecasts(
                 axes.plot(ahead, run, color="tab:red", alpha=0.25, linewidth=0.7)
         label = f"predicted: the median of {len(runs)} runs (MSE {errors[middle]:.0f}), the others thin"
         axes.plot(ahead, runs[middle], color="tab:red", linestyle="--", label=label)
-        axes.set(title=plain(name), ylabel=plain(what), ylim=(min(before.min(), after.min()) - 0.1 * top, top))
+        axes.set(
+            title=plain(f"{name}: mean MSE {errors.mean():.0f}"),
+            ylabel=plain(what),
+            ylim=(min(before.min(), after.min()) - 0.1 * top, top),
+        )
         axes.legend(loc="upper left", ncols=3, fontsize=7)
     rows[-1].set_xlabel("steps after the last value that was given")
     return figure

@@ -10,7 +10,7 @@ def test_the_median_run_is_named_with_its_error():
     runs = np.stack([after + 3, after + 1, after + 2])
     figure = forecasts(before, after, {"one": runs, "two": runs[:1]}, "intensity")
     first, second = figure.axes
-    assert (first.get_title(), second.get_title()) == ("one", "two")
+    assert (first.get_title(), second.get_title()) == ("one: mean MSE 5", "two: mean MSE 9")
     strong = {line.get_label(): line for line in first.lines if not line.get_label().startswith("_")}
     label = next(name for name in strong if name.startswith("predicted"))
     assert "MSE 4)" in label
