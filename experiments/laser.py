@@ -78,8 +78,7 @@ def trained(kind: str, how: Kind, lag: int, units: int, sets: list[Dataset], see
 def validated(kind: str, lag: int, units: int, given: np.ndarray, scale: Scale) -> dict[str, Any]:
     """The mean squared error of each stretch when it was held out; infinite where a run diverged."""
     began, how, length = time.process_time(), scale.kinds[kind], scale.horizon + SHIFTS[-1]
-    moments = series.Scale.of(given)
-    standard = moments.standard(given)
+    standard = (moments := series.Scale.of(given)).standard(given)
     first = max(max(each.lags) for each in scale.kinds.values())
     starts = series.stretches(len(given), first, length, scale.stretches)
     sets, errors = series.held_out(standard, lag, starts, length), []
@@ -94,8 +93,8 @@ def validated(kind: str, lag: int, units: int, given: np.ndarray, scale: Scale) 
 
 def tested(best: dict[str, Any], how: Kind, given: np.ndarray, after: np.ndarray, seeds: int) -> list[dict[str, Any]]:
     """The chosen setting, trained on the whole series: a row for each seed's prediction, and the ensemble's."""
-    began, moments, lag = time.process_time(), series.Scale.of(given), best["lag"]
-    standard = moments.standard(given)
+    began, lag = time.process_time(), best["lag"]
+    standard = (moments := series.Scale.of(given)).standard(given)
     whole = Dataset.from_arrays(*series.windows(standard, lag), test=0, validation=0, name="series")
     members = [run.parameters for run in trained(best["kind"], how, lag, best["units"], [whole], seeds)]
     rows = []

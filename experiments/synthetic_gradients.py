@@ -93,22 +93,21 @@ def measured(delay: int, way: Cut, scale: Scale) -> list[dict[str, Any]]:
     """A row for each seed."""
     of, network = task(delay, scale.sequences), DecoupledLSTM(scale.units, SEGMENT, way)
     model = genjax.supervised(network=network, loss=Recall(delay), learning_rate=1e-2)
-    began = time.process_time()
     runs = genjax.grid(model, of, seeds=scale.seeds, steps=scale.updates, batch_size=32, progress=False)
-    seconds, rows = (time.process_time() - began) / scale.seeds, []
-    (x, y), target = (of.train[:500], of.target("train")[:500]), of.target("test")
+    x, y, target, rows = of.train[:500], of.target("train")[:500], of.target("test"), []
     slope = jax.jit(gradient, static_argnames="cut")
     for seed, run in enumerate(runs):
         own, whole = (slope(run.parameters, cut, x, y) for cut in (way, "none"))
         row = {"delay": delay, "way": way, "seed": seed, "steps": run.history["step"].tolist()}
-        row |= {"curve": run.history["held_out_error"].tolist(), "cpu_seconds": seconds}
+        row |= {"curve": run.history["held_out_error"].tolist()}
         row["error"] = float(np.mean(((run.predict(of.test) > 0) != (target > 0.5))[:, delay:]))
         row["cosine"] = float(own @ whole / (jnp.linalg.norm(own) * jnp.linalg.norm(whole) + 1e-12))
         rows.append(row)
     began = time.process_time()
     for _ in range(20):
         slope(runs[0].parameters, way, x, y).block_until_ready()
-    return [row | {"milliseconds": 50 * (time.process_time() - began)} for row in rows]
+    milliseconds = 50 * (time.process_time() - began)
+    return [row | {"milliseconds": milliseconds} for row in rows]
 
 
 def table(rows: list[dict[str, Any]]) -> list[str]:
