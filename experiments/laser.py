@@ -110,9 +110,10 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
     said = []
     for row in rows:
         if "score" in row:
-            each = ", ".join(f"{error:.0f}" for error in row["each"])
             name = f"{row['kind']:13} lag {row['lag']:2}, {row['units']:2} units"
-            said.append(f"{name}: validation {row['score']:6.0f} ({each}), {row['cpu_seconds']:.0f} s of CPU")
+            said.append(
+                f"{name}: validation {row['score']:6.0f} {np.round(row['each'])}, {row['cpu_seconds']:.0f} s of CPU"
+            )
     for kind, runs in by_kind(rows).items():
         each, whole = np.array([row["mse"] for row in runs[:-1]]), runs[-1]
         errors = f"{each.mean():.1f} [{{:.1f}}, {{:.1f}}]".format(*interval(each))

@@ -10,7 +10,7 @@ et al. 2017). The same network, rate and number of steps for all. Measured: the 
 wrongly (chance: 0.5), paired differences to truncation with 95 % intervals over seeds, the cosine of each way's
 gradient with the whole one at the trained parameters, and the CPU milliseconds of a gradient. What decoupling is for,
 segments that need not wait for each other, shows on many devices alone: here it costs time. Expect the prediction to
-lie between the other two, and the less far from truncation the longer the delay. Writes results.jsonl, errors.png and
+lie between the other two. Writes results.jsonl, errors.png and
 the table. Full: about 10 minutes on two cores, --quick: one and a half. A run that is interrupted goes on.
 """
 
@@ -46,7 +46,7 @@ class Scale(NamedTuple):
 
 SCALES = {
     "full": Scale((3, 6, 9), 2500, 5, 5000),
-    "quick": Scale((3,), 700, 3, 3000),
+    "quick": Scale((3,), 400, 3, 2000),
     "smoke": Scale((3,), 30, 2, 200, 4),
 }
 
