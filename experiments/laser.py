@@ -69,10 +69,9 @@ SCALES = {
 def trained(kind: str, how: Kind, lag: int, units: int, sets: list[Dataset], seeds: int) -> list[genjax.Run]:
     """A run of each set and seed, from windows to their next values."""
     network = Perceptron((units,), 1, "tanh") if kind == "mlp" else LSTM((units,), 1, kind == "bidirectional")
-    rates = {"learning_rate": how.rate, "average": 0.2}
-    model = genjax.supervised(network=Noisy(network, how.noise), loss="squared_error", **rates)
+    rates: dict[str, Any] = {"loss": "squared_error", "learning_rate": how.rate, "average": 0.2}
     options: dict[str, Any] = {"steps": how.steps, "batch_size": how.batch, "validation": False, "progress": False}
-    return genjax.grid(model, sets, seeds=seeds, **options)
+    return genjax.grid(genjax.supervised(network=Noisy(network, how.noise), **rates), sets, seeds=seeds, **options)
 
 
 def validated(kind: str, lag: int, units: int, given: np.ndarray, scale: Scale) -> dict[str, Any]:
@@ -111,9 +110,8 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
     for row in rows:
         if "score" in row:
             name = f"{row['kind']:13} lag {row['lag']:2}, {row['units']:2} units"
-            said.append(
-                f"{name}: validation {row['score']:6.0f} {np.round(row['each'])}, {row['cpu_seconds']:.0f} s of CPU"
-            )
+            of_each = f"{np.round(row['each'])}, {row['cpu_seconds']:.0f} s of CPU"
+            said.append(f"{name}: validation {row['score']:6.0f} {of_each}")
     for kind, runs in by_kind(rows).items():
         each, whole = np.array([row["mse"] for row in runs[:-1]]), runs[-1]
         errors = f"{each.mean():.1f} [{{:.1f}}, {{:.1f}}]".format(*interval(each))
