@@ -34,6 +34,7 @@ from experiments import (
     gaussian_modes,
     grid_speed,
     hopfield,
+    laser,
     latent_sizes,
     mnist_rbm,
     mode_coverage,
@@ -46,11 +47,13 @@ from experiments import (
     stacked_mnist,
     strong_discriminator,
     surface,
+    synthetic_gradients,
     trajectory,
     transfer_learning,
     vae_likelihood,
     vae_throughput,
 )
+from genjax.data import series
 from genjax.errors import UserError
 from genjax.evaluation import classifier
 
@@ -624,3 +627,41 @@ def test_transfer_learning(tmp_path, monkeypatch, capsys):
     assert all(row["test"] > 0.2 for row in runs if row["labels"] == 10)
     assert (tmp_path / "transfer.png").stat().st_size > 5000
     assert "times as long" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_laser(tmp_path, monkeypatch, capsys):
+    """On a file with one number a line; a second call trains nothing."""
+    path = tmp_path / "series.dat"
+    np.savetxt(path, series.laser(160))
+    arguments = ["laser", "--smoke", "--series", str(path), "--out", str(tmp_path / "out")]
+    monkeypatch.setattr(sys, "argv", arguments)
+    laser.main()
+    monkeypatch.setattr(laser, "trained", None)
+    laser.main()
+    rows = [json.loads(line) for line in (tmp_path / "out" / "results.jsonl").read_text().splitlines()]
+    assert [row["kind"] for row in rows if "score" in row] == ["mlp", "lstm", "bidirectional"]
+    truth = series.read(path)[-20:]
+    for row in (row for row in rows if "seed" in row):
+        assert row["mse"] == pytest.approx(np.mean((np.array(row["said"]) - truth) ** 2))
+    assert [row["seed"] for row in rows if "seed" in row] == 3 * [0, 1, "ensemble"]
+    assert (tmp_path / "out" / "forecast.png").stat().st_size > 5000
+    assert "test MSE" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_synthetic_gradients(tmp_path, monkeypatch, capsys):
+    """The whole gradient agrees with itself; a second call trains nothing."""
+    monkeypatch.setattr(sys, "argv", ["synthetic_gradients", "--smoke", "--out", str(tmp_path)])
+    synthetic_gradients.main()
+    monkeypatch.setattr(synthetic_gradients, "measured", None)
+    synthetic_gradients.main()
+    rows = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    assert [(row["way"], row["seed"]) for row in rows] == [
+        (way, seed) for way in synthetic_gradients.WAYS for seed in (0, 1)
+    ]
+    for row in rows:
+        assert 0 <= row["error"] <= 1
+        assert row["cosine"] == pytest.approx(1) if row["way"] == "none" else row["cosine"] < 1
+    assert (tmp_path / "errors.png").stat().st_size > 5000
+    assert "less truncated" in capsys.readouterr().out
