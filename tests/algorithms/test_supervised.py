@@ -148,6 +148,7 @@ def test_a_config_is_hashed_by_its_values():
     assert hash(SupervisedConfig()) == hash(SupervisedConfig())
 
 
+@pytest.mark.slow
 def test_a_finished_optimiser_finds_least_squares_in_a_grid_and_going_on(capsys):
     """On all examples a step; its run goes on without a word about a schedule, which it does not have."""
     x, _ = curve(60)
@@ -176,6 +177,7 @@ def test_a_run_that_patience_would_stop_at_its_last_step_ends_as_it_would_have()
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_features_are_what_the_networks_own_method_says():
     network = FeatureClassifier((8, 8, 1), 10, channels=(4,), size=6)
     run = genjax.fit(genjax.supervised(network=network), "digits", steps=2, batch_size=20, progress=False)

@@ -79,6 +79,7 @@ def test_the_loss_by_hand():
     assert float(metrics["reconstruction_error"]) == pytest.approx(20 / 3 / 4)
 
 
+@pytest.mark.slow
 def test_a_network_is_as_large_as_its_sizes_say_and_decodes_the_longest_capsule():
     x = jax.random.uniform(jax.random.key(1), (3, 64))
     variables = TINY.init(jax.random.key(0), x)
@@ -92,6 +93,7 @@ def test_a_network_is_as_large_as_its_sizes_say_and_decodes_the_longest_capsule(
     np.testing.assert_allclose(TINY.apply(variables, code, method="decode"), found.image, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_digits_are_learned_and_outputs_come_by_name():
     model = genjax.supervised(network=TINY, loss=MarginLoss(), learning_rate=0.01)
     run = genjax.fit(model, "digits", steps=120, batch_size=50, progress=False)

@@ -94,6 +94,7 @@ def test_angles_are_those_of_vectors():
     assert found["all"] == pytest.approx(np.degrees(np.arccos(-2 / np.sqrt(50))), rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", ["alignment", "direct"])
 def test_digits_are_learned_through_random_matrices(rule):
     model = genjax.supervised(network=FeedbackPerceptron((32, 32), 10, rule), learning_rate=0.01)

@@ -33,6 +33,7 @@ def test_heads_see_parts_of_the_width_and_tokens_in_another_order_are_answered_i
     np.testing.assert_allclose(jnp.concatenate(heads, -1) @ variables["params"]["Dense_1"]["kernel"], y, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_without_positions_patches_may_change_places():
     x = jax.random.uniform(jax.random.key(0), (2, 8, 8))
     variables = SMALL.init(jax.random.key(1), x.reshape(2, -1))
