@@ -550,12 +550,17 @@ def test_a_setting_is_chosen_by_its_mean_over_seeds():
     assert found["tried"][2][1] == float("inf")
 
 
+def never(*_, **__):
+    """In the place of what trains."""
+    raise AssertionError("it was trained again")
+
+
 @pytest.mark.slow
 def test_feedback_alignment(tmp_path, monkeypatch, capsys):
     """All rules learn the digits, random feedback aligns, and a second call trains nothing."""
     monkeypatch.setattr(sys, "argv", ["feedback_alignment", "--smoke", "--out", str(tmp_path)])
     feedback_alignment.main()
-    monkeypatch.setattr(feedback_alignment, "learned", None)
+    monkeypatch.setattr(feedback_alignment, "learned", never)
     feedback_alignment.main()
     rows = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
     runs = [row for row in rows if row["part"] == "run"]
@@ -578,7 +583,7 @@ def test_feedback_alignment(tmp_path, monkeypatch, capsys):
 def test_capsules(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["capsules", "--smoke", "--out", str(tmp_path)])
     capsules.main()
-    monkeypatch.setattr(capsules, "learned", None)
+    monkeypatch.setattr(capsules, "learned", never)
     capsules.main()
     rows = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
     runs = [row for row in rows if row["part"] == "run"]
@@ -598,7 +603,7 @@ def test_spiking(tmp_path, monkeypatch, capsys):
 
     monkeypatch.setattr(sys, "argv", ["spiking", "--smoke", "--out", str(tmp_path)])
     spiking.main()
-    monkeypatch.setattr(spiking, "learned", None)
+    monkeypatch.setattr(spiking, "learned", never)
     spiking.main()
     rows = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
     runs = [row for row in rows if row["part"] == "run"]
@@ -619,7 +624,7 @@ def test_spiking(tmp_path, monkeypatch, capsys):
 def test_transfer_learning(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["transfer_learning", "--smoke", "--out", str(tmp_path)])
     transfer_learning.main()
-    monkeypatch.setattr(transfer_learning, "learned", None)
+    monkeypatch.setattr(transfer_learning, "learned", never)
     transfer_learning.main()
     rows = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
     runs = [row for row in rows if row["part"] == "run"]
