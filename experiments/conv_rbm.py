@@ -99,7 +99,8 @@ def planned(scale: Scale, name: str, dataset: genjax.Dataset) -> dict[str, Any]:
         if number == 0:
             genjax.fit(one, dataset, steps=scale.timed, progress=False)  # compiles
             few, many = (cpu_seconds(one, dataset, times * scale.timed) for times in (1, 4))
-            each = max(many - few, 1e-6) / (3 * scale.timed)
+            # of a few short steps the difference is noise, and may be below zero
+            each = max((many - few) / (3 * scale.timed), many / (20 * scale.timed))
         if scale.rates > 1:
             run = genjax.fit(one, dataset, steps=max(1, int(0.1 * scale.seconds / each)), progress=False)
             scores[str(rate)] = run.log_likelihood(validation(dataset), **scale.short).mean
