@@ -132,10 +132,9 @@ def operations(runs: list[dict[str, Any]], scale: Scale, pixels: int) -> str:
     above = np.array([*scale.layers[1:], 10])
     additions = Spiking(scale.layers).times * np.sum(fired * np.array(scale.layers) * above)
     return (
-        f"a unit fires in a share of {np.round(fired, 3).tolist()} of the time steps, by layer; above "
-        f"the first layer ({pixels} x "
-        f"{scale.layers[0]} multiplications in both) an image takes {additions:,.0f} additions by spikes, and "
-        f"{np.sum(np.array(scale.layers) * above):,} multiplications in the perceptron"
+        f"a unit fires in a share of {np.round(fired, 3).tolist()} of the time steps, by layer; above the first layer "
+        f"({pixels} x {scale.layers[0]} multiplications in both) an image takes {additions:,.0f} additions by spikes, "
+        f"and {np.sum(np.array(scale.layers) * above):,} multiplications in the perceptron"
     )
 
 

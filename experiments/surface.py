@@ -127,11 +127,9 @@ def measure(scale: Scale, path: Any) -> Rows:
 
 def compared(rows: Rows, noise: float, seeds: int) -> dict[str, tuple[float, float, float, np.ndarray]]:
     """Of each variant the ratio of its errors to the whole recipe's, its interval, and the ratios of the seeds."""
-    found = {}
-    for variant in VARIANTS:
-        each = errors(rows, noise, variant, seeds) / errors(rows, noise, "everything", seeds)
-        found[variant] = (*geometric(each), each)
-    return found
+    whole = errors(rows, noise, "everything", seeds)
+    ratios = {variant: errors(rows, noise, variant, seeds) / whole for variant in VARIANTS}
+    return {variant: (*geometric(each), each) for variant, each in ratios.items()}
 
 
 def errors(rows: Rows, noise: float, variant: str, seeds: int) -> np.ndarray:
@@ -156,8 +154,7 @@ def table(rows: Rows, scale: Scale) -> None:
 def main() -> None:
     """All runs that are not there yet, the table and the figures: ratios, and errors of the first seed as maps."""
     chosen = options(__doc__, "surface", "3 seeds, fewer epochs, nothing chosen")
-    scale = SCALES[chosen.scale]
-    rows = measure(scale, chosen.out / "results.jsonl")
+    rows = measure(scale := SCALES[chosen.scale], chosen.out / "results.jsonl")
     table(rows, scale)
     parts = {f"noise {noise} (dots: seeds; bar: 95 %)": compared(rows, noise, scale.seeds) for noise in scale.noises}
     print(save(ratio_panels(parts, "test error over that of everything"), chosen.out / "parts.png"))
