@@ -203,7 +203,7 @@ def points(axes: Axes, rows: list[dict[str, Any]], of: str) -> None:
         axes.errorbar([row["parameters"]], [test["mean"]], yerr=ends, fmt="os^D"[number], capsize=4, label=label)
     minutes = rows[0]["cpu_minutes"]
     axes.set(xscale="log", xlabel="parameters", ylabel="test log-likelihood (nats an image)")
-    axes.set_title(f"{of}: RBMs after {minutes:.2g} CPU minutes each")
+    axes.set_title(f"{of}: RBMs after {60 * minutes:.0f} s of CPU each")
     axes.grid(alpha=0.3)
     axes.legend()
 
