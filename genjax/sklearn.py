@@ -105,7 +105,7 @@ class BernoulliRBM(neural_network.BernoulliRBM):
             plan = plan._replace(chunk=plan.steps_per_epoch)
         steps = self.n_iter * plan.steps_per_epoch
         config = self._config(schedule=SCHEDULES[self.schedule], average=float(self.average))
-        algorithm, key, state = begun(config, data, plan, steps, rng)
+        algorithm, key, state = initialised(config, data, plan, steps, rng)
         shown = [self._telling(X)] if self.verbose else []
         self._keep(loop.train(key, algorithm, data, plan, state, steps, on_chunk=shown), X.dtype)
         return self
@@ -120,7 +120,7 @@ class BernoulliRBM(neural_network.BernoulliRBM):
             self.random_state_ = check_random_state(self.random_state)
         data = on_device(X)
         plan = loop.plan(len(data.x), len(data.x), "means", longest_chunk=1)
-        algorithm, key, state = begun(self._config(), data, plan, 1, self.random_state_)
+        algorithm, key, state = initialised(self._config(), data, plan, 1, self.random_state_)
         if not first:
             hidden = jnp.asarray(self.h_samples_, jnp.float32)
             blank = jnp.zeros((len(hidden), X.shape[1]), jnp.float32)  # a sweep begins at the hidden units
@@ -140,13 +140,13 @@ class BernoulliRBM(neural_network.BernoulliRBM):
     @classmethod
     def from_sklearn(cls, estimator: neural_network.BernoulliRBM, **options: Any) -> "BernoulliRBM":
         """One with the parameters and all that was learned of scikit-learn's; `options` are further parameters."""
-        return moved(estimator, cls(**estimator.get_params(), **options))
+        return with_parameters_of(estimator, cls(**estimator.get_params(), **options))
 
     def to_sklearn(self) -> neural_network.BernoulliRBM:
         """scikit-learn's, with the parameters that it knows and all that was learned."""
         other = neural_network.BernoulliRBM()
         known = {name: value for name, value in self.get_params().items() if name in other.get_params()}
-        return moved(self, other.set_params(**known))
+        return with_parameters_of(self, other.set_params(**known))
 
     def _config(self, **of_a_run: Any) -> RBM:
         """The learner; without options that of a step."""
@@ -198,7 +198,9 @@ def nothing_observed(*_: Any) -> dict[str, Any]:
     return {}
 
 
-def begun(config: RBM, data: loop.TrainingSet, plan: loop.Plan, steps: int, rng: Any) -> tuple[Algorithm, Any, Any]:
+def initialised(
+    config: RBM, data: loop.TrainingSet, plan: loop.Plan, steps: int, rng: Any
+) -> tuple[Algorithm, Any, Any]:
     """The learner, a key, and the state before the first step."""
     keep_compiled_programs()
     algorithm, hyper = config.algorithm(steps, loop.example(data, plan))
@@ -206,7 +208,7 @@ def begun(config: RBM, data: loop.TrainingSet, plan: loop.Plan, steps: int, rng:
     return algorithm._replace(observe=nothing_observed), key, loop.initial(key, algorithm, data, plan, hyper)
 
 
-def moved(one: Any, other: Any) -> Any:
+def with_parameters_of(one: Any, other: Any) -> Any:
     """The other estimator with a copy of what the one has learned."""
     learned = {name: value for name, value in vars(one).items() if name not in one.get_params()}
     for name, value in learned.items():

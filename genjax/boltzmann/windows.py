@@ -112,4 +112,5 @@ def band(places: Places, weights: Float[Array, "filters width width"]) -> Float[
 
 
 def product(x: Float[Array, "*batch inputs"], matrix: Float[Array, "inputs outputs"]) -> Float[Array, "..."]:
+    """x times the matrix, in float32 at the highest precision."""
     return jnp.matmul(x, matrix, precision=Precision.HIGHEST)
