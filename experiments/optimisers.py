@@ -12,8 +12,9 @@ updates. Seconds are those of training, with the evaluations and without compila
 
 Writes results.jsonl, by_epochs.png, by_seconds.png (line: geometric mean; band: all seeds) and the table: errors after
 equal epochs, and the order after equal epochs and after equal seconds, with a "<" where the 95 % interval of the paired
-logarithms of two neighbours' errors excludes 0, and a "~" where it does not. Expect L-BFGS ahead without noise
-after equal epochs. --quick: 30 units, no noise, fewer epochs, 90 s. A run that is interrupted goes on.
+logarithms of two neighbours' errors excludes 0, and a "~" where it does not. Expect L-BFGS ahead after equal epochs and,
+from 30 units on, after equal seconds; the stochastic ones among each other mostly a "~". Full: about 7 minutes of one
+core; --quick: 30 units, no noise, fewer epochs, 90 s. A run that is interrupted goes on.
 """
 
 import itertools
@@ -135,14 +136,14 @@ def table(rows: Rows, scale: Scale) -> None:
             axis: {n: np.array([value_at(end, r[axis], r["held_out_loss"]) for r in runs[n]]) for n in runs}
             for axis, end in ends.items()
         }
-        print(f"\nnoise {noise}, {units} units: error without noise, 1e-4 (geometric mean, 95 %), rate, seconds")
+        print(f"\nnoise {noise}, {units} units: error without noise (geometric mean, 95 %), rate, seconds")
         for name, of_seeds in errors["epoch"].items():
-            middle, low, high = geometric(of_seeds * 1e4)
+            middle, low, high = geometric(of_seeds)
             spent = np.median([value_at(scale.epochs, row["epoch"], row["seconds"]) for row in runs[name]])
             rate = runs[name][0]["rate"].get("learning_rate", "none")
-            print(f"  {name:9} {middle:9.3g} [{low:.3g}, {high:.3g}], {rate}, {spent:.2f} s")
+            print(f"  {name:9} {middle:8.4f} [{low:.4f}, {high:.4f}], {rate}, {spent:.2f} s")
         for axis, end in ends.items():
-            print(f"  after {end:.3g} {axis.removesuffix('s')}s: {order(errors[axis])}")
+            print(f"  after {round(end, 2):g} {axis.removesuffix('s')}s: {order(errors[axis])}")
         print(*(f"  {name} diverged with a seed" for name in METHODS.keys() - runs.keys()), sep="\n", end="")
 
 

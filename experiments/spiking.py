@@ -10,9 +10,9 @@ of as many units (relu). Each one's learning rate is chosen on validation images
 paired, accuracy when the network is read out earlier, and the additions that spikes ask for beside the perceptron's
 multiplications.
 
-Writes results.jsonl, spikes.png and the table. Two epochs of the small network (--quick) gave 95.6 %, the perceptron
-97.4 %, and units fired in 0.43 to 0.46 of the time steps, so there is little to be saved by skipping silent ones. A
-call that is interrupted goes on.
+Writes results.jsonl, spikes.png and the table. Five epochs gave 97.9 %, the perceptron 98.4 %; units fired in 0.32 to
+0.43 of the time steps, so that 12 steps ask for four times the perceptron's multiplications in additions. Full: about 7
+minutes of one core. A call that is interrupted goes on.
 """
 
 from functools import partial

@@ -3,11 +3,12 @@
     python -m experiments.transfer_learning --data-dir DIR [--quick | --smoke] [--out DIR]
 
 A small convolutional network learns the digits 0 to 4 from all their labels. Then the digits 5 to 9 are learned from 1,
-5, 10 and 50 labels a class, in three ways: a logistic layer on the frozen features, fine-tuning of the whole network
-from there with a new last layer, and the same network from scratch. Seeds are common: each has its own network of 0 to
-4, its own choice of labelled images and its own first weights. The learning rate of each way and count is chosen on
-validation images by a seed that does not come again (with labels as few as these one would not have so many validation
-images: it is the same favour to all three).
+5, 10 and 50 labels a class, in four ways: the same network from scratch, a logistic layer on the frozen features,
+fine-tuning of the whole network from there with a new last layer, and a logistic layer on the pixels, which tells
+whether features hold more than they were made of. Seeds are common: each has its own network of 0 to 4, its own choice
+of labelled images and its own first weights. The learning rate of each way and count is chosen on validation images by
+a seed that does not come again (with labels as few as these one would not have so many validation images: it is the
+same favour to all).
 
 Writes results.jsonl, transfer.png and the table. A call that is interrupted goes on.
 """
@@ -28,7 +29,7 @@ from experiments.cost import costs, sentence
 from genjax.networks.classifier import FeatureClassifier
 from genjax.plots.images import save
 
-WAYS = ("from scratch", "frozen features", "fine-tuning")
+WAYS = ("from scratch", "frozen features", "fine-tuning", "pixels alone")
 OLD, NEW = range(5), range(5, 10)  # classes
 BATCH, OTHER = 50, 100  # examples a step at most; the seed by which rates are chosen
 
@@ -42,8 +43,8 @@ class Scale(NamedTuple):
     seeds: int
 
 
-RATES = ((1e-3, 3e-3), (1e-2, 1e-1), (3e-4, 1e-3, 3e-3))
-ONE = ((3e-3,), (3e-2,), (1e-3,))
+RATES = ((1e-3, 3e-3), (1e-2, 1e-1), (3e-4, 1e-3, 3e-3), (1e-3, 1e-2, 1e-1))
+ONE = ((3e-3,), (3e-2,), (1e-3,), (1e-2,))
 SCALES = {
     "full": Scale((16, 32), 550, 250, (1, 5, 10, 50), RATES, 5),
     "quick": Scale((8, 16), 250, 100, (1, 10, 50), ONE, 3),
@@ -67,8 +68,9 @@ def source(scale: Scale, dataset: Any, seed: int) -> genjax.Run:
 def learned(way: str, rate: float, of: Any, train: Any, validation: Any, seed: int, steps: int) -> genjax.Run:
     """The new digits, learned from few labels."""
     network, start = of.parameters.network, None
-    if way == "frozen features":
+    if way in ("frozen features", "pixels alone"):
         network = nn.Dense(len(NEW))
+    if way == "frozen features":
         train, validation = ((of.features(x), y) for x, y in (train, validation))
     if way == "fine-tuning":
         fresh: Any = network.init(jax.random.key(seed), jnp.asarray(train[0][:1]))["params"]
@@ -131,7 +133,7 @@ def tests(runs: list[dict[str, Any]], way: str, count: int) -> np.ndarray:
 def table(runs: list[dict[str, Any]]) -> list[str]:
     """Test accuracy by labels and way, and differences to learning from scratch, paired by seed."""
     said = [
-        f"{'labels a class':16}" + "".join(f"{way:>24}" for way in WAYS) + "   more than from scratch: frozen, tuned"
+        f"{'labels a class':16}" + "".join(f"{way:>24}" for way in WAYS) + "   more than from scratch: frozen, tuned, pixels"
     ]
     for count in dict.fromkeys(row["labels"] for row in runs):
         scratch, *others = (tests(runs, way, count) for way in WAYS)

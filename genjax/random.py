@@ -6,7 +6,7 @@ cheap enough to vanish behind a matrix product; any other kind of key (`jax.rand
 """
 
 import zlib
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -33,6 +33,18 @@ _THREEFRY = define_prng_impl(
     tag="threefry_bits",
 )
 
+
+class Noise(NamedTuple):
+    """All that a draw reads of its key, derived beforehand: the pairs from which `mix` makes its words."""
+
+    a: UInt32[Array, "*draws chains"]
+    b: UInt32[Array, "*draws chains"]
+    c: UInt32[Array, "*draws units"]
+    d: UInt32[Array, "*draws units"]
+
+
+Source = Key[Array, ""] | Noise
+"""Where one draw's words come from; the same words either way."""
 
 LARGEST_SEED = 2**32 - 1
 """JAX takes the lower 32 bits of a seed, unless 64 bits are enabled: beyond this, two seeds would be one."""
@@ -65,8 +77,28 @@ def words(
     it into the comparison that consumes the words. The products by data, not only by constants, break the rectangles
     that a + c and b ^ d leave; the last two lines end lowbias32 (Wellons 2018, "hash prospector").
     """
-    (a, b), (c, d) = pairs(key, chains, units, first_chain, first_unit)
-    return mix(a[:, None], b[:, None], c, d)
+    return _words(_noise(pairs(key, chains, units, first_chain, first_unit)))
+
+
+def noise(keys: Key[Array, " draws"], chains: int, units: int) -> Noise:
+    """What `words` makes of each of these keys, but for the mixing, in a few large operations for all of them.
+
+    A draw's own are tens of operations on a few numbers, which are most of a small machine's sweep.
+    """
+    return jax.vmap(lambda key: _noise(pairs(key, chains, units)))(keys)
+
+
+def _noise(rows_and_columns: tuple[Array, Array]) -> Noise:
+    return Noise(*rows_and_columns[0], *rows_and_columns[1])
+
+
+def _words(of: Noise) -> UInt32[Array, "chains units"]:
+    return mix(of.a[:, None], of.b[:, None], of.c, of.d)
+
+
+def counted(key: Key[Array, ""]) -> bool:
+    """Whether its draws come from `words`, as those of JAX's default keys do."""
+    return str(jax.random.key_impl(key)) == "threefry2x32"
 
 
 def pairs(
@@ -98,9 +130,11 @@ def _pairs(key: Key[Array, ""], count: int, first: int | Int[Array, ""]) -> UInt
     return jax.random.key_data(jax.vmap(jax.random.fold_in, (None, 0))(key, indices)).T
 
 
-def bits(key: Key[Array, ""], shape: tuple[int, ...]) -> UInt32[Array, "..."]:
+def bits(key: Source, shape: tuple[int, ...]) -> UInt32[Array, "..."]:
     """Words of the key's generator; leading axes count as chains, the last as units."""
-    if str(jax.random.key_impl(key)) != "threefry2x32":
+    if isinstance(key, Noise):
+        return _words(key).reshape(shape)
+    if not counted(key):
         return jax.random.bits(key, shape, jnp.uint32)
     *batch, units = shape
     chains = 1
@@ -118,7 +152,7 @@ def below_sigmoid(words: UInt32[Array, "*shape"], logits: Float[Array, "*shape"]
     return 2.0**24 + v < (2.0**24 - v) * jnp.exp(logits)
 
 
-def bernoulli(key: Key[Array, ""], logits: Float[Array, "*batch units"]) -> Float[Array, "*batch units"]:
+def bernoulli(key: Source, logits: Float[Array, "*batch units"]) -> Float[Array, "*batch units"]:
     """1 with probability sigmoid(logits), else 0, in the dtype of the logits.
 
     The noise of an entry depends on the key and on the entry's global index alone, so sharding changes nothing.
@@ -141,6 +175,6 @@ def inner_uniform(words: UInt32[Array, "*shape"]) -> Float[Array, "*shape"]:
     return ((words >> 9).astype(jnp.int32).astype(jnp.float32) + 0.5) * 2.0**-23
 
 
-def normal(key: Key[Array, ""], shape: tuple[int, ...]) -> Float[Array, "..."]:
+def normal(key: Source, shape: tuple[int, ...]) -> Float[Array, "..."]:
     """Standard normal draws by the inverse of their distribution function; leading axes are chains, the last units."""
     return jax.scipy.special.ndtri(inner_uniform(bits(key, shape)))

@@ -10,18 +10,20 @@ sampling and learning use it; the functions below them are about layers.
 """
 
 import dataclasses
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Optional
+from typing import Any, Optional
 
 import jax
 import jax.numpy as jnp
 from jax.lax import Precision
 from jaxtyping import Array, Bool, Float, Key, PyTree
 
+from genjax import random
 from genjax.boltzmann.path import Beta, mix
-from genjax.boltzmann.units import BERNOULLI, Label, Quadratic, Unit
+from genjax.boltzmann.units import BERNOULLI, BUILT_IN, Label, Quadratic, Unit
 from genjax.errors import UserError
 
 States = tuple[PyTree, ...]
@@ -102,9 +104,19 @@ class Machine:
         """The joint energy E(x) in nats, `(*batch,)`."""
         return energy(self, states)
 
+    def noise(self, keys: Key[Array, " sweeps"], states: States) -> tuple[random.Noise, ...] | None:
+        """What `update` takes in place of each of these keys, for the same draws: for every layer, sweeps along the
+        leading axes. None where units draw in ways of their own, or keys of another kind."""
+        if not random.counted(keys) or not all(type(unit) in BUILT_IN for unit in self.units):
+            return None
+        chains = math.prod(states[0].shape[:-1])
+        layers = enumerate(zip(self.units, self.sizes))
+        fold = jax.vmap(jax.random.fold_in, (0, None))
+        return tuple(random.noise(fold(keys, layer), chains, size // unit.width) for layer, (unit, size) in layers)
+
     def update(
         self,
-        key: Key[Array, ""],
+        key: Key[Array, ""] | tuple[random.Noise, ...],
         states: States,
         parity: int,
         beta: Beta = 1.0,
@@ -114,11 +126,12 @@ class Machine:
         """All layers of one parity (0: even, 1: odd) drawn given the other. Their own old values matter where clamped.
 
         It leaves the density with the fields beta * fields(self) + (1 - beta) * fields(base) as it is; without a base,
-        that of beta times the energy.
+        that of beta times the energy. In place of the key stands what `noise` made of it.
         """
         new = list(states)
         for layer in self.layers(parity):
-            drawn = draw(jax.random.fold_in(key, layer), self, states, layer, beta, base).astype(states[layer].dtype)
+            source = key[layer] if isinstance(key, tuple) else jax.random.fold_in(key, layer)
+            drawn = draw(source, self, states, layer, beta, base).astype(states[layer].dtype)
             kept = None if clamp is None else clamp[layer]
             new[layer] = drawn if kept is None else jnp.where(kept, states[layer], drawn)
         return tuple(new)
@@ -269,14 +282,14 @@ def path_quadratic(machine: Machine, layer: int, beta: Beta = 1.0, base: Machine
 
 
 def draw(
-    key: Key[Array, ""],
+    key: Any,
     machine: Machine,
     state: States,
     layer: int,
     beta: Beta = 1.0,
     base: Machine | None = None,
 ) -> Float[Array, "..."]:
-    """One layer drawn given its neighbours, `(*batch, units)`."""
+    """One layer drawn given its neighbours, `(*batch, units)`, by a key or by the `Noise` made of it."""
     field = path_fields(machine, state, layer, beta, base)
     return machine.units[layer].sample(key, field, path_quadratic(machine, layer, beta, base))
 

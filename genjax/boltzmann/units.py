@@ -136,7 +136,7 @@ class Bernoulli(_Plain):
         """1 where the field is positive."""
         return (field > 0).astype(field.dtype)
 
-    def sample(self, key: Key[Array, ""], field: Field, quadratic: Quadratic) -> Field:
+    def sample(self, key: random.Source, field: Field, quadratic: Quadratic) -> Field:
         """1 with the probability that the field gives."""
         return random.bernoulli(key, field)
 
@@ -175,7 +175,7 @@ class Spin(_Plain):
         """The field's sign, 1 at zero."""
         return jnp.where(field < 0, -1.0, 1.0).astype(field.dtype)
 
-    def sample(self, key: Key[Array, ""], field: Field, quadratic: Quadratic) -> Field:
+    def sample(self, key: random.Source, field: Field, quadratic: Quadratic) -> Field:
         """1 with probability 1 / (1 + exp(-2 t)), otherwise -1."""
         return 2 * random.bernoulli(key, 2 * field) - 1
 
@@ -216,7 +216,7 @@ class Gaussian(_Plain):
         """The mean."""
         return field / quadratic
 
-    def sample(self, key: Key[Array, ""], field: Field, quadratic: Precision) -> Field:
+    def sample(self, key: random.Source, field: Field, quadratic: Precision) -> Field:
         """Normal."""
         return field / quadratic + random.normal(key, field.shape) / jnp.sqrt(quadratic)
 
@@ -254,7 +254,7 @@ class Rectified(_Plain):
         """t / g where the field is positive, otherwise 0."""
         return jnp.maximum(field, 0) / quadratic
 
-    def sample(self, key: Key[Array, ""], field: Field, quadratic: Precision) -> Field:
+    def sample(self, key: random.Source, field: Field, quadratic: Precision) -> Field:
         """By the inverse of the distribution function."""
         root = jnp.sqrt(quadratic)
         u = random.inner_uniform(random.bits(key, field.shape))
@@ -317,7 +317,7 @@ class Categorical(_Plain):
         """The entry with the largest field."""
         return self.encode(jnp.argmax(self._split(field), axis=-1)).astype(field.dtype)
 
-    def sample(self, key: Key[Array, ""], field: Field, quadratic: Quadratic) -> Field:
+    def sample(self, key: random.Source, field: Field, quadratic: Quadratic) -> Field:
         """One entry a variable, by one random word each."""
         below = jnp.cumsum(jax.nn.softmax(self._split(field), axis=-1), axis=-1)
         u = random.uniform(random.bits(key, below.shape[:-1]))
@@ -347,6 +347,9 @@ class Label(Categorical):
 
 
 BERNOULLI, SPIN, GAUSSIAN, RECTIFIED = Bernoulli(), Spin(), Gaussian(), Rectified()
+
+BUILT_IN = (Bernoulli, Spin, Gaussian, Rectified, Categorical, Label)
+"""Whose `sample` reads its key through `random.bits` alone, once, a word a variable."""
 
 UnitName = Literal["bernoulli", "spin", "gaussian", "rectified", "categorical"]
 

@@ -1,5 +1,6 @@
 """Block Gibbs sampling, and runs of any kernel. The machine is an argument: new parameters compile nothing."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
@@ -9,16 +10,16 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 from jaxtyping import Array, Integer, Key, PyTree
 
-from genjax.boltzmann.machine import Clamp, States
+from genjax.boltzmann.machine import Clamp, Machine, States
 from genjax.boltzmann.path import Beta
 from genjax.errors import UserError
-from genjax.random import subkey
+from genjax.random import Noise, subkey
 from genjax.sampling.sharding import place
 from genjax.typing import Energy, Kernel
 
 
 def sweep(
-    key: Key[Array, ""],
+    key: Any,
     machine: Energy,
     states: States,
     beta: Beta = 1.0,
@@ -28,7 +29,8 @@ def sweep(
     """One Gibbs update of all layers: the odd ones given the even, then the even ones given the odd.
 
     It leaves the density with the fields beta * fields(machine) + (1 - beta) * fields(base) as it is; without a
-    base, that of beta times the energy. `clamp` holds single units at their values, layer by layer.
+    base, that of beta times the energy. `clamp` holds single units at their values, layer by layer. In place of the key
+    stands, of a layered `Machine`, what its `noise` made of it.
     """
     states = machine.update(key, states, 1, beta, base, clamp)
     return machine.update(key, states, 0, beta, base, clamp)
@@ -47,11 +49,30 @@ def _swept(
 ) -> States:
     """So many sweeps; with a mesh, the chains are laid out on it again after each."""
 
-    def one(states: States, index: Array) -> tuple[States, None]:
-        states = sweep(jax.random.fold_in(key, index), machine, states, beta, base, clamp)
-        return place(machine, states, mesh)[1], None
+    def one(states: States, source: Any) -> States:
+        return place(machine, sweep(source, machine, states, beta, base, clamp), mesh)[1]
 
-    return jax.lax.scan(one, states, first + jnp.arange(sweeps))[0]
+    def noise(indices: Array) -> tuple[Noise, ...] | None:
+        return machine.noise(jax.vmap(jax.random.fold_in, (None, 0))(key, indices), states)
+
+    def block(number: Array, states: States) -> States:
+        ahead = noise(first + number * length + jnp.arange(length))
+        count = jnp.minimum(length, sweeps - number * length)
+        return jax.lax.fori_loop(0, count, lambda i, now: one(now, jax.tree.map(lambda x: x[i], ahead)), states)
+
+    length = _at_once(machine, states, sweeps) if mesh is None else 1
+    if length > 1 and noise(jnp.arange(1)) is not None:
+        return jax.lax.fori_loop(0, -(-sweeps // length), block, states)
+    indices = first + jnp.arange(sweeps)
+    return jax.lax.scan(lambda now, i: (one(now, jax.random.fold_in(key, i)), None), states, indices)[0]
+
+
+def _at_once(machine: Energy, states: States, sweeps: int) -> int:
+    """How many sweeps' noise is derived together: 64 of them, or fewer where that would take over 32 MB; else 1."""
+    if not isinstance(machine, Machine):
+        return 1
+    a_sweep = sum(math.prod(layer.shape[:-1]) + layer.shape[-1] for layer in states)
+    return min(sweeps, 64, 2**22 // a_sweep)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import dataclasses
 from functools import partial
+from itertools import pairwise
 
 import jax
 import jax.numpy as jnp
@@ -11,8 +12,9 @@ from scipy.stats import chi2
 
 from genjax import random
 from genjax.boltzmann.machine import Machine, rounded
+from genjax.boltzmann.units import BERNOULLI, SPIN, Bernoulli, Categorical
 from genjax.sampling import fused
-from genjax.sampling.gibbs import initial_states, sample, sweep
+from genjax.sampling.gibbs import Gibbs, initial_states, sample, sweep
 from tests.machines import all_states, between, float64, index_of, probabilities, random_machine
 
 SMALL, LARGE = [(3, 2), (2, 2, 1)], [(4, 3), (3, 3, 2)]
@@ -270,3 +272,36 @@ def test_vmap_over_machines_and_no_second_compilation():
     together = jax.jit(jax.vmap(sweep))(keys, stacked, states)
     alone = one_sweep(keys[1], random_machine((5, 4), seed=1), tuple(x[1] for x in states))
     np.testing.assert_array_equal(together[0][1], alone[0])
+
+
+MIXED = (SPIN, BERNOULLI, Categorical(3), BERNOULLI)
+
+
+@pytest.mark.parametrize("batch", [(5,), ()], ids=["chains", "one"])
+@pytest.mark.parametrize("sweeps", [3, 70], ids=["few", "more than are prepared at once"])
+def test_noise_prepared_for_many_sweeps_is_the_noise_of_each(batch, sweeps):
+    sizes, own = (4, 5, 6, 3), np.random.default_rng(0)
+    weights = tuple(jnp.asarray(0.3 * own.standard_normal(shape), jnp.float32) for shape in pairwise(sizes))
+    biases = tuple(jnp.asarray(own.standard_normal(size), jnp.float32) for size in sizes)
+    machine = Machine(weights, biases, MIXED)
+    states = tuple(x[0] if batch == () else x for x in initial_states(jax.random.key(1), machine.uncoupled(), 5))
+    key, expected = jax.random.key(2), states
+    one = jax.jit(sweep)
+    for index in range(2, 2 + sweeps):
+        expected = one(jax.random.fold_in(key, index), machine, expected)
+    together, _ = jax.jit(Gibbs().step, static_argnames="sweeps")(key, machine, states, sweeps=sweeps, first=2)
+    for a, b in zip(together, expected):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_unit_with_draws_of_its_own_keeps_its_key():
+    class Own(Bernoulli):
+        def sample(self, key, field, quadratic):
+            return jax.random.bernoulli(key, jax.nn.sigmoid(field)).astype(field.dtype)
+
+    machine = Machine((jnp.zeros((2, 3)),), (jnp.zeros(2), jnp.zeros(3)), (BERNOULLI, Own()))
+    states = (jnp.zeros((4, 2)), jnp.zeros((4, 3)))
+    assert machine.noise(jax.random.split(jax.random.key(0), 2), states) is None
+    drawn = sample(jax.random.key(3), machine, states, 1).states[1]
+    key = jax.random.fold_in(jax.random.fold_in(jax.random.key(3), 0), 1)
+    np.testing.assert_array_equal(drawn, jax.random.bernoulli(key, 0.5, (4, 3)))
