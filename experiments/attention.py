@@ -27,7 +27,7 @@ from genjax.networks.shifts import Shifted
 from genjax.networks.transformer import STEPS, VisionTransformer, attend, attention_steps
 from genjax.plots.images import save
 
-SCALES = {"full": Scale(3, 550, 24000), "quick": Scale(1, 40, 300), "smoke": Scale(2, 3, 6, settings=2)}
+SCALES = {"full": Scale(3, 550, 15000), "quick": Scale(1, 40, 300), "smoke": Scale(2, 3, 6, settings=2)}
 BASE: dict[str, Any] = {"patch": 10, "stride": 6}
 IMAGE, TOKENS = 18, (5, 9)  # of the pictures
 

@@ -9,8 +9,9 @@ outputs; 34,826 parameters.
    1: its paper (Zeiler 2012) has no rate, its step is the update itself.
 2. One thing changed at a time, one epoch by Adam with a falling rate: kernel, depth, channels, a dense layer.
 3. The net with what costs no parameter: images moved by up to two pixels in training, a rate that falls along a cosine,
-   parameters averaged over the last fifth and, as moved images need less of it, dropout of a quarter. This was fixed
-   before any test image was shown. It learns from all 60,000 images in twelve epochs (six, seen on test images before, reached 99.26 %).
+   parameters averaged over the last fifth and, as moved images need less of it, dropout of a quarter. It learns from
+   all 60,000 images in twelve epochs, better on validation images than six (0.62 % wrong, 0.76 %), which had shown
+   99.26 % on test images before.
 
 Optimisers and architectures are compared on the last 5,000 training images; three seeds each. Writes results.jsonl,
 cnn.png and the table; an interrupted run goes on. Expect 99.3 % of the third, and Adadelta to fail at 0.001, where it

@@ -28,12 +28,12 @@ from experiments.common import append, lines, options, run_of, with_validation
 from genjax import data
 from genjax.algorithms.discriminative import DiscriminativeConfig, discriminative, first_state, logits, with_posterior
 from genjax.algorithms.labels import without_label
+from genjax.blocks import in_blocks
 from genjax.boltzmann.dbm import dbm
 from genjax.boltzmann.dbn import as_machine
 from genjax.boltzmann.machine import Machine
 from genjax.data.dataset import Part
 from genjax.evaluation.classes import error
-from genjax.numerics import in_blocks
 from genjax.plots.images import save
 from genjax.plots.text import plain
 from genjax.training import loop

@@ -28,8 +28,8 @@ from matplotlib.figure import Figure
 import genjax
 from experiments.common import Rows, accuracy_table, best_rate, mnist, options, seed_lines
 from experiments.cost import costs, sentence
+from genjax.blocks import in_blocks
 from genjax.networks.perceptron import Perceptron
-from genjax.numerics import in_blocks
 from genjax.plots.images import save
 
 BATCH, TAU = 100, 4.0  # examples; the membrane's time constant, in time steps

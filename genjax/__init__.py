@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         evaluation,
         likelihood,
         networks,
+        numerics,
         plots,
         pretrained,
         random,
@@ -56,8 +57,8 @@ _PLACES = {
 }  # fmt: skip
 _FOUND = {name: place for place, names in _PLACES.items() for name in names}
 _FLOORS = (
-    "algorithms", "boltzmann", "data", "errors", "evaluation", "likelihood", "networks", "plots", "pretrained",
-    "random", "sampling", "sklearn", "training", "transport", "typing",
+    "algorithms", "boltzmann", "data", "errors", "evaluation", "likelihood", "networks", "numerics", "plots",
+    "pretrained", "random", "sampling", "sklearn", "training", "transport", "typing",
 )  # fmt: skip
 
 

@@ -96,7 +96,7 @@ def _words(of: Noise) -> UInt32[Array, "chains units"]:
     return mix(of.a[:, None], of.b[:, None], of.c, of.d)
 
 
-def counted(key: Key[Array, ""]) -> bool:
+def counted(key: Key[Array, "..."]) -> bool:
     """Whether its draws come from `words`, as those of JAX's default keys do."""
     return str(jax.random.key_impl(key)) == "threefry2x32"
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.lax import Precision
 from jaxtyping import Array, Float, Key
 
+from genjax import numerics
 from genjax.algorithms import examples
 from genjax.algorithms.labels import observed, with_label
 from genjax.algorithms.likelihood_gradient import ContrastiveState, Learner, contrast, learning, trained_machine
@@ -179,8 +179,8 @@ def gradient(
     biases, means = list(centred.biases), [s**2 * mu for s, mu in zip(coordinates.scales(machine), offsets)]
     for layer, weights in enumerate(slopes):
         if weights is not None:
-            biases[layer] = biases[layer] - jnp.matmul(weights, means[layer + 1], precision=Precision.HIGHEST)
-            biases[layer + 1] = biases[layer + 1] - jnp.matmul(means[layer], weights, precision=Precision.HIGHEST)
+            biases[layer] = biases[layer] - numerics.exact(weights, means[layer + 1])
+            biases[layer + 1] = biases[layer + 1] - numerics.exact(means[layer], weights)
     return dataclasses.replace(centred, weights=slopes, biases=tuple(biases))
 
 

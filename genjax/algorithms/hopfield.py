@@ -15,10 +15,9 @@ from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
-from jax.lax import Precision
 from jaxtyping import Array, Float, Int, Key, PyTree
 
-from genjax import random
+from genjax import numerics, random
 from genjax.boltzmann.hopfield import DenseHopfield, Hopfield, Spins
 from genjax.sampling.retrieval import DYNAMICS, Asynchronous, Dynamics, retrieve
 from genjax.training.config import at_least, choice, factory, positive, rate, traced
@@ -47,7 +46,7 @@ class Hebbian:
 
     def store(self, patterns: Patterns, before: PyTree = None) -> Hopfield:
         """W = X^T X / N."""
-        weights = _dot(patterns.T, patterns) / patterns.shape[1]
+        weights = numerics.exact(patterns.T, patterns) / patterns.shape[1]
         return _pairwise(weights if before is None else before + weights)
 
 
@@ -61,7 +60,7 @@ class Projection:
         """W = the projector onto the span of the patterns, and of what a projector before had."""
         if before is None:
             return _pairwise(projector(patterns))
-        return _pairwise(before + projector(patterns - _dot(patterns, before)))
+        return _pairwise(before + projector(patterns - numerics.exact(patterns, before)))
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ class Storkey:
         size = patterns.shape[1]
 
         def one(weights: Array, x: Array) -> tuple[Array, None]:
-            local = _dot(weights, x)[:, None] - weights * x  # h_ij; the diagonal is zero
+            local = numerics.exact(weights, x)[:, None] - weights * x  # h_ij; the diagonal is zero
             change = x[:, None] * x - x[:, None] * local.T - local * x
             return (weights + change / size) * (1 - jnp.eye(size, dtype=x.dtype)), None
 
@@ -107,7 +106,7 @@ class Saturated:
         plane = projector(patterns[:-1] - last)
         across = jnp.eye(size, dtype=patterns.dtype) - plane
         grown, fallen = jnp.exp(self.interval), jnp.exp(-self.decay * self.interval)
-        constant = (1 + self.decay) * _dot(across, last)
+        constant = (1 + self.decay) * numerics.exact(across, last)
         biases = (1 - fallen) / self.decay * constant  # along the plane the constant is 0
         return Hopfield(biases=biases, weights=grown * plane + fallen * across, self_coupling=True)
 
@@ -282,8 +281,8 @@ def typical(
 ) -> tuple[Float[Array, "patterns spins"], Int[Array, " patterns"]]:
     """`count` examples of each class, those nearest to its mean, class by class; and their labels."""
     members = labels == jnp.arange(classes)[:, None]
-    means = _dot(members.astype(x.dtype), x) / jnp.maximum(members.sum(1, keepdims=True), 1)
-    distances = jnp.sum(x * x, axis=-1) - 2 * _dot(means, x.T)  # squared, up to what all of a class share
+    means = numerics.exact(members.astype(x.dtype), x) / jnp.maximum(members.sum(1, keepdims=True), 1)
+    distances = jnp.sum(x * x, axis=-1) - 2 * numerics.exact(means, x.T)  # squared, up to what all of a class share
     nearest = jax.lax.top_k(jnp.where(members, -distances, -jnp.inf), count)[1].reshape(-1)
     return x[nearest], labels[nearest]
 
@@ -300,7 +299,7 @@ def same(x: Float[Array, "states spins"], y: Float[Array, "states spins"]) -> Fl
 
 def overlaps(x: Float[Array, "states spins"], patterns: Patterns) -> Float[Array, "states patterns"]:
     """m = x pattern / spins: 1 where they agree, -1 where all is turned over."""
-    return _dot(x, patterns.T) / x.shape[-1]
+    return numerics.exact(x, patterns.T) / x.shape[-1]
 
 
 def projector(rows: Patterns) -> Float[Array, "spins spins"]:
@@ -310,12 +309,8 @@ def projector(rows: Patterns) -> Float[Array, "spins spins"]:
     _, values, vectors = jnp.linalg.svd(rows, full_matrices=False)
     size = max(rows.shape) * jnp.finfo(rows.dtype).eps
     kept = (values > 10 * size * jnp.maximum(values.max(initial=0.0), 1.0)).astype(rows.dtype)
-    return _dot((vectors * kept[:, None]).T, vectors)
+    return numerics.exact((vectors * kept[:, None]).T, vectors)
 
 
 def _pairwise(weights: Float[Array, "spins spins"]) -> Hopfield:
     return Hopfield(biases=jnp.zeros(weights.shape[0], weights.dtype), weights=weights)
-
-
-def _dot(x: Array, y: Array) -> Array:
-    return jnp.matmul(x, y, precision=Precision.HIGHEST)

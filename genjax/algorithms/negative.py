@@ -18,9 +18,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
-from genjax.boltzmann.machine import Machine, States
+from genjax.boltzmann.machine import Machine, States, for_sampling
 from genjax.boltzmann.mean_field import recognition
 from genjax.errors import UserError
+from genjax.numerics import Numbers
 from genjax.random import subkey
 from genjax.sampling import tempering
 from genjax.sampling.gibbs import initial_states
@@ -32,15 +33,19 @@ def expected(machine: Energy, state: States) -> States:
     return machine.expected(state)
 
 
-def sweeps(key: Key[Array, ""], machine: Energy, state: States, k: int) -> tuple[States, States]:
+def sweeps(
+    key: Key[Array, ""], machine: Energy, state: States, k: int, numbers: Numbers = "exact"
+) -> tuple[States, States]:
     """k sweeps that end on the hidden side. Returns the chains, and their states with expected hidden units.
 
-    The chains go on from drawn hidden units whose fields also give the expectation: two products a sweep.
+    The chains go on from drawn hidden units whose fields also give the expectation: two products a sweep. With "fast"
+    `numbers` a rounded machine moves the chains; the expectation is the machine's own.
     """
+    sampler = for_sampling(machine, numbers)
 
     def one(i: int | Array, state: States) -> States:
-        state = machine.update(jax.random.fold_in(key, 2 * i), state, 0)
-        return machine.update(jax.random.fold_in(key, 2 * i + 1), state, 1)
+        state = sampler.update(jax.random.fold_in(key, 2 * i), state, 0)
+        return sampler.update(jax.random.fold_in(key, 2 * i + 1), state, 1)
 
     state = jax.lax.fori_loop(0, k - 1, one, state)
     state = one(k - 1, state)  # outside the loop, where XLA finds that the expectation takes the same product
@@ -62,6 +67,8 @@ class PCD:
     """Gibbs sweeps a step."""
     chains: int = 200
     """Number of persistent chains."""
+    numbers: Numbers = "exact"
+    """Of the chains' sweeps: float32, or bfloat16 weights, which is faster on accelerators."""
 
     kind: ClassVar[str] = "pcd"
 
@@ -74,7 +81,7 @@ class PCD:
 
     def advance(self, key: Key[Array, ""], machine: Energy, carried: States, data: States) -> tuple[States, States]:
         """k sweeps of the chains."""
-        return sweeps(key, machine, carried, self.k)
+        return sweeps(key, machine, carried, self.k, self.numbers)
 
     def chains_of(self, carried: States) -> States:
         """All that it carries."""
@@ -99,6 +106,8 @@ class CD:
 
     k: int = 1
     """Gibbs sweeps a step."""
+    numbers: Numbers = "exact"
+    """Of the chains' sweeps: float32, or bfloat16 weights, which is faster on accelerators."""
 
     kind: ClassVar[str] = "cd"
 
@@ -112,7 +121,7 @@ class CD:
     def advance(self, key: Key[Array, ""], machine: Energy, carried: States, data: States) -> tuple[States, States]:
         """k sweeps from the data. Even layers have to be known."""
         start = machine.update(subkey(key, "restart"), expected(machine, data), 1)
-        return sweeps(key, machine, start, self.k)
+        return sweeps(key, machine, start, self.k, self.numbers)
 
     def chains_of(self, carried: States) -> None:
         """None: no chain goes on."""

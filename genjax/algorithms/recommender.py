@@ -15,7 +15,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from genjax import random
+from genjax import numerics, random
 from genjax.algorithms import examples
 from genjax.boltzmann.rating import (
     Levels,
@@ -229,11 +229,11 @@ def with_prior(
     levels = machine.weights.shape[1]
     bend = jnp.diff(jnp.eye(levels, dtype=jnp.float32), n=2, axis=0)  # no rows where there are only two levels
     own = precision * jnp.eye(levels, dtype=jnp.float32) + smoothness * jnp.matmul(
-        bend.T, bend, precision=jax.lax.Precision.HIGHEST
+        bend.T, bend, precision=numerics.EXACT
     )
     return dataclasses.replace(
         slope,
-        weights=slope.weights + jnp.einsum("kl,ilh->ikh", own, machine.weights, precision=jax.lax.Precision.HIGHEST),
+        weights=slope.weights + jnp.einsum("kl,ilh->ikh", own, machine.weights, precision=numerics.EXACT),
         biases=slope.biases + precision * (machine.biases - jnp.mean(machine.biases, axis=0)),
         implicit=None if slope.implicit is None else slope.implicit + precision * machine.implicit,
     )

@@ -7,13 +7,13 @@ import numpy as np
 from scipy.special import ndtri
 
 from genjax import random
+from genjax.blocks import in_blocks
 from genjax.data.places import Missing
 from genjax.errors import UserError
 from genjax.evaluation import latent as walks
 from genjax.evaluation.latent import LatentSpace, spherical
 from genjax.evaluation.reconstruction import missing_mask, region
 from genjax.evaluation.samples import Measured
-from genjax.numerics import in_blocks
 from genjax.plots import coverage, curves, latent, samples, weights
 from genjax.plots.figure import Figure
 from genjax.sampling import tempering

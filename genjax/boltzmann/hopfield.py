@@ -16,10 +16,9 @@ from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
-from jax.lax import Precision
 from jaxtyping import Array, Float, Int, Key, PyTree
 
-from genjax import random
+from genjax import numerics, random
 from genjax.boltzmann.machine import Clamp, States
 from genjax.boltzmann.path import Beta, interpolate
 from genjax.boltzmann.units import Spin
@@ -147,8 +146,10 @@ class Hopfield(Spins):
     def energy(self, states: States) -> Float[Array, "*batch"]:
         """- x W x / 2 - b x, `(*batch,)`."""
         x = states[0]
-        own = _dot(x, self.biases)
-        return -own if self.weights is None else -own - 0.5 * jnp.sum(_dot(x, self.couplings().T) * x, axis=-1)
+        own = numerics.exact(x, self.biases)
+        return (
+            -own if self.weights is None else -own - 0.5 * jnp.sum(numerics.exact(x, self.couplings().T) * x, axis=-1)
+        )
 
     def sums(self, x: Float[Array, "*batch spins"]) -> Float[Array, "*batch spins"]:
         """W x + b."""
@@ -177,7 +178,7 @@ class Hopfield(Spins):
         """W x + b."""
         if self.weights is None:
             return jnp.broadcast_to(self.biases, x.shape)
-        return _dot(x, self.couplings().T) + self.biases
+        return numerics.exact(x, self.couplings().T) + self.biases
 
     def uncoupled(self, x: Float[Array, "examples spins"] | None = None) -> "Hopfield":
         """No couplings; with examples their means as biases."""
@@ -202,11 +203,11 @@ class DenseHopfield(Spins):
 
     def energy(self, states: States) -> Float[Array, "*batch"]:
         """- strength G(X x) - b x, `(*batch,)`."""
-        return -self.strength * self._of_overlaps(self.sums(states[0])) - _dot(states[0], self.biases)
+        return -self.strength * self._of_overlaps(self.sums(states[0])) - numerics.exact(states[0], self.biases)
 
     def sums(self, x: Float[Array, "*batch spins"]) -> Float[Array, "*batch patterns"]:
         """Overlaps X x."""
-        return _dot(x, self.patterns.T)
+        return numerics.exact(x, self.patterns.T)
 
     def field(
         self, sums: Float[Array, "*batch patterns"], x: Float[Array, "*batch spins"], spin: Int[Array, ""] | int
@@ -215,7 +216,7 @@ class DenseHopfield(Spins):
         column = self.patterns[:, spin]
         others, size = sums - column * x[..., spin, None], x.shape[-1]
         if self.degree == 2:  # the same without cancellation
-            gain = 2 * _dot(others, column) / size
+            gain = 2 * numerics.exact(others, column) / size
         else:
             gain = self._of_overlaps(others + column) - self._of_overlaps(others - column)
         return 0.5 * self.strength * gain + self.biases[spin]
@@ -233,7 +234,7 @@ class DenseHopfield(Spins):
             slope = (overlaps / x.shape[-1]) ** (self.degree - 1)
         else:
             slope = jax.nn.softmax(self.sharpness * overlaps, axis=-1)
-        return self.strength * _dot(slope, self.patterns) + self.biases
+        return self.strength * numerics.exact(slope, self.patterns) + self.biases
 
     def uncoupled(self, x: Float[Array, "examples spins"] | None = None) -> "DenseHopfield":
         """The same patterns at strength 0; with examples their means as biases."""
@@ -268,7 +269,3 @@ def _at(net: Own, beta: Beta, base: Own | None) -> Own:
     if jnp.ndim(beta):
         raise UserError("A Hopfield net takes one `beta` for all chains.")
     return scaled(net, beta) if base is None else interpolate(base, net, beta)
-
-
-def _dot(x: Array, y: Array) -> Array:
-    return jnp.matmul(x, y, precision=Precision.HIGHEST)

@@ -13,15 +13,13 @@ import dataclasses
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, Optional
 
 import jax
 import jax.numpy as jnp
-from jax.lax import Precision
-from jaxtyping import Array, Bool, Float, Key, PyTree
+from jaxtyping import Array, Bool, Float, Key, Num, PyTree
 
-from genjax import random
+from genjax import numerics, random
 from genjax.boltzmann.path import Beta, mix
 from genjax.boltzmann.units import BERNOULLI, BUILT_IN, Label, Quadratic, Unit
 from genjax.errors import UserError
@@ -204,7 +202,7 @@ class Machine:
         total = jnp.zeros((), jnp.float32)
         for layer in self.layers(1 - parity):
             linear = (now - before) * (self.biases[layer] - base.biases[layer])
-            total += jnp.matmul(states[layer], linear, precision=Precision.HIGHEST)
+            total += numerics.exact(states[layer], linear)
             quadratics = [path_quadratic(self, layer, beta, base) for beta in (now, before)]
             if quadratics[0] is not None:
                 energies = [self.units[layer].energy(states[layer], q) for q in quadratics]
@@ -239,18 +237,16 @@ def fields(machine: Machine, state: States, layer: int) -> Float[Array, "..."]:
 
 
 def product(
-    x: Float[Array, "*batch inputs"], weights: Float[Array, "lower upper"], down: bool = False
+    x: Num[Array, "*batch inputs"], weights: Float[Array, "lower upper"], down: bool = False
 ) -> Float[Array, "*batch outputs"]:
     """x @ weights, or downwards x @ weights.T, accumulated in float32.
 
     Exact float32 products, or bfloat16 ones where the weights are bfloat16.
     """
-    precision = None if weights.dtype == jnp.bfloat16 else Precision.HIGHEST
-    multiply = partial(jnp.matmul, preferred_element_type=jnp.float32, precision=precision)
     x = x.astype(weights.dtype)
     if down and x.size == x.shape[-1]:  # one state: XLA on a CPU takes 10 to 50 times longer for x @ weights.T
-        return multiply(weights, x.ravel()).reshape(*x.shape[:-1], -1)
-    return multiply(x, weights.T if down else weights)
+        return numerics.of_weights(weights, x.ravel()).reshape(*x.shape[:-1], -1)
+    return numerics.of_weights(x, weights.T if down else weights)
 
 
 def rounded(machine: Machine, dtype: jnp.dtype | type = jnp.bfloat16) -> Machine:
@@ -262,6 +258,19 @@ def rounded(machine: Machine, dtype: jnp.dtype | type = jnp.bfloat16) -> Machine
     """
     weights = tuple(None if w is None else w.astype(dtype) for w in machine.weights)
     return dataclasses.replace(machine, weights=weights)
+
+
+def for_sampling(machine: Any, numbers: numerics.Numbers) -> Any:
+    """The machine whose chains are moved: itself, or `rounded`.
+
+    Raises `UserError` where it is no layered machine and has no rounded form.
+    """
+    dtype = numerics.dtype_of_weights(numbers)
+    if dtype == jnp.float32:
+        return machine
+    if not isinstance(machine, Machine):
+        raise UserError(f"`numbers` {numbers!r} is of layered machines; {type(machine).__name__} takes 'exact'.")
+    return rounded(machine, dtype)
 
 
 def mean(machine: Machine, state: States, layer: int) -> Float[Array, "..."]:
@@ -297,7 +306,7 @@ def draw(
 def energy(machine: Machine, state: States) -> Float[Array, "*batch"]:
     """The joint energy E(x) in nats, `(*batch,)`."""
     return -own_terms(machine, state, range(machine.depth)) - sum(
-        jnp.sum(jnp.matmul(lower, w, precision=Precision.HIGHEST) * upper, axis=-1)
+        jnp.sum(numerics.exact(lower, w) * upper, axis=-1)
         for lower, w, upper in zip(state, machine.weights, state[1:])
         if w is not None
     )
@@ -307,7 +316,7 @@ def own_terms(machine: Machine, state: States, layers: Iterable[int]) -> Float[A
     """What these layers add to the log-density by themselves: b x - energy(x), summed."""
     total = jnp.zeros((), jnp.float32)
     for layer in layers:
-        total += jnp.matmul(state[layer], machine.biases[layer], precision=Precision.HIGHEST)
+        total += numerics.exact(state[layer], machine.biases[layer])
         total -= machine.units[layer].energy(state[layer], machine.quadratic(layer))
     return total
 
@@ -334,9 +343,9 @@ def condition(machine: Machine, layer: int, x: Float[Array, " units"]) -> Machin
     """
     biases = list(machine.biases)
     if layer > 0 and machine.weights[layer - 1] is not None:
-        biases[layer - 1] += jnp.matmul(machine.weights[layer - 1], x, precision=Precision.HIGHEST)
+        biases[layer - 1] += numerics.exact(machine.weights[layer - 1], x)
     if layer + 1 < machine.depth and machine.weights[layer] is not None:
-        biases[layer + 1] += jnp.matmul(x, machine.weights[layer], precision=Precision.HIGHEST)
+        biases[layer + 1] += numerics.exact(x, machine.weights[layer])
 
     def without(items: tuple) -> tuple:
         return tuple(items[:layer]) + tuple(items[layer + 1 :])

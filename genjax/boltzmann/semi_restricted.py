@@ -13,10 +13,9 @@ from typing import Optional
 
 import jax
 import jax.numpy as jnp
-from jax.lax import Precision
 from jaxtyping import Array, Float, Key, PyTree
 
-from genjax import random
+from genjax import numerics, random
 from genjax.boltzmann.machine import Clamp, States, product
 from genjax.boltzmann.path import Beta, interpolate
 from genjax.boltzmann.rbm import first_weights
@@ -42,7 +41,7 @@ class SemiRestricted:
     def energy(self, states: States) -> Float[Array, "*batch"]:
         """E(v, h) in nats, `(*batch,)`."""
         visible, hidden = states
-        total = _dot(visible, self.visible_biases) + _dot(hidden, self.hidden_biases)
+        total = numerics.exact(visible, self.visible_biases) + numerics.exact(hidden, self.hidden_biases)
         if self.weights is not None:
             total += jnp.sum(product(visible, self.weights) * hidden, axis=-1)
         return -total + self._lateral_energy(visible)
@@ -72,7 +71,7 @@ class SemiRestricted:
         def one(unit: int | Array, x: Array) -> Array:
             field = from_hidden[..., unit]
             if lateral is not None:
-                field = field + _dot(x, lateral[unit])
+                field = field + numerics.exact(x, lateral[unit])
             drawn = random.below_sigmoid(noise[..., unit], field).astype(x.dtype)
             return x.at[..., unit].set(jnp.where(free[..., unit], drawn, x[..., unit]))
 
@@ -83,7 +82,7 @@ class SemiRestricted:
         if parity != 1:
             raise UserError("The visible units of a semi-restricted machine are coupled; sum out the hidden ones.")
         visible = states[0]
-        own = _dot(visible, self.visible_biases) - self._lateral_energy(visible)
+        own = numerics.exact(visible, self.visible_biases) - self._lateral_energy(visible)
         return own + jnp.sum(BERNOULLI.cumulant(self.hidden_fields(visible), None), axis=-1)
 
     def expected(self, states: States, parity: int = 1) -> States:
@@ -163,7 +162,3 @@ def _at(machine: SemiRestricted, beta: Beta, base: SemiRestricted | None) -> Sem
     if jnp.ndim(beta):
         raise UserError("A semi-restricted machine takes one `beta` for all chains.")
     return interpolate(jax.tree.map(jnp.zeros_like, machine) if base is None else base, machine, beta)
-
-
-def _dot(x: Float[Array, "*batch units"], y: Float[Array, " units"]) -> Float[Array, "*batch"]:
-    return jnp.matmul(x, y, precision=Precision.HIGHEST)

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
-from genjax import random
+from genjax import numerics, random
 from genjax.boltzmann import truncated
 
 Field = Float[Array, "*batch units"]
@@ -336,7 +336,7 @@ class Categorical(_Plain):
     def intensities(self, x: Field) -> Float[Array, "*batch pixels"]:
         """The level, or the expected one."""
         levels = jnp.linspace(0.0, 1.0, self.levels, dtype=jnp.float32)
-        return jnp.matmul(self._split(x), levels, precision=jax.lax.Precision.HIGHEST)
+        return numerics.exact(self._split(x), levels)
 
 
 @dataclass(frozen=True)

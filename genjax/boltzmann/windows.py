@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
-from jax.lax import Precision
 from jaxtyping import Array, Float
 
+from genjax import numerics
 from genjax.errors import UserError
 
 
@@ -66,7 +66,7 @@ def upwards(
         (places.stride, places.stride),
         [(places.padding, places.padding)] * 2,
         dimension_numbers=("NHWC", "HWIO", "NHWC"),
-        precision=Precision.HIGHEST,
+        precision=numerics.EXACT,
     )
     return sent.reshape(*visible.shape[:-1], -1)
 
@@ -113,4 +113,4 @@ def band(places: Places, weights: Float[Array, "filters width width"]) -> Float[
 
 def product(x: Float[Array, "*batch inputs"], matrix: Float[Array, "inputs outputs"]) -> Float[Array, "..."]:
     """x times the matrix, in float32 at the highest precision."""
-    return jnp.matmul(x, matrix, precision=Precision.HIGHEST)
+    return numerics.exact(x, matrix)

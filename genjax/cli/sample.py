@@ -11,6 +11,7 @@ from genjax.api.run import Run, Start
 from genjax.cli.options import OpenOptions, open_run, parse
 from genjax.cli.writing import in_any_case, refuse_file, refuse_run_folder, write_arrays
 from genjax.errors import UserError
+from genjax.numerics import Numbers
 from genjax.plots.images import save
 from genjax.sampling.fused import Fused
 from genjax.sampling.gibbs import Gibbs
@@ -30,6 +31,8 @@ class Options(OpenOptions):
     """Independent chains, or images of a model that draws at once; of each label where all are drawn."""
     kernel: Literal["gibbs", "tempered", "fused"] = "gibbs"
     """What moves chains: block Gibbs sampling, parallel tempering, or Gibbs sampling in one kernel of a GPU."""
+    numbers: Numbers | None = None
+    """Of block Gibbs sampling: float32 (exact, the default), or bfloat16 weights, faster on accelerators."""
     rungs: int | None = None
     """Number of temperatures (tempered; by default 10)."""
     start: Start = "fresh"
@@ -55,7 +58,8 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     refuse_run_folder(run)
     refuse_label(run, options.label)
     name = "samples" + ("-persistent" if options.start == "persistent" else "")
-    name += f"-{options.kernel}" if kernel is not None else ""
+    name += f"-{options.kernel}" if options.kernel != "gibbs" else ""
+    name += f"-{options.numbers}" if options.numbers else ""
     name += f"-label-{options.label}" if options.label else ""
     folder = run.folder / "figures"
     path = folder / f"{name}-{options.sweeps if run.has_chains else options.chains}.png"
@@ -94,8 +98,10 @@ def kernel_of(options: Options) -> Any:
     """The kernel that was asked for; None for the default one. Raises `UserError` for options that it has not."""
     if options.rungs is not None and options.kernel != "tempered":
         raise UserError(f"--rungs {options.rungs} has no effect with --kernel {options.kernel}, only with tempered.")
+    if options.numbers is not None and options.kernel != "gibbs":
+        raise UserError(f"--numbers {options.numbers} has no effect with --kernel {options.kernel}, only with gibbs.")
     if options.kernel == "gibbs":
-        return None
+        return None if options.numbers is None else Gibbs(options.numbers)
     return KERNELS[options.kernel](**({} if options.rungs is None else {"rungs": options.rungs}))
 
 

@@ -10,6 +10,8 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 from scipy.special import softmax
 
+from genjax import numerics
+
 Rows = Float[np.ndarray, "_ pixels"] | Float[Array, "_ pixels"]
 Logits = Callable[[Rows], Array | np.ndarray]
 """A classifier: images to `(images, classes)`; `genjax.evaluation.classifier.Classifier.logits`, say."""
@@ -136,7 +138,7 @@ def _nearest(
     def block(x: Array) -> tuple[Array, Array]:
         def closer(best: tuple[Array, Array], part: tuple[Array, Array, Array]) -> tuple[tuple[Array, Array], None]:
             y, norm, number = part
-            score = norm - 2 * jnp.matmul(x, y.T, precision=jax.lax.Precision.HIGHEST)
+            score = norm - 2 * numerics.exact(x, y.T)
             score = jnp.concatenate([best[0], jnp.where(number < count, score, jnp.inf)], 1)
             numbers = jnp.concatenate([best[1], jnp.broadcast_to(number, (x.shape[0], number.size))], 1)
             low, place = jax.lax.top_k(-score, neighbours)

@@ -19,10 +19,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
-from jax.lax import Precision
 from jaxtyping import Array, Float, Key
 from scipy.optimize import minimize
 
+from genjax import numerics
 from genjax.boltzmann.machine import Machine, States
 from genjax.boltzmann.path import with_zeros
 from genjax.errors import UserError
@@ -100,8 +100,8 @@ def centred(missing: Machine, offsets: tuple[Array, ...]) -> Machine:
         lower, upper = offsets[layer], offsets[layer + 1]
         own = jnp.outer(lower, missing.biases[layer + 1]) + jnp.outer(missing.biases[layer], upper)
         weights[layer] = change - own
-        biases[layer] = biases[layer] - jnp.matmul(weights[layer], upper, precision=Precision.HIGHEST)
-        biases[layer + 1] = biases[layer + 1] - jnp.matmul(lower, weights[layer], precision=Precision.HIGHEST)
+        biases[layer] = biases[layer] - numerics.exact(weights[layer], upper)
+        biases[layer + 1] = biases[layer + 1] - numerics.exact(lower, weights[layer])
     return dataclasses.replace(missing, weights=tuple(weights), biases=tuple(biases))
 
 

@@ -13,6 +13,7 @@ from jaxtyping import Array, Key
 from genjax import random
 from genjax.algorithms import autoencoder
 from genjax.algorithms.autoencoder import CORRUPTIONS, AutoencoderConfig, Corruption, Masking, is_corruption
+from genjax.blocks import in_blocks
 from genjax.data import Dataset
 from genjax.evaluation.latent import LatentSpace
 from genjax.evaluation.reconstruction import mean_metrics
@@ -20,7 +21,6 @@ from genjax.models.base import Config
 from genjax.models.vae import shape_and_classes, shape_of
 from genjax.networks import pixels
 from genjax.networks.stack import StackModel
-from genjax.numerics import in_blocks
 from genjax.plots import curves
 from genjax.training.config import choice, split
 from genjax.training.stages import LAST

@@ -11,12 +11,12 @@ from jaxtyping import Array, Key
 
 from genjax.algorithms import examples
 from genjax.algorithms.autoregressive import AutoregressiveConfig, autoregressive, trained_model
+from genjax.blocks import in_blocks
 from genjax.data import Dataset
 from genjax.likelihood.estimate import mean_over_examples
 from genjax.models.base import Config
 from genjax.networks import nade
 from genjax.networks.nade import NADE
-from genjax.numerics import in_blocks
 from genjax.plots import curves
 from genjax.plots.curves import Panel
 from genjax.random import subkey

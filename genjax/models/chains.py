@@ -13,7 +13,9 @@ from genjax.boltzmann.machine import States
 from genjax.sampling.gibbs import Gibbs, initial_states
 from genjax.typing import Kernel
 
-fresh = jax.jit(initial_states, static_argnames="chains")  # one program, where op by op a hundred are compiled
+fresh = jax.jit(
+    initial_states, static_argnames=("chains", "compact")
+)  # one program, where op by op a hundred are compiled
 begin = jax.jit(lambda kernel, key, machine, states: kernel.init(key, machine, states), static_argnums=0)
 
 
@@ -59,12 +61,17 @@ def path(
     time `number` draw from `fold_in(key, numbers(number))`.
     """
     kernel = kernel or Gibbs()
-    here = fresh(jax.random.fold_in(key, 0), machine, chains) if start is None else start
+    here = fresh(jax.random.fold_in(key, 0), machine, chains, isinstance(kernel, Gibbs)) if start is None else start
     state, shown, done, total = begin(kernel, jax.random.fold_in(key, 0), machine, here), [], 0, None
     for number, time in enumerate(times):
         own = jax.random.fold_in(key, numbers(number))
         state, info = more_sweeps(kernel, own, machine, state, jnp.asarray(time - done))
         total = info if total is None else jax.tree.map(jnp.add, total, info)
-        shown.append(np.asarray(show(number, kernel.states(state))))
+        shown.append(np.asarray(show(number, floats(kernel.states(state)))))
         done = time
-    return Path(np.stack(shown, axis=1), kernel.states(state), total)
+    return Path(np.stack(shown, axis=1), floats(kernel.states(state)), total)
+
+
+def floats(states: Any) -> Any:
+    """States as everything but a chain takes them."""
+    return jax.tree.map(lambda x: x.astype(jnp.float32) if x.dtype == jnp.int8 else x, states)

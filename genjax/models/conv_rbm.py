@@ -13,6 +13,7 @@ from jaxtyping import Array, Key
 from genjax.algorithms import examples
 from genjax.algorithms.conv import ConvRBMConfig, conv
 from genjax.algorithms.likelihood_gradient import trained_machine
+from genjax.blocks import in_blocks
 from genjax.boltzmann.conv import ConvRBM as Machine
 from genjax.boltzmann.machine import States
 from genjax.boltzmann.windows import downwards
@@ -22,7 +23,6 @@ from genjax.evaluation import likelihood
 from genjax.models import chains, rbm
 from genjax.models.base import Config
 from genjax.models.effort import AIS
-from genjax.numerics import in_blocks
 from genjax.plots import curves
 from genjax.sampling.inpainting import completed, inpaint
 from genjax.training.config import split

@@ -11,6 +11,7 @@ from jaxtyping import Array, Key
 
 from genjax.algorithms import examples, updown
 from genjax.algorithms.updown import DBNConfig, trained_network
+from genjax.blocks import in_blocks
 from genjax.boltzmann import filters
 from genjax.boltzmann.dbn import DBN as Network
 from genjax.boltzmann.dbn import ascent, downward
@@ -20,7 +21,6 @@ from genjax.evaluation import importance
 from genjax.models import chains
 from genjax.models.base import Config
 from genjax.models.effort import AIS
-from genjax.numerics import in_blocks
 from genjax.plots import curves
 from genjax.random import bernoulli_of_mean, subkey
 from genjax.training.settings import RunConfig

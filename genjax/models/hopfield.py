@@ -21,6 +21,7 @@ from genjax.algorithms.hopfield import (
     overlaps,
     same,
 )
+from genjax.blocks import in_blocks
 from genjax.boltzmann.hopfield import DenseHopfield, Spins, all_states, scaled
 from genjax.boltzmann.machine import States
 from genjax.data import Dataset
@@ -30,7 +31,6 @@ from genjax.likelihood.estimate import exact_log_z, share
 from genjax.models import chains
 from genjax.models.base import Config
 from genjax.models.effort import AIS
-from genjax.numerics import in_blocks
 from genjax.plots.curves import Panel
 from genjax.random import subkey
 from genjax.sampling.retrieval import Saturating, retrieve

@@ -13,6 +13,7 @@ from genjax.algorithms import examples
 from genjax.algorithms.contrastive import RBMConfig, contrastive, trained_machine
 from genjax.algorithms.labels import class_log_probabilities, labelled
 from genjax.algorithms.padding import paddable, padded, unpadded
+from genjax.blocks import in_blocks
 from genjax.boltzmann import filters
 from genjax.boltzmann.arrays import to_arrays
 from genjax.boltzmann.machine import Machine, States, condition, mean
@@ -24,7 +25,6 @@ from genjax.evaluation.classes import error
 from genjax.models import chains
 from genjax.models.base import Config
 from genjax.models.effort import AIS
-from genjax.numerics import in_blocks
 from genjax.plots import curves
 from genjax.random import subkey
 from genjax.sampling.inpainting import completed, inpaint

@@ -11,11 +11,11 @@ from jaxtyping import Array, Key
 
 from genjax.algorithms import supervised as learner
 from genjax.algorithms.supervised import CrossEntropy, Predictor, SupervisedConfig, SupervisedState, is_network
+from genjax.blocks import in_blocks
 from genjax.data import Dataset
 from genjax.errors import UserError
 from genjax.evaluation.reconstruction import mean_metrics
 from genjax.models.base import Config
-from genjax.numerics import in_blocks
 from genjax.plots import curves
 from genjax.plots.curves import Panel
 from genjax.training.config import split

@@ -12,6 +12,7 @@ from jaxtyping import Array, Key
 
 from genjax.algorithms.vae import ELBO, Bound, VAEConfig, is_bound, pixels_fit, trained_model, vae
 from genjax.algorithms.vae import IWAE as IWAEBound
+from genjax.blocks import in_blocks
 from genjax.data import Dataset
 from genjax.errors import UserError
 from genjax.evaluation import importance
@@ -20,7 +21,6 @@ from genjax.models.base import Config
 from genjax.models.effort import ImportanceSampling
 from genjax.networks import pixels
 from genjax.networks.latent import LatentModel, codes, condition, decoded, downward, prior_at_means, reconstructed
-from genjax.numerics import in_blocks
 from genjax.plots import curves
 from genjax.random import normal, subkey
 from genjax.sampling.imputation import impute

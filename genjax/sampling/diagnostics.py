@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.lax import Precision
 from jax.scipy.stats import norm, rankdata
 from jaxtyping import Array, Float, Key, PyTree
 
+from genjax import numerics
 from genjax.boltzmann.machine import States
 from genjax.random import subkey
 from genjax.sampling.gibbs import GIBBS, total
@@ -127,7 +127,7 @@ def energy_and_projections(machine: Energy, states: States) -> Float[Array, "cha
     shape = (states[0].shape[-1], 4)
     directions = jax.random.normal(jax.random.key(0, impl="threefry2x32"), shape, jnp.float32)
     directions /= jnp.linalg.norm(directions, axis=0)
-    projections = jnp.matmul(states[0], directions, precision=Precision.HIGHEST)
+    projections = numerics.exact(states[0], directions)
     return jnp.concatenate([machine.energy(states)[:, None], projections], axis=-1)
 
 

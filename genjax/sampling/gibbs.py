@@ -10,9 +10,11 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 from jaxtyping import Array, Integer, Key, PyTree
 
-from genjax.boltzmann.machine import Clamp, Machine, States
+from genjax.boltzmann.machine import Clamp, Machine, States, for_sampling
 from genjax.boltzmann.path import Beta
+from genjax.boltzmann.units import Bernoulli
 from genjax.errors import UserError
+from genjax.numerics import Numbers, dtype_of_states
 from genjax.random import Noise, subkey
 from genjax.sampling.sharding import place
 from genjax.typing import Energy, Kernel
@@ -77,7 +79,12 @@ def _at_once(machine: Energy, states: States, sweeps: int) -> int:
 
 @dataclass(frozen=True)
 class Gibbs:
-    """Block Gibbs sampling: all odd layers given the even ones, then the even ones given the odd."""
+    """Block Gibbs sampling: all odd layers given the even ones, then the even ones given the odd.
+
+    With "fast" `numbers` the machine's weights are rounded for it, and that machine is sampled (`genjax.numerics`).
+    """
+
+    numbers: Numbers = "exact"
 
     kind: ClassVar[str] = "gibbs"
 
@@ -97,7 +104,7 @@ class Gibbs:
         first: int | Integer[Array, ""] = 0,
     ) -> tuple[States, tuple[()]]:
         """The chains after so many sweeps (`sweep`); there is nothing to count."""
-        return _swept(key, machine, state, sweeps, beta, base, clamp, first), ()
+        return _swept(key, for_sampling(machine, self.numbers), state, sweeps, beta, base, clamp, first), ()
 
     def states(self, state: States) -> States:
         """The chains, `(chains, units)` a layer."""
@@ -145,8 +152,8 @@ def sample(
     state = kernel.init(subkey(key, "init"), machine, states)
 
     def go(state: Any, first: int | Array, count: int) -> tuple[Any, PyTree]:
-        if mesh is not None:
-            return _swept(key, machine, state, count, beta, base, clamp, first, mesh), ()
+        if mesh is not None and isinstance(kernel, Gibbs):
+            return _swept(key, for_sampling(machine, kernel.numbers), state, count, beta, base, clamp, first, mesh), ()
         return kernel.step(key, machine, state, count, beta, base, clamp, first)
 
     if observe is None:  # one step: the bookkeeping of blocks is what a small machine's sweep costs
@@ -170,6 +177,14 @@ def total(infos: PyTree) -> PyTree:
     return jax.tree.map(lambda x: jnp.sum(x, axis=0, dtype=x.dtype), infos)
 
 
-def initial_states(key: Key[Array, ""], machine: Energy, chains: int) -> States:
-    """Independent starting points: every unit drawn from its bias alone, a tuple of `(chains, units)`."""
-    return machine.uncoupled().draw(key, chains)
+def initial_states(key: Key[Array, ""], machine: Energy, chains: int, compact: bool = False) -> States:
+    """Independent starting points: every unit drawn from its bias alone, a tuple of `(chains, units)` of float32.
+
+    If `compact`, in what is best to carry long runs of chains in on this process's device: binary units in a byte each
+    on an accelerator (`numerics.dtype_of_states`). Draws are the same.
+    """
+    states = machine.uncoupled().draw(key, chains)
+    if not compact or not isinstance(machine, Machine):
+        return states
+    dtype = dtype_of_states(all(isinstance(unit, Bernoulli) for unit in machine.units))
+    return jax.tree.map(lambda x: x.astype(dtype), states)
