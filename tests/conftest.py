@@ -6,9 +6,9 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 
-# Most of the suite's time is XLA's compiler, which is faster without its optimisations and without the emitters of
-# fusions (a third less). Read when JAX's backend starts.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false")
+from tests.xla_flags import QUICK
+
+os.environ.setdefault("XLA_FLAGS", QUICK)  # read when JAX's backend starts
 
 import jax
 import pytest

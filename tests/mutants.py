@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.planted import MUTANTS, Mutant
+from tests.xla_flags import QUICK
 
 ROOT = Path(__file__).resolve().parent.parent
 IMPORTED = (
@@ -93,7 +94,7 @@ def copied(folder: Path) -> Path:
 def prepare(cache: Path) -> None:
     """Import once what every run of pytest needs, and nothing of the checkout: the runs are forks of this process."""
     os.environ |= {"JAX_COMPILATION_CACHE_DIR": str(cache), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1"}
-    os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false")
+    os.environ.setdefault("XLA_FLAGS", QUICK)
     os.environ["MPLBACKEND"] = "Agg"
     for name in IMPORTED:
         importlib.import_module(name)

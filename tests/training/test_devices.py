@@ -16,12 +16,13 @@ import pytest
 
 from genjax.training.devices import averaged, own_copy, own_key
 from tests.training.eight_devices import CASES
+from tests.xla_flags import QUICK, UNOPTIMISED
 
 FAST = ["autoencoder", "mistakes"]
 GANS = [name for name in CASES if name.startswith("gan")]
 OTHERS = [name for name in CASES if name not in GANS]
-FLAGS = "--xla_force_host_platform_device_count=8 --xla_backend_optimization_level=0"
-QUICKER = FLAGS + " --xla_cpu_use_fusion_emitters=false"  # as in conftest; gradients of a GAN are rounded more coarsely
+FLAGS = f"--xla_force_host_platform_device_count=8 {UNOPTIMISED}"
+QUICKER = FLAGS.replace(UNOPTIMISED, QUICK)  # as in conftest; gradients of a GAN are rounded more coarsely
 
 
 def run(names: list[str], flags: str = QUICKER) -> dict[str, str]:
