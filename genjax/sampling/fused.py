@@ -92,7 +92,7 @@ def by_layer(
     interpret: Any = False,
 ) -> States:
     """Sweeps of one launch a layer, by `fused_hopper` or `fused_triton`."""
-    chains, layers = state[0].shape[0], range(machine.depth)
+    chains, layers = len(state[0]), range(machine.depth)
     beside = [[j for j, _ in sides(machine, layer)] for layer in layers]
     weights = [form.laid_out([w for _, w in sides(machine, layer)]) for layer in layers]
 
@@ -139,8 +139,8 @@ def resident(
     interpret: Any = False,
 ) -> States:
     """Sweeps of as few launches as their words allow: all in one, but for long runs of many chains."""
-    chains, layers = state[0].shape[0], range(machine.depth)
-    count, widths = up_to(chains, fused_resident.CHAINS), [n * plan.unit for n in plan.tiles]
+    chains, layers = len(state[0]), range(machine.depth)
+    rows_of_all, widths = up_to(chains, fused_resident.CHAINS), [n * plan.unit for n in plan.tiles]
     weights = [fused_resident.laid_out(plan, layer, [w for _, w in sides(machine, layer)]) for layer in layers]
 
     def joined(biases: tuple) -> Array:
@@ -154,7 +154,7 @@ def resident(
         """The pairs of all layers for one sweep: `(layers, 2, chains)` and `(2, columns)`."""
         of_sweep = jax.random.fold_in(key, index)
         found = [random.pairs(jax.random.fold_in(of_sweep, i), chains, machine.sizes[i]) for i in layers]
-        rows = jnp.stack([jnp.pad(a, ((0, 0), (0, count - chains))) for a, _ in found])
+        rows = jnp.stack([jnp.pad(a, ((0, 0), (0, rows_of_all - chains))) for a, _ in found])
         return rows, jnp.concatenate([jnp.pad(c, ((0, 0), (0, n - c.shape[1]))) for (_, c), n in zip(found, widths)], 1)
 
     def launch(tiles: Array, indices: Array) -> tuple[Array, None]:
@@ -162,7 +162,7 @@ def resident(
         arguments = (tiles, weights, bias, at_base, scale, rows, columns, scaled)
         return fused_resident.run(plan, len(indices), *arguments, interpret=interpret), None
 
-    at_once = max(1, min(sweeps, WORDS // (2 * (machine.depth * count + sum(widths)))))
+    at_once = max(1, min(sweeps, WORDS // (2 * (machine.depth * rows_of_all + sum(widths)))))
     indices = first + jnp.arange(sweeps)
     tiles = fused_resident.in_tiles(plan, state)
     full = sweeps // at_once * at_once
@@ -170,18 +170,6 @@ def resident(
     if full < sweeps:
         tiles = launch(tiles, indices[full:])[0]
     return fused_resident.out_of_tiles(plan, tiles, state)
-
-
-def sweep(
-    key: Key[Array, ""],
-    machine: Machine,
-    state: States,
-    beta: Beta = 1.0,
-    base: Machine | None = None,
-    clamp: Clamp | None = None,
-) -> States:
-    """As `gibbs.sweep`, by `Fused`: the first sweep of a key is that of its index 0."""
-    raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -212,14 +200,12 @@ class Fused:
         not `(chains, units)`, and for keys of another kind than JAX's default.
         """
         check(key, machine, state, base)
-        chains = state[0].shape[0]
-        hopper = on_hopper()
-        dtype = jnp.result_type(*machine.weights)
-        plan = fused_resident.plan(machine.sizes, chains, count(dtype)) if hopper and clamp is None else None
+        hopper, of_weight = on_hopper(), count(jnp.result_type(*machine.weights))
+        held = fused_resident.plan(machine.sizes, len(state[0]), of_weight) if hopper and clamp is None else None
 
         def on_gpu(key: Key[Array, ""], machine: Machine, state: States) -> States:
-            if plan is not None:
-                return resident(plan, key, machine, state, sweeps, beta, base, first)
+            if held is not None:
+                return resident(held, key, machine, state, sweeps, beta, base, first)
             form = fused_hopper if hopper else fused_triton
             return by_layer(form, key, machine, state, sweeps, beta, base, clamp, first)
 

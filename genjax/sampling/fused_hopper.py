@@ -46,7 +46,7 @@ def width(units: int) -> int:
     return up_to(up_to(units, tile(units)), DEPTH)
 
 
-def laid_out(sides: list[Float[Array, "inputs units"]]) -> BFloat16[Array, "columns rows"]:
+def laid_out(sides: list[Float[Array, "_ units"]]) -> BFloat16[Array, "columns rows"]:
     """The weights of all sides of a layer as the kernel reads them."""
     units = sides[0].shape[1]
     return in_slices(sides, [width(len(w)) for w in sides], DEPTH, up_to(units, tile(units))).T
@@ -60,9 +60,9 @@ def stages(n: int) -> int:
 
 def bernoulli(field, a, b, c, d):
     """States in the layout of `field`, from the pairs of its chains and units."""
-    shape = field.shape
-    rows, columns = (lambda x: lax.broadcast_in_dim(x, shape, (0,))), (lambda x: lax.broadcast_in_dim(x, shape, (1,)))
-    return random.below_sigmoid(random.mix(rows(a), rows(b), columns(c), columns(d)), field)
+    a, b = (lax.broadcast_in_dim(x, field.shape, (0,)) for x in (a, b))
+    c, d = (lax.broadcast_in_dim(x, field.shape, (1,)) for x in (c, d))
+    return random.below_sigmoid(random.mix(a, b, c, d), field)
 
 
 def _kernel(x, weights, bias, base, scale, rows, columns, out, *, n: int, repeats: int, blocks: int, scaled: bool):
@@ -74,14 +74,14 @@ def _kernel(x, weights, bias, base, scale, rows, columns, out, *, n: int, repeat
 
     def of_tile(turn):
         i = block + turn * blocks
-        return pl.ds(i // units * CHAINS, CHAINS), pl.ds(i % units * n, n), i // units * CHAINS, i % units * n
+        return i // units * CHAINS, pl.ds(i % units * n, n)
 
     mine = (tiles - block + blocks - 1) // blocks  # tiles of this thread block, which its warpgroups take in turns
 
     def load(a, b, full, empty):
         def one_tile(turn, _):
-            chains, of_units, *_ = of_tile(turn)
-            ring = turn % 2
+            first_chain, of_units = of_tile(turn)
+            chains, ring = pl.ds(first_chain, CHAINS), turn % 2
 
             def one_slice(k, _):
                 count = turn // 2 * depth + k
@@ -105,19 +105,21 @@ def _kernel(x, weights, bias, base, scale, rows, columns, out, *, n: int, repeat
             slot = group * slots + count % slots
             gpu.barrier_wait(full.at[slot])
             gpu.wgmma(accumulator, a.at[slot], b.at[slot].transpose((1, 0)))
-            gpu.wgmma_wait(1)
-
-            @pl.when(k > 0)
-            def _():
+            if not isinstance(k, int):  # the product before this one is done: its slice may be overwritten
+                gpu.wgmma_wait(1)
                 gpu.barrier_arrive(empty.at[group * slots + (count - 1) % slots])
 
-        lax.fori_loop(0, depth, one_slice, None)
+        one_slice(0, None)
+        lax.fori_loop(1, depth, one_slice, None)
         return group * slots + (turn // 2 * depth + depth - 1) % slots
 
     def draw(total, turn, drawn):
-        chains, of_units, first_chain, first_unit = of_tile(turn)
+        first_chain, of_units = of_tile(turn)
         by_chain, by_unit = gpu.Layout.WGMMA.reduce(1), gpu.Layout.WGMMA.reduce(0)
-        read = lambda ref, index, layout: gpu.load(ref.at[index], layout=layout, optimized=False)
+
+        def read(ref, index, layout):
+            return gpu.load(ref.at[index], layout=layout, optimized=False)
+
         c, d = (read(columns, (i, of_units), layout=by_unit) for i in (0, 1))
         offset = read(bias, (of_units,), layout=by_unit)
         for half in range(CHAINS // 64):

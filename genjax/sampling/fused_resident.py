@@ -53,7 +53,7 @@ class Plan(NamedTuple):
         return found
 
 
-def _planned(sizes: tuple[int, ...], count: int, parts: int) -> Plan | None:
+def over(sizes: tuple[int, ...], count: int, parts: int) -> Plan | None:
     """The layout over so many blocks, or None where shared memory is too small."""
     unit = next((n for n in (64, 32) if min(-(-size // n) for size in sizes) >= GROUPS), 16)
     tiles = tuple(-(-size // unit) for size in sizes)
@@ -72,14 +72,14 @@ def plan(sizes: tuple[int, ...], chains: int, count: int) -> Plan | None:
     One block where it holds everything; a cluster where that is so and all chains find a place at once; 8 blocks that
     bring their weights for every sweep.
     """
-    plans = [_planned(sizes, count, parts) for parts in (1, 2, 4, 8)]
+    plans = [over(sizes, count, parts) for parts in (1, 2, 4, 8)]
     for found in plans:
         if found and found.resident and (found.parts == 1 or chains <= CHAINS * MULTIPROCESSORS // found.parts):
             return found
     return plans[-1] if chains <= CHAINS * MULTIPROCESSORS // 8 else None
 
 
-def laid_out(plan: Plan, layer: int, sides: list[Float[Array, "inputs units"]]) -> BFloat16[Array, "units rows"]:
+def laid_out(plan: Plan, layer: int, sides: list[Float[Array, "_ units"]]) -> BFloat16[Array, "columns rows"]:
     """The weights of all sides of a layer as the kernel reads them."""
     unit = plan.unit
     return in_slices(sides, [up_to(len(w), unit) for w in sides], unit, plan.tiles[layer] * unit).T
@@ -123,26 +123,29 @@ def _kernel(states, weights, bias, base, scale, rows, columns, out, *, plan: Pla
         return jnp.where(k < below, plan.start(layer - 1) + k, plan.start(layer + 1) + k - below)
 
     def load(kept, full, empty):
+        def one_tile(sweep, layer, i, first):
+            def one_slice(k, group):
+                count = sweep * of_sweep + first + k
+                slot = group * slots + count % slots
+                if not resident:
+
+                    @pl.when(count >= slots)
+                    def _():
+                        gpu.barrier_wait(empty.at[slot])
+
+                units = pl.ds(jnp.minimum(tile(layer, i, group), plan.tiles[layer] - 1) * unit, unit)
+                barrier = full.at[group] if resident else full.at[slot]
+                gpu.copy_gmem_to_smem(weights[layer].at[units, pl.ds(k * unit, unit)], kept.at[slot], barrier)
+
+            def of_groups(k, _):
+                for group in range(GROUPS):
+                    one_slice(k, group)
+
+            lax.fori_loop(0, plan.depth[layer], of_groups, None)
+
         def one_sweep(sweep, _):
-            for layer, i, first in plan.order():
-
-                def one_slice(k, _):
-                    for g in range(GROUPS):
-                        count = sweep * of_sweep + first + k
-                        slot = g * slots + count % slots
-
-                        @pl.when(count >= slots)
-                        def _():
-                            gpu.barrier_wait(empty.at[slot])
-
-                        units = pl.ds(jnp.minimum(tile(layer, i, g), plan.tiles[layer] - 1) * unit, unit)
-                        gpu.copy_gmem_to_smem(
-                            weights[layer].at[units, pl.ds(k * unit, unit)],
-                            kept.at[slot],
-                            full.at[g] if resident else full.at[slot],
-                        )
-
-                lax.fori_loop(0, plan.depth[layer], one_slice, None)
+            for ordered in plan.order():
+                one_tile(sweep, *ordered)
 
         lax.fori_loop(0, 1 if resident else sweeps, one_sweep, None)
 
@@ -153,14 +156,12 @@ def _kernel(states, weights, bias, base, scale, rows, columns, out, *, plan: Pla
             if not resident:
                 gpu.barrier_wait(full.at[slot])
             gpu.wgmma(accumulator, held.at[source(layer, k)], kept.at[slot].transpose((1, 0)))
-            if not resident:  # the product before this one is done: its slice may be overwritten
+            if not resident and not isinstance(k, int):  # the product before this one is done: let its slice go
                 gpu.wgmma_wait(1)
+                gpu.barrier_arrive(empty.at[group * slots + (count - 1) % slots])
 
-                @pl.when(k > 0)
-                def _():
-                    gpu.barrier_arrive(empty.at[group * slots + (count - 1) % slots])
-
-        lax.fori_loop(0, plan.depth[layer], one_slice, None)
+        one_slice(0, None)
+        lax.fori_loop(1, plan.depth[layer], one_slice, None)
         return group * slots + (sweep * of_sweep + first + plan.depth[layer] - 1) % slots
 
     def one_tile(sweep, layer, i, first, held, kept, full, empty):
@@ -243,7 +244,7 @@ def _kernel(states, weights, bias, base, scale, rows, columns, out, *, plan: Pla
         full=gpu.Barrier(num_arrivals=of_sweep, num_barriers=GROUPS)
         if resident
         else gpu.Barrier(num_barriers=GROUPS * slots),
-        empty=gpu.Barrier(num_barriers=GROUPS * slots),
+        empty=gpu.Barrier(num_barriers=GROUPS * (1 if resident else slots)),
         arrived=gpu.Barrier(num_arrivals=total),
         even=gpu.Barrier(num_arrivals=of_parity[0]),
         odd=gpu.Barrier(num_arrivals=of_parity[1]),

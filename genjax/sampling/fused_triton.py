@@ -32,7 +32,7 @@ def width(units: int) -> int:
     return up_to(up_to(units, UNITS), DEPTH)
 
 
-def laid_out(sides: list[Float[Array, "inputs units"]]) -> BFloat16[Array, "rows columns"]:
+def laid_out(sides: list[Float[Array, "_ units"]]) -> BFloat16[Array, "rows columns"]:
     """The weights of all sides of a layer as the kernel reads them."""
     return in_slices(sides, [width(len(w)) for w in sides], DEPTH, width(sides[0].shape[1]))
 

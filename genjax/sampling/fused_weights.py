@@ -31,8 +31,8 @@ def pieces(weights: Float[Array, "inputs units"]) -> BFloat16[Array, "pieces inp
 
 
 def in_slices(
-    sides: list[Float[Array, "inputs units"]], widths: list[int], depth: int, columns: int
-) -> BFloat16[Array, "rows columns"]:
+    sides: list[Float[Array, "_ units"]], widths: list[int], depth: int, columns: int
+) -> BFloat16[Array, "rows padded"]:
     """The weights from all neighbours to one layer: of each slice of `depth` inputs its pieces, one below the other.
 
     Inputs are padded to `widths`, multiples of `depth`, one a neighbour, and units to `columns`, with zeros.
