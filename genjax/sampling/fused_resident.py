@@ -85,7 +85,7 @@ def laid_out(plan: Plan, layer: int, sides: list[Float[Array, "_ units"]]) -> BF
     return in_slices(sides, [up_to(len(w), unit) for w in sides], unit, plan.tiles[layer] * unit).T
 
 
-def in_tiles(plan: Plan, states: States) -> BFloat16[Array, "batches tiles chains unit"]:
+def in_tiles(plan: Plan, states: States) -> BFloat16[Array, "batches tiles 64 unit"]:
     """States as the kernel keeps them: all layers' tiles of 64 chains by `unit` units."""
     found = []
     for count, x in zip(plan.tiles, states):
@@ -95,7 +95,7 @@ def in_tiles(plan: Plan, states: States) -> BFloat16[Array, "batches tiles chain
     return jnp.concatenate(found, axis=1)
 
 
-def out_of_tiles(plan: Plan, tiles: BFloat16[Array, "batches tiles chains unit"], like: States) -> States:
+def out_of_tiles(plan: Plan, tiles: BFloat16[Array, "batches tiles 64 unit"], like: States) -> States:
     """The layers' states, without padding, in the shapes and types of others."""
     found = []
     for layer, x in enumerate(like):
@@ -268,8 +268,8 @@ def _kernel(states, weights, bias, base, scale, rows, columns, out, *, plan: Pla
 def run(
     plan: Plan,
     sweeps: int,
-    states: BFloat16[Array, "batches tiles chains unit"],
-    weights: list[BFloat16[Array, "units rows"]],
+    states: BFloat16[Array, "batches tiles 64 unit"],
+    weights: list[BFloat16[Array, "_ _"]],
     bias: Float[Array, " columns"],
     base: Float[Array, " columns"],
     beta: Float[Array, " chains"],
@@ -277,7 +277,7 @@ def run(
     columns: UInt32[Array, "sweeps 2 columns"],
     scaled: bool,
     interpret: Any = False,
-) -> BFloat16[Array, "batches tiles chains unit"]:
+) -> BFloat16[Array, "batches tiles 64 unit"]:
     """The chains after so many sweeps, in tiles; everything padded to whole tiles."""
     cluster = {"cluster": (plan.parts,), "cluster_names": ("part",)} if plan.parts > 1 else {}
     return gpu.kernel(

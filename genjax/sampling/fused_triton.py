@@ -22,6 +22,7 @@ try:
 except ImportError:  # a JAX without Pallas for this platform: everything but the fused kernels works
     pallas = triton = None
 pl: Any = pallas
+tl: Any = triton
 
 CHAINS, UNITS, DEPTH = 128, 128, 64  # the block that one program computes, and the slice of the product it takes a time
 WARPS, STAGES = 8, 3
@@ -84,6 +85,6 @@ def draw(
         ],
         out_specs=pl.BlockSpec((CHAINS, UNITS), lambda i, j: (i, j)),
         out_shape=jax.ShapeDtypeStruct((x.shape[0], weights.shape[1]), x.dtype),
-        compiler_params=triton.CompilerParams(num_warps=WARPS, num_stages=STAGES),
+        compiler_params=tl.CompilerParams(num_warps=WARPS, num_stages=STAGES),
         interpret=interpret,
     )(x, weights, bias[None], base[None], beta[:, None], rows, columns)

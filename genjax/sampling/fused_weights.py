@@ -15,7 +15,7 @@ def up_to(size: int, multiple: int) -> int:
     return -(-size // multiple) * multiple
 
 
-def count(dtype: jnp.dtype) -> int:
+def count(dtype: jnp.dtype | type) -> int:
     """Pieces of a weight of this type: one of bfloat16, three of float32."""
     return 1 if dtype == jnp.bfloat16 else 3
 
