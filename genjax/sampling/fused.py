@@ -103,7 +103,8 @@ def by_layer(
         return jnp.pad(fit(x, layer), ((0, -chains % form.CHAINS), (0, 0))) if x.ndim == 2 else fit(x, layer)
 
     start = tuple(whole(x.astype(jnp.bfloat16), layer) for layer, x in enumerate(state))
-    kept = [None if clamp is None or clamp[i] is None else whole(clamp[i], i) for i in layers]
+    clamps = (None,) * machine.depth if clamp is None else clamp
+    kept = [None if x is None else whole(x, layer) for layer, x in enumerate(clamps)]
     biases = [fit(machine.biases[i], i) for i in layers]
     bases = [jnp.zeros_like(x) if base is None else fit(base.biases[i], i) for i, x in enumerate(biases)]
     scale, scaled = _betas(beta, chains, form.CHAINS), not _plain(beta, base)
@@ -117,14 +118,13 @@ def by_layer(
             drawn = form.draw(
                 rows, columns, x, weights[layer], biases[layer], bases[layer], scale, scaled, interpret=interpret
             )
-            new[layer] = drawn if kept[layer] is None else jnp.where(kept[layer], state[layer], drawn)
+            of_layer = kept[layer]
+            new[layer] = drawn if of_layer is None else jnp.where(of_layer, state[layer], drawn)
         return tuple(new), None
 
     end = lax.scan(sweep, start, first + jnp.arange(sweeps))[0]
     cut = tuple(x[:chains, : old.shape[1]].astype(old.dtype) for x, old in zip(end, state))
-    if clamp is None:
-        return cut
-    return tuple(x if k is None else jnp.where(k, old, x) for x, k, old in zip(cut, clamp, state))
+    return tuple(x if k is None else jnp.where(k, old, x) for x, k, old in zip(cut, clamps, state))
 
 
 def resident(
