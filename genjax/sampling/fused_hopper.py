@@ -4,11 +4,19 @@ A thread block has three warpgroups. One brings slices of states and weights int
 tiles of `CHAINS` chains by `tile(units)` units in turns: while one keeps the tensor cores busy, the other draws its
 tile from the accumulators in its registers (`random.mix`, `random.below_sigmoid`) and writes it.
 
-What an H100 should need for a sweep of 784-500 with 65,536 chains in bfloat16 (132 multiprocessors at 1.7 GHz, 4096
-operations a clock): products 65,536 x 784 (padded to 832) x 512 and 65,536 x 512 x 784, 108 TFLOP in 118 us;
-shared memory 128 bytes a clock: a 128 x 128 slice needs 96 to multiply and 64 to be filled, which makes it 150 us;
-draws 84 million times 15 integer operations, 64 a clock, 90 us, hidden; states 340 MB, 100 us, hidden. So 150 us,
-and 165 to 200 with the ends of each half: 420 to 510 flips/ns. Registers: 128 accumulators a thread of 232.
+What an H100 should need for a sweep of 784-500 with 65,536 chains in bfloat16 (132 multiprocessors, 1.7 GHz, 4096
+operations a clock each; nothing here was measured):
+
+- products: 65,536 x 832 x 512 and 65,536 x 512 x 784, twice each in operations, 108 TFLOP: 118 us.
+- shared memory, 128 bytes a clock: a 128 x 128 x 64 slice takes 512 clocks to multiply, in which 49 KB are read (the
+  weights once for each 64 chains) and the next 33 KB are written: 160 bytes a clock, so that products need 150 us.
+- draws: 28 instructions a state as compiled, 11 of them where the integer unit does 64 a clock: 84 million
+  in 82 us, hidden as long as a tile's draw (3,600 clocks) is shorter than its product (3,600 to 6,700).
+- registers: 64 accumulators a thread for each 64 x 128, two of them, of 232; 56 for 112, and nothing is spilled there.
+- memory: 340 MB of states, 100 us, hidden; weights stay in L2.
+
+So 150 us, and 165 to 200 with the pairs of words, the ends of halves and an uneven last round: 420 to 510 flips/ns.
+float32 weights multiply three times as long: about 450 us.
 """
 
 from functools import partial
