@@ -32,7 +32,7 @@ class Options(OpenOptions):
     kernel: Literal["gibbs", "tempered", "fused"] = "gibbs"
     """What moves chains: block Gibbs sampling, parallel tempering, or Gibbs sampling in one kernel of a GPU."""
     numbers: Numbers | None = None
-    """Of block Gibbs sampling: float32 (exact, the default), or bfloat16 weights, faster on accelerators."""
+    """Of block Gibbs sampling: float32 (exact, the default), or weights of bfloat16 (fast), for accelerators."""
     rungs: int | None = None
     """Number of temperatures (tempered; by default 10)."""
     start: Start = "fresh"
@@ -98,11 +98,12 @@ def kernel_of(options: Options) -> Any:
     """The kernel that was asked for; None for the default one. Raises `UserError` for options that it has not."""
     if options.rungs is not None and options.kernel != "tempered":
         raise UserError(f"--rungs {options.rungs} has no effect with --kernel {options.kernel}, only with tempered.")
-    if options.numbers is not None and options.kernel != "gibbs":
-        raise UserError(f"--numbers {options.numbers} has no effect with --kernel {options.kernel}, only with gibbs.")
-    if options.kernel == "gibbs":
-        return None if options.numbers is None else Gibbs(options.numbers)
-    return KERNELS[options.kernel](**({} if options.rungs is None else {"rungs": options.rungs}))
+    if options.numbers is not None and options.kernel == "tempered":
+        raise UserError(f"--numbers {options.numbers} has no effect with --kernel tempered, only with gibbs and fused.")
+    if options.kernel == "gibbs" and options.numbers is None:
+        return None
+    chosen = {"rungs": options.rungs, "numbers": options.numbers}
+    return KERNELS[options.kernel](**{name: value for name, value in chosen.items() if value is not None})
 
 
 def described(run: Run, options: Options, kernel: Any, arrays: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:

@@ -13,7 +13,7 @@ from scipy.stats import chi2
 from genjax import random
 from genjax.boltzmann.machine import Machine, rounded
 from genjax.boltzmann.units import BERNOULLI, SPIN, Bernoulli, Categorical
-from genjax.sampling import fused
+from genjax.sampling import fused, fused_triton
 from genjax.sampling.gibbs import Gibbs, initial_states, sample, sweep
 from tests.machines import all_states, between, float64, index_of, probabilities, random_machine
 
@@ -84,13 +84,18 @@ def setting(sizes: tuple[int, ...], case: str, offer: str) -> tuple[Machine, dic
 def large_blocks(monkeypatch):
     """The interpreter copies whole arrays for every block of the fused kernel: let one block be all chains."""
     for name, size in (("CHAINS", ROWS * DRAWS), ("UNITS", 8), ("DEPTH", 8)):
-        monkeypatch.setattr(fused, name, size)
+        monkeypatch.setattr(fused_triton, name, size)
+
+
+def interpreted(key, machine, state, **options):
+    """One sweep of the fused kernel that needs no particular GPU."""
+    return fused.by_layer(fused_triton, key, machine, state, 1, interpret=True, **options)
 
 
 def parts(offer: str) -> tuple:
     """The key, the update and the dtype of the states of what is offered."""
     key = random.key(11, "threefry" if offer == "threefry" else "rbg" if offer == "rbg" else "counter")
-    return key, fused.sweep if "fused" in offer else sweep, jnp.bfloat16 if "bfloat16" in offer else jnp.float32
+    return key, interpreted if "fused" in offer else sweep, jnp.bfloat16 if "bfloat16" in offer else jnp.float32
 
 
 @pytest.mark.parametrize("case", CASES)
