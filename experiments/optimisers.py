@@ -13,7 +13,7 @@ updates. Seconds are those of training, with the evaluations and without compila
 Writes results.jsonl, by_epochs.png, by_seconds.png (line: geometric mean; band: all seeds) and the table: errors after
 equal epochs, and the order after equal epochs and after equal seconds, with a "<" where the 95 % interval of the paired
 logarithms of two neighbours' errors excludes 0, and a "~" where it does not. Expect L-BFGS ahead after equal epochs
-and, from 30 units on, mostly after equal seconds too, and mostly a "~" among the stochastic ones. Full: about 7 minutes
+and mostly after equal seconds too, and mostly a "~" among the stochastic ones. Full: about 7 minutes
 of one core; --quick: 30 units, no noise, fewer epochs, 90 s. A run that is interrupted goes on.
 """
 

@@ -10,7 +10,9 @@ of labelled images and its own first weights. The learning rate of each way and 
 a seed that does not come again (with labels as few as these one would not have so many validation images: it is the
 same favour to all).
 
-Writes results.jsonl, transfer.png and the table. A call that is interrupted goes on.
+Writes results.jsonl, transfer.png and the table. Expect fine-tuning ahead with 50 labels a class alone, and frozen
+features that know no more of the new digits than pixels do. Full: about 3 minutes of one core. A call that is
+interrupted goes on.
 """
 
 from dataclasses import replace
