@@ -175,8 +175,8 @@ def training(say: Callable[..., None], smoke: bool) -> None:
     for name, model in models.items():
         say(row=name, **timed(model, x, batch_size=100, **own))
     began = time.perf_counter()
-    axes: dict[str, Any] = {"learning_rate": [0.05, 0.1], "hidden": [8, 10] if smoke else [32, 64, 96, 128]}
-    runs = genjax.grid(genjax.rbm(), x, seeds=2 if smoke else 8, validation=False, progress=False, **axes, **own)
+    grid: dict[str, Any] = own | {"learning_rate": [0.05, 0.1], "hidden": [8, 10] if smoke else [32, 64, 96, 128]}
+    runs = genjax.grid(genjax.rbm(), x, seeds=2 if smoke else 8, validation=False, progress=False, **grid)
     say(row=f"grid of {len(runs)} RBMs", seconds=time.perf_counter() - began, steps=own["steps"])
 
 

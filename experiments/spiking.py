@@ -93,16 +93,16 @@ def measured(setting: str, rate: float, seed: int, scale: Scale, dataset: Any, o
     if setting == "perceptron":
         return row
     model = run.parameters
+    over_time = jax.jit(partial(model.network.apply, {"params": model.parameters}, method="over_time"))
 
-    @jax.jit
     def seen(x: jax.Array) -> Any:
-        spikes, voltages = model.network.apply({"params": model.parameters}, x, method="over_time")
+        spikes, voltages = over_time(x)
         return [layer.mean((0, 2)) for layer in spikes], jnp.swapaxes(voltages, 0, 1)
 
     rates, voltages = in_blocks(seen, dataset.test)
     if not seed:
-        spikes, voltage = model.network.apply({"params": model.parameters}, dataset.test[:1], method="over_time")
-        arrays: dict[str, Any] = {f"layer_{n}": np.asarray(layer[:, 0]) for n, layer in enumerate(spikes)}
+        spikes, voltage = over_time(dataset.test[:1])
+        arrays: dict[str, Any] = {f"layer_{n}": layer[:, 0] for n, layer in enumerate(spikes)}
         np.savez(out / "picture.npz", voltage=np.asarray(voltage[:, 0]), **arrays)
     early = (voltages.cumsum(1).argmax(2) == labels[:, None]).mean(0).tolist()  # sums have the means' order
     return row | {"early": early, "fired": [float(layer.mean()) for layer in rates]}
@@ -141,8 +141,7 @@ def operations(runs: list[dict[str, Any]], scale: Scale, pixels: int) -> str:
 def figure(runs: list[dict[str, Any]], picture: dict[str, np.ndarray]) -> Figure:
     """Spikes and voltages for one test image, and accuracy by the time at which the network is read out."""
     drawn = Figure(figsize=(15, 4.2), layout="constrained")
-    raster, voltage, accuracy = drawn.subplots(1, 3)
-    units = 0
+    (raster, voltage, accuracy), units = drawn.subplots(1, 3), 0
     for number, name in enumerate(sorted(key for key in picture if key.startswith("layer"))):
         time, unit = np.nonzero(picture[name][:, :RASTER])
         raster.plot(time + 1, unit + units, "|", color=f"C{number}", label=f"layer {number + 1}")

@@ -134,9 +134,7 @@ def tests(runs: list[dict[str, Any]], way: str, count: int) -> np.ndarray:
 
 def table(runs: list[dict[str, Any]]) -> list[str]:
     """Test accuracy by labels and way, and differences to learning from scratch, paired by seed."""
-    said = [
-        f"{'labels a class':16}" + "".join(f"{way:>24}" for way in WAYS) + "   more than from scratch, in this order"
-    ]
+    said = [f"{'labels a class':16}" + "".join(f"{way:>24}" for way in WAYS) + "   more than from scratch"]
     for count in dict.fromkeys(row["labels"] for row in runs):
         scratch, *others = (tests(runs, way, count) for way in WAYS)
         cells = "".join(f"{percent(part, 1):>24}" for part in (scratch, *others))
