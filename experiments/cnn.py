@@ -15,7 +15,7 @@ outputs; 34,826 parameters.
 
 Optimisers and architectures are compared on the last 5,000 training images; three seeds each. Writes results.jsonl,
 cnn.png and the table; an interrupted run goes on. Expect 99.3 % of the third, and Adadelta to fail at 0.001, where it
-moves a thousandth as far as at 1. Full: about 30 minutes of CPU time; --quick: one seed and a tenth of the steps.
+moves a thousandth as far as at 1. Full: about 45 minutes of CPU time; --quick: one seed and a tenth of the steps.
 """
 
 from typing import Any
@@ -101,7 +101,7 @@ def draw(rows: list[Any], name: str) -> Figure:
     left.set(xlabel="steps of 100 images", ylabel="accuracy on validation images (%)", ylim=(0, 100))
     left.set_title("optimisers, range over seeds; stars: the reports", fontsize=10)
     if left.lines:
-        left.legend(fontsize=8, loc="center right")
+        left.legend(fontsize=8, loc="lower right", bbox_to_anchor=(1, 0.15))
     draw_settings(middle, rows, "architecture", "one thing changed")
     for row in rows:
         if row["part"] == "test":
