@@ -11,7 +11,8 @@
    training images.
 
 Three seeds each. Writes results.jsonl, attention.png, settings.png and the table; an interrupted run goes on. Expect
-98.9 %, of the test images after 25 epochs. Full: about 50 minutes of CPU time; --quick: one seed and a tenth of the steps.
+98.9 %, of the test images after 25 epochs. Full: about 50 minutes of CPU time; --quick: one seed, a tenth of the
+steps.
 """
 
 from typing import Any

@@ -30,7 +30,7 @@ def one_sentence(status: int, error: str) -> str:
 def test_a_run_folder_holds_everything(trained):
     config = json.loads((trained / "config.json").read_text())
     assert (config["format"], config["model"], config["config"]["hidden"], config["run"]["epochs"]) == (2, "rbm", 12, 4)
-    assert config["config"]["negative"] == {"kind": "pcd", "k": 1, "chains": 200}
+    assert config["config"]["negative"] == {"kind": "pcd", "k": 1, "chains": 200, "numbers": "exact"}
     assert config["at_end"] == {"evaluate": True, "temperatures": 50, "ais_chains": 20, "standard_error": None}
     environment = json.loads((trained / "environment.json").read_text())
     assert {"versions", "device", "commit", "data_licence"} <= set(environment)
