@@ -10,8 +10,9 @@ et al. 2017). The same network, rate and number of steps for all. Measured: the 
 wrongly (chance: 0.5), paired differences to truncation with 95 % intervals over seeds, the cosine of each way's
 gradient with the whole one at the trained parameters, and the CPU milliseconds of a gradient. What decoupling is for,
 segments that need not wait for each other, shows on many devices alone: here it costs time. Expect the prediction to
-lie between the other two. Writes results.jsonl, errors.png and
-the table. Full: about 10 minutes on two cores, --quick: one and a half. A run that is interrupted goes on.
+solve a delay of 3 as the whole gradient does, and to lie between the other two at 6 and 9. Writes results.jsonl,
+errors.png and the table. Full: about 12 minutes of one core, --quick: one and a half. A run that is interrupted goes
+on.
 """
 
 import itertools

@@ -62,7 +62,7 @@ def test_names_are_unique_and_everything_is_documented(kind):
 def test_options_are_flat_with_those_of_each_choice_after_it():
     found = {option.name: option for option in options(RBMConfig)}
     names = list(found)
-    assert names[names.index("negative") :][:5] == ["negative", "k", "chains", "rungs", "swap_every"]
+    assert names[names.index("negative") :][:6] == ["negative", "k", "chains", "numbers", "rungs", "swap_every"]
     assert found["negative"].default == "pcd"
     assert found["rungs"].of == ("tempered", "trajectory")
     assert found["hidden"] == ("hidden", int, 128, "Hidden units.", None)
