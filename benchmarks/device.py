@@ -169,7 +169,7 @@ def training(say: Callable[..., None], smoke: bool) -> None:
         "RBM 784-500": genjax.rbm(hidden=8 if smoke else 500),
         "DBM 784-500-1000": genjax.dbm(layers=(8, 6) if smoke else (500, 1000)),
         "VAE": genjax.vae(),
-        "convolutional GAN": genjax.gan(backbone="conv", **({"layers": (8,), "channels": (4,)} if smoke else {})),
+        "convolutional GAN": genjax.gan(backbone="conv", **({"channels": (4,)} if smoke else {})),
         "flow matching": genjax.diffusion(process="flow", **small),
     }
     for name, model in models.items():

@@ -90,8 +90,8 @@ BOLTZMANN = (
     ),
     mutant(
         "a clamped layer sends its message with the other sign",
-        "biases[layer - 1] += jnp.matmul(",
-        "biases[layer - 1] -= jnp.matmul(",
+        "biases[layer - 1] += numerics.exact(",
+        "biases[layer - 1] -= numerics.exact(",
         "boltzmann/test_machine.py::test_condition_is_the_conditional_machine",
     ),
     mutant(
@@ -161,10 +161,27 @@ SAMPLING = (
     ),
     mutant(
         "both parities are drawn from one key",
-        "drawn = draw(jax.random.fold_in(key, layer), self",
-        "drawn = draw(key, self",
+        "key[layer] if isinstance(key, tuple) else jax.random.fold_in(key, layer)",
+        "key[layer] if isinstance(key, tuple) else key",
         "sampling/test_gibbs.py::test_the_sweep_follows_its_matrix[sizes0-plain-counter]",
-        "sampling/test_gibbs.py::test_a_chain_that_starts_at_the_target_stays_there",
+    ),
+    mutant(
+        "noise that is prepared is that of one layer for all",
+        "random.noise(fold(keys, layer), chains, size // unit.width)",
+        "random.noise(fold(keys, 0), chains, size // unit.width)",
+        "sampling/test_gibbs.py::test_noise_prepared_for_many_sweeps_is_the_noise_of_each[few-chains]",
+    ),
+    mutant(
+        "every block of sweeps has the noise of the first",
+        "noise(first + number * length + jnp.arange(length))",
+        "noise(first + jnp.arange(length))",
+        "sampling/test_gibbs.py::test_noise_prepared_for_many_sweeps_is_the_noise_of_each[more than are prepared at once-chains]",
+    ),
+    mutant(
+        "fast numbers are exact",
+        'jnp.float32 if numbers == "exact" else jnp.bfloat16',
+        "jnp.float32",
+        "test_numerics.py::test_fast_sampling_is_exact_sampling_of_the_rounded_machine",
     ),
     mutant(
         "clamps are ignored",
@@ -381,8 +398,8 @@ LEARNING = (
     ),
     mutant(
         "the centred gradient is corrected the wrong way",
-        "biases[layer] = biases[layer] - jnp.matmul(weights, means[layer + 1]",
-        "biases[layer] = biases[layer] + jnp.matmul(weights, means[layer + 1]",
+        "biases[layer] = biases[layer] - numerics.exact(weights, means[layer + 1]",
+        "biases[layer] = biases[layer] + numerics.exact(weights, means[layer + 1]",
         "algorithms/test_contrastive.py::test_the_gradient_is_the_formula_of_the_paper",
     ),
     mutant(
