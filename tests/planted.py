@@ -175,7 +175,7 @@ SAMPLING = (
         "every block of sweeps has the noise of the first",
         "noise(first + number * length + jnp.arange(length))",
         "noise(first + jnp.arange(length))",
-        "sampling/test_gibbs.py::test_noise_prepared_for_many_sweeps_is_the_noise_of_each[more than are prepared at once-chains]",
+        "sampling/test_gibbs.py::test_noise_prepared_for_many_sweeps_is_the_noise_of_each[blocks-chains]",
     ),
     mutant(
         "fast numbers are exact",

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import claims, figure, harness, problem, throughput
+from benchmarks import claims, device, figure, harness, problem, throughput
 from benchmarks.harness import Effort, Interval, Result, Skip, calibrate, measure, order, ratio
 from benchmarks.peers import PEERS
 from benchmarks.problem import Problem
@@ -227,3 +227,18 @@ def test_resume_keeps_the_cells_that_are_there(tmp_path, capsys):
     assert [(line["chains"], line["row"]) for line in harness.read(path)[1:]] == [(2, "floor")]
     assert figure.run(tmp_path).exists()
     capsys.readouterr()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", ["sampler", "agreement", "likelihood"])
+def test_what_only_a_device_can_say_is_measured_here_too(part, tmp_path):
+    assert device.limited(part, tmp_path, smoke=True) is None
+    found = harness.read(tmp_path / "device.jsonl")
+    assert found
+    assert all(line["part"] == part and "skipped" not in line for line in found)
+    assert not any(line.get("layers_of_chains_that_differ") for line in found)
+
+
+def test_a_part_over_its_limit_is_ended_with_what_it_has_started(tmp_path, monkeypatch):
+    monkeypatch.setitem(device.PARTS, "sampler", device.PARTS["sampler"]._replace(limit=0))
+    assert device.limited("sampler", tmp_path, smoke=False) == "was ended after 0 s"

@@ -283,7 +283,7 @@ MIXED = (SPIN, BERNOULLI, Categorical(3), BERNOULLI)
 
 
 @pytest.mark.parametrize("batch", [(5,), ()], ids=["chains", "one"])
-@pytest.mark.parametrize("sweeps", [3, 70], ids=["few", "more than are prepared at once"])
+@pytest.mark.parametrize("sweeps", [3, 70], ids=["few", "blocks"])
 def test_noise_prepared_for_many_sweeps_is_the_noise_of_each(batch, sweeps):
     sizes, own = (4, 5, 6, 3), np.random.default_rng(0)
     weights = tuple(jnp.asarray(0.3 * own.standard_normal(shape), jnp.float32) for shape in pairwise(sizes))
