@@ -169,13 +169,13 @@ SAMPLING = (
         "noise that is prepared is that of one layer for all",
         "random.noise(fold(keys, layer), chains, size // unit.width)",
         "random.noise(fold(keys, 0), chains, size // unit.width)",
-        "sampling/test_gibbs.py::test_noise_prepared_for_many_sweeps_is_the_noise_of_each[few-chains]",
+        "sampling/test_gibbs.py::test_noise_prepared_for_many_sweeps_is_the_noise_of_each[few, one chain]",
     ),
     mutant(
         "every block of sweeps has the noise of the first",
         "noise(first + number * length + jnp.arange(length))",
         "noise(first + jnp.arange(length))",
-        "sampling/test_gibbs.py::test_noise_prepared_for_many_sweeps_is_the_noise_of_each[blocks-chains]",
+        "sampling/test_gibbs.py::test_noise_prepared_for_many_sweeps_is_the_noise_of_each[blocks, chains]",
     ),
     mutant(
         "fast numbers are exact",

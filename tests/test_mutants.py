@@ -20,7 +20,7 @@ def test_every_needle_is_there_once_and_every_test_exists():
 
 def test_every_floor_has_its_mistakes():
     floors = {mutants.place(one).parts[1] for one in MUTANTS}
-    floors -= {"random.py"}
+    floors -= {"numerics.py", "random.py"}
     assert floors == {
         "algorithms", "api", "boltzmann", "cli", "data", "evaluation", "likelihood", "models", "networks", "sampling",
         "training", "transport",

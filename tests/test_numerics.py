@@ -53,12 +53,11 @@ def test_float32_products_are_never_shortened(name):
 
 
 def test_fast_sampling_is_exact_sampling_of_the_rounded_machine():
-    for chains in (7, 1):
-        states = tuple(jnp.ones((chains, size)) for size in MACHINE.sizes)
-        fast = sample(KEY, MACHINE, states, 5, kernel=Gibbs("fast")).states
-        slow = sample(KEY, rounded(rounded(MACHINE), jnp.float32), states, 5).states
-        for a, b in zip(fast, slow):
-            np.testing.assert_array_equal(a, b)
+    states = tuple(jnp.ones((7, size)) for size in MACHINE.sizes)
+    fast = sample(KEY, MACHINE, states, 5, kernel=Gibbs("fast")).states
+    slow = sample(KEY, rounded(rounded(MACHINE), jnp.float32), states, 5).states
+    for a, b in zip(fast, slow):
+        np.testing.assert_array_equal(a, b)
     sides = [
         sides
         for *sides, _ in products(lambda machine: sample(KEY, machine, states, 5, kernel=Gibbs("fast")).states, MACHINE)

@@ -15,6 +15,7 @@ def runs(bits):
     return genjax.grid(model, bits, learning_rate=[0.01, 0.2], seeds=3, **options)
 
 
+@pytest.mark.slow
 def test_a_row_a_setting_with_the_mean_over_seeds(runs):
     table = genjax.compare(runs)
     assert [(row["learning_rate"], row["seeds"]) for row in table] == [(0.01, 3), (0.2, 3)]

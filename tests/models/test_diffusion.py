@@ -17,6 +17,7 @@ def run_fixture():
     return genjax.fit(genjax.diffusion(**DENSE), "digits", steps=150, seed=1, progress=False)
 
 
+@pytest.mark.slow
 def test_the_default_is_masked_and_its_likelihood_a_bound(run):
     assert genjax.diffusion().process.kind == "masked"
     assert run.settings.binarisation == "sampled"

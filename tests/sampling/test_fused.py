@@ -79,7 +79,7 @@ def test_words_are_those_of_the_xla_path(form, interpret):
     [
         pytest.param((33, 40, 20), jnp.float32, "plain", marks=pytest.mark.slow),
         pytest.param((70, 65), jnp.bfloat16, "base", marks=pytest.mark.slow),
-        ((40, 30), jnp.float32, "clamp"),
+        pytest.param((40, 30), jnp.float32, "clamp", marks=pytest.mark.slow),
         pytest.param((40, 30), jnp.bfloat16, "beta", marks=pytest.mark.slow),
         pytest.param((150, 70), jnp.bfloat16, "plain", marks=pytest.mark.slow),
     ],
