@@ -15,8 +15,8 @@ Writes results.jsonl, surface.png, parts.png and the table: mean squared error o
 over seeds, and its ratio to the whole recipe's with the interval of the paired logarithms: below 1, the part does harm.
 (Students of the course reached 2.8e-3 on surfaces of their own, which are others: no comparison.) Expect, without
 noise, that dropout does harm, that the falling rate and batch normalisation help the rest of the recipe, and that none
-of it is ahead of all of it: points are many for so smooth a surface. Full: 10 seeds, 12 minutes of one core; --quick: 3 seeds, fewer epochs, nothing chosen, no noise, 90 s. A
-run that is interrupted goes on.
+of it is ahead of all of it: points are many for so smooth a surface. Full: 10 seeds, 12 minutes of one core; --quick: 3
+seeds, fewer epochs, nothing chosen, no noise, 90 s. A run that is interrupted goes on.
 """
 
 import itertools
