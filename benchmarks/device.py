@@ -32,11 +32,10 @@ import jax.numpy as jnp
 import numpy as np
 
 import genjax
-from benchmarks import harness, problem
+from benchmarks import harness, peers, problem
 from benchmarks.floor import floor
-from benchmarks.harness import Effort, Run
-from benchmarks.peers import PEERS, to_machine
-from benchmarks.problem import Problem, Sizes
+from benchmarks.harness import Effort
+from benchmarks.problem import Sizes
 from benchmarks.throughput import effective_per_sweep
 from genjax.boltzmann.machine import Machine, rounded
 from genjax.sampling.fused import Fused
@@ -71,21 +70,6 @@ class Part(NamedTuple):
     limit: int
 
 
-def kernel(of: Kernel, p: Problem, chains: int, seed: int = 0) -> Run:
-    """`gibbs.sample` by a kernel; states are carried in what is best for the device."""
-    machine, key = to_machine(p), jax.random.key(seed)
-    state = jax.jit(initial_states, static_argnums=(2, 3))(key, machine.uncoupled(), chains, True)
-    go = jax.jit(partial(sample, kernel=of), static_argnums=3, donate_argnums=2)
-
-    def run(sweeps: int) -> jax.Array:
-        nonlocal state, key
-        key, own = jax.random.split(key)
-        state = jax.block_until_ready(go(own, machine, state, sweeps).states)
-        return state[0]
-
-    return run
-
-
 def sampler(say: Callable[..., None], smoke: bool) -> None:
     """Cell by cell, those with claims first."""
     effort = Effort(rounds=3, seconds=0.0) if smoke else Effort(rounds=7, seconds=0.03, limit=float("inf"))
@@ -95,9 +79,9 @@ def sampler(say: Callable[..., None], smoke: bool) -> None:
         if sizes not in per_sweep:
             per_sweep[sizes] = effective_per_sweep(p, 16 if smoke else 256)
         makers = {"floor": partial(floor, p, chains, 0)}
-        makers |= {name: partial(kernel, of, p, chains) for name, of in KERNELS.items()}
+        makers |= {name: partial(peers.genjax, p, chains, 0, of) for name, of in KERNELS.items()}
         if not smoke and chains <= 65_536:
-            makers |= {name: partial(PEERS[name].make, p, chains, 0) for name in OTHERS}
+            makers |= {name: partial(peers.PEERS[name].make, p, chains, 0) for name in OTHERS}
         for name, result in harness.measure(makers, effort).items():
             about = {"machine": problem.name(sizes), "chains": chains, "row": name}
             if isinstance(result, str):

@@ -18,7 +18,9 @@ from benchmarks import floor
 from benchmarks.harness import Run, Skip
 from benchmarks.problem import Problem
 from genjax import Machine
-from genjax.sampling.gibbs import sample
+from genjax.numerics import dtype_of_states
+from genjax.sampling.gibbs import GIBBS, sample
+from genjax.typing import Kernel
 
 
 class Peer(NamedTuple):
@@ -53,18 +55,19 @@ def to_machine(problem: Problem) -> Machine:
     return Machine(weights, biases)
 
 
-_sample = jax.jit(sample, static_argnums=3, donate_argnums=2)
+_sample = jax.jit(sample, static_argnames=("sweeps", "kernel"), donate_argnames="states")
 
 
-def genjax(problem: Problem, chains: int, seed: int) -> Run:
-    """`jax.jit(genjax.sampling.gibbs.sample)` with the states donated."""
-    machine, state = to_machine(problem), jax.device_put(tuple(problem.start(chains, seed)))
+def genjax(problem: Problem, chains: int, seed: int, kernel: Kernel = GIBBS) -> Run:
+    """`jax.jit(genjax.sampling.gibbs.sample)` with the states donated, carried in what is best for the device."""
+    dtype = dtype_of_states(binary=True)
+    machine, state = to_machine(problem), jax.device_put(tuple(x.astype(dtype) for x in problem.start(chains, seed)))
     key = jax.random.key(seed)
 
     def run(sweeps: int) -> jax.Array:
         nonlocal state, key
         key, subkey = jax.random.split(key)
-        state = jax.block_until_ready(_sample(subkey, machine, state, sweeps).states)
+        state = jax.block_until_ready(_sample(subkey, machine, state, sweeps, kernel=kernel).states)
         return state[0]
 
     return run
