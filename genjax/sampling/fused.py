@@ -9,7 +9,7 @@ Fields never leave the chip, and states are written once. Three forms, chosen by
 Elsewhere XLA's own fusion (`gibbs`) draws the same states. The type of the weights says how precise products are:
 float32 keeps 24 bits, as three bfloat16 products; bfloat16 (`machine.rounded`) takes one. Words are bit-equal to those
 of `gibbs`, and states too where the order of summation does not matter, as on weights that are multiples of 2^-8.
-The Hopper kernels have been interpreted, and compiled for an H100, but not yet run on one.
+Both were seen on an H100, of all three forms.
 """
 
 from dataclasses import dataclass
@@ -75,9 +75,9 @@ def _plain(beta: Beta, base: Machine | None) -> bool:
     return base is None and isinstance(beta, float) and beta == 1.0
 
 
-def _betas(beta: Beta, chains: int, multiple: int) -> Array:
+def _betas(beta: Beta, chains: int, rows: int) -> Array:
     beta = jnp.broadcast_to(jnp.asarray(beta, jnp.float32), (chains,))
-    return jnp.pad(beta, (0, -chains % multiple))
+    return jnp.pad(beta, (0, rows - chains))
 
 
 def by_layer(
@@ -94,6 +94,7 @@ def by_layer(
 ) -> States:
     """Sweeps of one launch a layer, by `fused_hopper` or `fused_triton`."""
     chains, layers = len(state[0]), range(machine.depth)
+    more = form.whole(chains) - chains
     beside = [[j for j, _ in sides(machine, layer)] for layer in layers]
     weights = [form.laid_out([w for _, w in sides(machine, layer)]) for layer in layers]
 
@@ -101,20 +102,20 @@ def by_layer(
         return jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, form.width(machine.sizes[layer]) - x.shape[-1])])
 
     def whole(x: Array, layer: int) -> Array:
-        return jnp.pad(fit(x, layer), ((0, -chains % form.CHAINS), (0, 0))) if x.ndim == 2 else fit(x, layer)
+        return jnp.pad(fit(x, layer), ((0, more), (0, 0))) if x.ndim == 2 else fit(x, layer)
 
     start = tuple(whole(x.astype(jnp.bfloat16), layer) for layer, x in enumerate(state))
     clamps = (None,) * machine.depth if clamp is None else clamp
     kept = [None if x is None else whole(x, layer) for layer, x in enumerate(clamps)]
     biases = [fit(machine.biases[i], i) for i in layers]
     bases = [jnp.zeros_like(x) if base is None else fit(base.biases[i], i) for i, x in enumerate(biases)]
-    scale, scaled = _betas(beta, chains, form.CHAINS), not _plain(beta, base)
+    scale, scaled = _betas(beta, chains, form.whole(chains)), not _plain(beta, base)
 
     def sweep(state: States, index: Array) -> tuple[States, None]:
         new, of_sweep = list(state), jax.random.fold_in(key, index)
         for layer in (*machine.layers(1), *machine.layers(0)):
             rows, columns = random.pairs(jax.random.fold_in(of_sweep, layer), chains, machine.sizes[layer])
-            rows, columns = jnp.pad(rows, ((0, 0), (0, -chains % form.CHAINS))), fit(columns, layer)
+            rows, columns = jnp.pad(rows, ((0, 0), (0, more))), fit(columns, layer)
             x = jnp.concatenate([new[j] for j in beside[layer]], axis=1)
             drawn = form.draw(
                 rows, columns, x, weights[layer], biases[layer], bases[layer], scale, scaled, interpret=interpret
@@ -149,7 +150,7 @@ def resident(
 
     bias = joined(machine.biases)
     at_base = jnp.zeros_like(bias) if base is None else joined(base.biases)
-    scale, scaled = _betas(beta, chains, fused_resident.CHAINS), not _plain(beta, base)
+    scale, scaled = _betas(beta, chains, rows_of_all), not _plain(beta, base)
 
     def words(index: Array) -> tuple[Array, Array]:
         """The pairs of all layers for one sweep: `(layers, 2, chains)` and `(2, columns)`."""

@@ -5,13 +5,13 @@ and fetches the others' tiles after each half of a sweep, through global memory 
 stores from block to block (`async_store_smem`) would carry each one as often as there are blocks. Two warpgroups
 multiply and draw, a third brings weights: once, where they fit, otherwise again for every sweep (from L2).
 
-What an H100 should need: 784-500 with 1,000 chains is 16 clusters of 8 blocks with 1 hidden and 1 or 2 visible tiles
-of 64 units each. A sweep multiplies 64 x 128 x 832 and 512 numbers, 4,000 clocks; brings 200 KB of weights a block,
-27 MB in all, 4 us of L2 beside it; draws two tiles, 32 states a thread of 28 instructions, 2,500 clocks; exchanges
-twice, a store, a barrier and a load of about 0.7 us each: 9 to 11 us. 64-16 needs one block for 64 chains, no loads
-and no exchange: two products of 100 clocks, two draws and barriers of 500, below 1 us a sweep; 256 chains are 4 blocks.
+On an H100 (JAX 0.11): 64-16 with 256 chains takes 1.9 us a sweep (XLA 20), with 65,536 chains 21, 245 flips/ns: one
+block keeps everything: no loads, no exchange. 784-500 with 1,000 chains takes 29 us in bfloat16 (XLA 41 to 47) and
+43 in float32 (XLA 82 to 88): 16 clusters of 8 blocks, of whose sweep products are 2.5 us and draws 1.5; 7 us are the
+fences of the exchange, and most of the rest is waiting for weights, of which only three slices are on the way.
 """
 
+import importlib
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -21,7 +21,7 @@ from jax import lax
 from jaxtyping import Array, BFloat16, Float, UInt32
 
 from genjax.boltzmann.machine import States
-from genjax.sampling.fused_hopper import SHARED, bernoulli, gpu, pl
+from genjax.sampling.fused_hopper import SHARED, bare, bernoulli, gpu, pl
 from genjax.sampling.fused_weights import in_slices, up_to
 
 CHAINS, GROUPS = 64, 2  # chains of a cluster; warpgroups of a block that multiply
@@ -104,7 +104,27 @@ def out_of_tiles(plan: Plan, tiles: BFloat16[Array, "batches tiles 64 unit"], li
     return tuple(found)
 
 
-def _kernel(states, weights, bias, base, scale, rows, columns, out, *, plan: Plan, sweeps: int, scaled: bool):
+def fence() -> None:
+    """Copies of other blocks see what this one has written to global memory.
+
+    Waiting for a copy promises that to the thread that waits alone; without this, four chains of a thousand were wrong
+    in the first launch of a program that shared its GPU.
+    """
+    utils = importlib.import_module("jax.experimental.mosaic.gpu.utils")
+
+    @gpu.inline_mgpu()
+    def _(context: Any) -> None:
+        one = utils.single_thread_predicate(utils.ThreadSubset.WARPGROUP)
+        for kind in ("fence.acq_rel.gpu;", "fence.proxy.async;"):
+            utils.inline_ptx(kind, predicate=one, has_side_effects=True)
+        utils.warpgroup_barrier()
+
+    _()
+
+
+def _kernel(
+    states, weights, bias, base, scale, rows, columns, out, *, plan: Plan, sweeps: int, scaled: bool, fenced: bool
+):
     unit, parts, slots, resident = plan.unit, plan.parts, plan.slots, plan.resident
     total, of_sweep = sum(plan.tiles), sum(n * d for n, d in zip(plan.own, plan.depth))
     batch, group = lax.axis_index("batch"), lax.axis_index("group")
@@ -122,9 +142,11 @@ def _kernel(states, weights, bias, base, scale, rows, columns, out, *, plan: Pla
         below = plan.tiles[layer - 1]
         return jnp.where(k < below, plan.start(layer - 1) + k, plan.start(layer + 1) + k - below)
 
-    def load(kept, full, empty):
+    def load(group, kept, full, empty):
         def one_tile(sweep, layer, i, first):
-            def one_slice(k, group):
+            units = pl.ds(jnp.minimum(tile(layer, i, group), plan.tiles[layer] - 1) * unit, unit)
+
+            def one_slice(k, _):
                 count = sweep * of_sweep + first + k
                 slot = group * slots + count % slots
                 if not resident:
@@ -133,15 +155,10 @@ def _kernel(states, weights, bias, base, scale, rows, columns, out, *, plan: Pla
                     def _():
                         gpu.barrier_wait(empty.at[slot])
 
-                units = pl.ds(jnp.minimum(tile(layer, i, group), plan.tiles[layer] - 1) * unit, unit)
                 barrier = full.at[group] if resident else full.at[slot]
                 gpu.copy_gmem_to_smem(weights[layer].at[units, pl.ds(k * unit, unit)], kept.at[slot], barrier)
 
-            def of_groups(k, _):
-                for group in range(GROUPS):
-                    one_slice(k, group)
-
-            lax.fori_loop(0, plan.depth[layer], of_groups, None)
+            lax.fori_loop(0, plan.depth[layer], one_slice, None)
 
         def one_sweep(sweep, _):
             for ordered in plan.order():
@@ -199,11 +216,8 @@ def _kernel(states, weights, bias, base, scale, rows, columns, out, *, plan: Pla
         @pl.when(group == 0)
         def _():
             for layer in layers:
-
-                def one(i, _):
-                    gpu.copy_gmem_to_smem(ref.at[batch, i], held.at[i], barrier)
-
-                lax.fori_loop(plan.start(layer), plan.start(layer) + plan.tiles[layer], one, None)
+                tiles = pl.ds(plan.start(layer), plan.tiles[layer])
+                gpu.copy_gmem_to_smem(ref.at[batch, tiles], held.at[tiles], barrier)
 
         gpu.barrier_wait(barrier)
 
@@ -221,9 +235,13 @@ def _kernel(states, weights, bias, base, scale, rows, columns, out, *, plan: Pla
                         one_tile(sweep, layer, i, first, held, kept, full, empty)
                 if parts > 1:
                     gpu.wait_smem_to_gmem(0)
+                    if fenced:
+                        fence()
                 gpu.barrier_arrive(done)
                 gpu.barrier_wait(done)
                 if parts > 1:
+                    if fenced:
+                        fence()
                     fetch(out, layers, held, halves[parity])
 
         lax.fori_loop(0, sweeps, one_sweep, None)
@@ -235,7 +253,7 @@ def _kernel(states, weights, bias, base, scale, rows, columns, out, *, plan: Pla
                 gpu.wait_smem_to_gmem(0)
 
     swizzled = gpu.TilingTransform((8, unit)), gpu.SwizzleTransform(2 * unit)
-    of_parity = [sum(plan.tiles[parity::2]) for parity in (0, 1)]
+    layers = len(plan.tiles)
 
     @partial(
         pl.run_scoped,
@@ -245,9 +263,9 @@ def _kernel(states, weights, bias, base, scale, rows, columns, out, *, plan: Pla
         if resident
         else gpu.Barrier(num_barriers=GROUPS * slots),
         empty=gpu.Barrier(num_barriers=GROUPS * (1 if resident else slots)),
-        arrived=gpu.Barrier(num_arrivals=total),
-        even=gpu.Barrier(num_arrivals=of_parity[0]),
-        odd=gpu.Barrier(num_arrivals=of_parity[1]),
+        arrived=gpu.Barrier(num_arrivals=layers),
+        even=gpu.Barrier(num_arrivals=(layers + 1) // 2),
+        odd=gpu.Barrier(num_arrivals=layers // 2),
         done=gpu.ClusterBarrier(collective_axes=("part",), num_arrivals=GROUPS)
         if parts > 1
         else gpu.Barrier(num_arrivals=GROUPS),
@@ -257,7 +275,11 @@ def _kernel(states, weights, bias, base, scale, rows, columns, out, *, plan: Pla
         @pl.when(group == GROUPS)
         def _():
             gpu.set_max_registers(40, action="decrease")
-            load(kept, full, empty)
+
+            @pl.core_map(gpu.WarpMesh(axis_name="warp"))
+            def _():
+                warp = lax.axis_index("warp")
+                pl.when(warp < GROUPS)(lambda: load(warp, kept, full, empty))
 
         @pl.when(group < GROUPS)
         def _():
@@ -279,14 +301,15 @@ def run(
     interpret: Any = False,
 ) -> BFloat16[Array, "batches tiles 64 unit"]:
     """The chains after so many sweeps, in tiles; everything padded to whole tiles."""
-    cluster = {"cluster": (plan.parts,), "cluster_names": ("part",)} if plan.parts > 1 else {}
+    cluster: dict[str, Any] = {"cluster": (plan.parts,), "cluster_names": ("part",)} if plan.parts > 1 else {}
     return gpu.kernel(
-        partial(_kernel, plan=plan, sweeps=sweeps, scaled=scaled),
+        partial(_kernel, plan=plan, sweeps=sweeps, scaled=scaled, fenced=not interpret),
         out_type=jax.ShapeDtypeStruct(states.shape, states.dtype),
         grid=(states.shape[0],),
         grid_names=("batch",),
         num_threads=GROUPS + 1,
         thread_name="group",
         interpret=interpret,
+        compiler_params=bare(),
         **cluster,
     )(states, weights, bias, base, beta, rows, columns)

@@ -1,7 +1,7 @@
 """The fused kernels, interpreted: words always those of the XLA path, states too where sums are exact.
 
 Interpreting Mosaic GPU runs every thread of every block, and watches for races; shapes are small, and some do not
-divide the tiles. That the kernels compile is known for an abstract H100 only.
+divide the tiles. Whether they are fast, and right where blocks do not wait for each other, only an H100 says.
 """
 
 import dataclasses
@@ -142,7 +142,7 @@ def test_shared_memory_holds_every_plan():
     for units in (1, 16, 500, 784, 3000):
         n, slots = fused_hopper.tile(units), fused_hopper.stages(fused_hopper.tile(units))
         assert slots >= 2
-        assert 2 * slots * (128 + n) * 64 * 2 + 2 * 64 * n * 2 + 1024 <= 232_448
+        assert slots * (128 + n) * 64 * 2 + 2 * 64 * n * 2 + 1024 <= 232_448
         assert fused_hopper.width(units) >= units
         assert fused_hopper.width(units) % 64 == 0
     for sizes in ((64, 16), (784, 500), (200, 100), (784, 500, 250), (300, 300), (16, 8, 4)):
