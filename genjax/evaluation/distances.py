@@ -98,4 +98,4 @@ def _discrepancy(x: Features, y: Features) -> float:
 
 def subset(rows: Features, count: int) -> np.ndarray:
     """That many of them at most, drawn at random from a fixed seed: images may come class after class."""
-    return np.asarray(rows)[np.random.default_rng(0).permutation(len(rows))[:count]]
+    return np.asarray(rows[np.random.default_rng(0).permutation(len(rows))[:count]])
