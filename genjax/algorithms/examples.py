@@ -4,10 +4,10 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from genjax.boltzmann.units import Rectified, Unit
-from genjax.data.stored import Stored, blocks, raw_blocks
+from genjax.data.stored import Array2D, Stored, blocks, raw_blocks
 from genjax.errors import UserError
 
-Values = Float[Array | np.ndarray | Stored, "examples values"]
+Values = Float[Array | Array2D, "examples values"]
 
 
 def finite(x: Values) -> None:

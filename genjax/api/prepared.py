@@ -72,8 +72,8 @@ def known(target: Any) -> Any:
 
 def fixed(x: np.ndarray, target: Any, run: RunConfig, seed: int) -> Batch:
     """Examples under the one fixed binarisation."""
-    examples = data.binarise_fixed(x, run.binarisation or "none", seed)
-    return jax.tree.map(jnp.asarray, Batch(examples, known(target)))
+    binarised = jnp.asarray(data.binarise_fixed(x, run.binarisation or "none", seed))
+    return Batch(binarised, jax.tree.map(jnp.asarray, known(target)))
 
 
 def plan_of(examples: int, config: Any, run: RunConfig) -> loop.Plan:

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 
 from genjax import random
-from genjax.data.stored import Examples
+from genjax.data.stored import Array2D, Examples
 from genjax.errors import UserError
 
 Binarisation = Literal["sampled", "threshold", "none"]
@@ -45,7 +45,7 @@ def refuse_unbounded(how: Binarisation, **x: Examples) -> None:
 
 
 def binarise_fixed(
-    x: Float[np.ndarray, "images pixels"], how: Binarisation, seed: int
+    x: Float[Array2D, "images pixels"], how: Binarisation, seed: int
 ) -> Float[np.ndarray, "images pixels"]:
     """The one draw that validation and test images are evaluated on: host arrays in and out, float32.
 

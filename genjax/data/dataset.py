@@ -12,7 +12,7 @@ from genjax.data import classes, given, shapes, splits, stored, values
 from genjax.data.given import Given
 from genjax.data.images import Images
 from genjax.data.splits import Shares
-from genjax.data.stored import Examples, Stored
+from genjax.data.stored import Array2D, Examples
 from genjax.errors import DataWarning, UserError
 
 PARTS = ("train", "validation", "test")
@@ -44,9 +44,9 @@ class Dataset:
     """
 
     name: str
-    train: Float32[np.ndarray | Stored, "train pixels"]
-    validation: Float32[np.ndarray | Stored, "validation pixels"]
-    test: Float32[np.ndarray | Stored, "test pixels"]
+    train: Float32[Array2D, "train pixels"]
+    validation: Float32[Array2D, "validation pixels"]
+    test: Float32[Array2D, "test pixels"]
     labels: Labels
     shape: tuple[int, int, int]
     licence: str

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -100,8 +100,13 @@ class Stored(NDArrayOperatorsMixin):
         return f"Stored {self.array.dtype}{list(self.shape)}"
 
 
-Examples = Float32[np.ndarray, "_ values"] | Stored
-"""Examples of a data set: floats, or what reads so."""
+if TYPE_CHECKING:  # it answers as an array does, and programs need not tell the two apart
+    Array2D = np.ndarray
+else:
+    Array2D = np.ndarray | Stored
+
+Examples = Float32[Array2D, "_ values"]
+"""Examples of a data set: an array, or what reads as one."""
 
 
 def floats(raw: Shaped[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:

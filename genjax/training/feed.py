@@ -21,10 +21,10 @@ PIECE = 2**28
 
 
 class Piece(NamedTuple):
-    """The batches of `count` steps from step `first` on, `(steps, batch, ...)`, as they are stored; others are idle."""
+    """Batches of `steps` steps from step `first` on, `(longest, batch, ...)`, as they are stored; others are idle."""
 
     first: int
-    count: int
+    steps: int
     batches: Batch
 
 

@@ -232,11 +232,11 @@ def run_pieces(
     plan, found = plan._replace(chunk=feed.steps), []
     while count > 0:
         given = feed.piece
-        numbers = jnp.asarray(given.first), jnp.asarray(given.count)
+        numbers = jnp.asarray(given.first), jnp.asarray(given.steps)
         state, steps = run_piece(key, state, given.batches, *numbers, step, plan)
         feed.fetch()
-        found.append({name: np.asarray(values)[: given.count] for name, values in steps.items()})
-        count -= given.count
+        found.append({name: np.asarray(values)[: given.steps] for name, values in steps.items()})
+        count -= given.steps
     return state, {name: np.concatenate([steps[name] for steps in found]) for name in found[0]}
 
 

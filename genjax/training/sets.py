@@ -53,15 +53,16 @@ def on_device(data: TrainingSet, index: slice = slice(None)) -> TrainingSet:
 def sent(data: TrainingSet, index: Any) -> Batch:
     """Examples of the host on the device, as they are stored; `index` may have several axes."""
     assert isinstance(data.x, Stored)
-    taken = Batch(data.x.raw(index), jax.tree.map(lambda leaf: leaf[index], data.target))
-    return jax.tree.map(jnp.asarray, taken)
+    target = jax.tree.map(lambda leaf: jnp.asarray(leaf[index]), data.target)
+    return Batch(jnp.asarray(data.x.raw(index)), target)
 
 
 def rows(data: TrainingSet, index: Any) -> Batch:
     """These training examples with their targets, as floats."""
     if isinstance(data.x, Stored):
         data, index = on_device(data, index), slice(None)
-    batch = jax.tree.map(lambda array: array[index], Batch(data.x, data.target))
+    x: Any = data.x
+    batch = jax.tree.map(lambda array: array[index], Batch(x, data.target))
     return batch._replace(x=shown(batch.x))
 
 
