@@ -128,19 +128,19 @@ def shown(raw: Float[Array, "..."] | UInt8[Array, "..."] | Bool[Array, "..."]) -
     return raw.astype(jnp.float32) if raw.dtype == jnp.bool_ else raw
 
 
-def raw_blocks(x: Shaped[np.ndarray, "..."] | Stored, values: int = BLOCK) -> Iterator[Shaped[np.ndarray, "..."]]:
-    """Some rows after others as they are stored, about so many `values` together; an array as it is."""
+def raw_blocks(x: Shaped[np.ndarray, "..."] | Stored) -> Iterator[Shaped[np.ndarray, "..."]]:
+    """Some rows after others as they are stored, about `BLOCK` values together; an array as it is."""
     if not isinstance(x, Stored):
         yield x
         return
-    rows = max(1, values // max(1, x.shape[1]))
+    rows = max(1, BLOCK // max(1, x.shape[1]))
     for first in range(0, len(x), rows):
         yield x.raw(slice(first, first + rows))
 
 
-def blocks(x: Shaped[np.ndarray, "..."] | Stored, values: int = BLOCK) -> Iterator[Shaped[np.ndarray, "..."]]:
+def blocks(x: Shaped[np.ndarray, "..."] | Stored) -> Iterator[Shaped[np.ndarray, "..."]]:
     """The same, what is stored as floats."""
-    return map(floats, raw_blocks(x, values)) if isinstance(x, Stored) else iter((x,))
+    return map(floats, raw_blocks(x)) if isinstance(x, Stored) else iter((x,))
 
 
 def take(x: Examples, index: Any) -> Examples:
