@@ -483,8 +483,8 @@ LEARNING = (
     ),
     mutant(
         "examples may hold what is no number",
-        "if not np.all(np.isfinite(",
-        "if not np.any(np.isfinite(",
+        "np.isfinite(block).all() for block",
+        "np.isfinite(block).any() for block",
         "algorithms/test_examples.py::test_examples_that_cannot_be_learned_are_refused",
     ),
     mutant(
@@ -664,8 +664,8 @@ TRAINING = (
     ),
     mutant(
         "every epoch has one permutation",
-        "jax.random.permutation(jax.random.fold_in(drawn, number),",
-        "jax.random.permutation(drawn,",
+        'jax.random.fold_in(subkey(key, "order"), epoch)',
+        'subkey(key, "order")',
         "training/test_loop.py::test_permutations_differ_between_epochs",
     ),
     mutant(
@@ -883,8 +883,8 @@ DATA = (
     ),
     mutant(
         "images for validation and for testing are exchanged",
-        "(x[rows.train], x[rows.validation], test)",
-        "(x[rows.train], test, x[rows.validation])",
+        "[stored.take(examples, rows.train), stored.take(examples, rows.validation), test]",
+        "[stored.take(examples, rows.train), test, stored.take(examples, rows.validation)]",
         "data/test_values.py::test_uint8_above_one_anywhere_is_bytes_everywhere",
     ),
     mutant(

@@ -28,6 +28,7 @@ from genjax.training import grid as side_by_side
 from genjax.training import loop
 from genjax.training.config import static_part
 from genjax.training.options import replaced
+from genjax.training.sets import on_device
 from genjax.training.settings import RunConfig
 from genjax.training.stages import LAST, key_of
 from genjax.typing import Batch, Stage
@@ -111,7 +112,10 @@ class Sources:
         prepared = prepare(config, run, self.read[source])
         if source not in self.records:
             self.records[source] = describe(prepared, config.model)
-        training = self.training.setdefault((source, run.binarisation), prepared.training)
+        shared = source, run.binarisation
+        if shared not in self.training:
+            self.training[shared] = on_device(prepared.training)  # each run draws batches of its own
+        training = self.training[shared]
         record = dataclasses.replace(self.records[source], settled=prepared.settled)
         return prepared._replace(training=training), record
 

@@ -17,7 +17,7 @@ from genjax.data.ratings import SplitRatings
 from genjax.data.record import Record, difference, of_images
 from genjax.errors import UserError
 from genjax.training import folder as run_folder
-from genjax.training import loop, stages
+from genjax.training import loop, sets, stages
 from genjax.training.settings import RunConfig
 from genjax.typing import Batch, Model, Stage
 
@@ -60,20 +60,20 @@ def prepare(config: Any, run: RunConfig, dataset: Any) -> Prepared:
     if len(mixed.validation):
         target = jax.tree.map(lambda leaf: leaf[:1000], mixed.target("validation"))
         held_out = fixed(mixed.validation[:1000], target, run, FIXED_DRAW)
-    training = loop.TrainingSet(jnp.asarray(mixed.train), on_device(mixed.target("train")), held_out)
+    training = sets.training_set(mixed.train, known(mixed.target("train")), held_out)
     return Prepared(dataset, training, plan_of(len(dataset.train), config, run), model.settle(config, dataset))
 
 
-def on_device(target: Any) -> Any:
-    """Targets as the loop takes them; class numbers of which none is known are no targets."""
-    if isinstance(target, np.ndarray) and target.dtype == np.int32 and not (target >= 0).any():
-        return None
-    return jax.tree.map(jnp.asarray, target)
+def known(target: Any) -> Any:
+    """Targets as they are; class numbers of which none is known are no targets."""
+    none = isinstance(target, np.ndarray) and target.dtype == np.int32 and not (target >= 0).any()
+    return None if none else target
 
 
 def fixed(x: np.ndarray, target: Any, run: RunConfig, seed: int) -> Batch:
     """Examples under the one fixed binarisation."""
-    return Batch(jnp.asarray(data.binarise_fixed(x, run.binarisation or "none", seed)), on_device(target))
+    binarised = jnp.asarray(data.binarise_fixed(x, run.binarisation or "none", seed))
+    return Batch(binarised, jax.tree.map(jnp.asarray, known(target)))
 
 
 def plan_of(examples: int, config: Any, run: RunConfig) -> loop.Plan:

@@ -288,7 +288,7 @@ class Run(Trained):
         if self.classes and not self.has_chains and known:
             labels = quality.labels_like(dataset.labels.train, count)
         arrays = self.draw(count, (sweeps,), labels, seed=seed)
-        means, grey = (arrays["means"], dataset.test) if "means" in arrays else (None, None)
+        means, grey = (arrays["means"], np.asarray(dataset.test)) if "means" in arrays else (None, None)
         of_test = dataset.labels.test if has_classes(dataset.labels.test) else None
         found = quality.measure(classifier, arrays["samples"], train, test, means, grey, of_test, self.class_names)
         if self.model.critic is not None:

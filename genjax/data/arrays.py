@@ -99,12 +99,19 @@ def _unused(path: Path, keys: list[str]) -> str:
     return f"`dataset` {path}: {what} not used; what is used is called {', '.join(KEYS)}, labels beside their images."
 
 
+MAPPED = 2**28
+"""Bytes from which on a lone array stays in its file, and is read as it is needed."""
+
+
 def _load(
     path: Path, wanted: Sequence[str] = ()
 ) -> tuple[list[str], Shaped[np.ndarray, "..."] | dict[str, Shaped[np.ndarray, "..."]]]:
-    """A lone array; or of an archive the names of all arrays, and those of them that are wanted."""
+    """A lone array; or of an archive the names of all arrays, and those of them that are wanted.
+
+    A large array is mapped: its file is not to change as long as it is used, or what is read is what stands there then.
+    """
     try:
-        stored = np.load(path, allow_pickle=False)
+        stored = np.load(path, mmap_mode="r" if path.stat().st_size >= MAPPED else None, allow_pickle=False)
         if isinstance(stored, np.ndarray):
             return [], stored
         with stored:

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 
 from genjax import random
+from genjax.data.stored import Array2D, Examples
 from genjax.errors import UserError
 
 Binarisation = Literal["sampled", "threshold", "none"]
@@ -33,7 +34,7 @@ def binarise(key: Key[Array, ""], x: Float[Array, "*shape"], how: Shown) -> Floa
     raise UserError(f"`binarisation` {how}: not one of sampled, threshold, none; choose one of the three.")
 
 
-def refuse_unbounded(how: Binarisation, **x: Float[np.ndarray, "_ values"]) -> None:
+def refuse_unbounded(how: Binarisation, **x: Examples) -> None:
     """Raise `UserError` where `sampled` would draw values that are no probabilities; arrays by the name to be said."""
     for name, part in x.items():
         if how == "sampled" and part.size and not (part.min() >= 0 and part.max() <= 1):
@@ -44,7 +45,7 @@ def refuse_unbounded(how: Binarisation, **x: Float[np.ndarray, "_ values"]) -> N
 
 
 def binarise_fixed(
-    x: Float[np.ndarray, "images pixels"], how: Binarisation, seed: int
+    x: Float[Array2D, "images pixels"], how: Binarisation, seed: int
 ) -> Float[np.ndarray, "images pixels"]:
     """The one draw that validation and test images are evaluated on: host arrays in and out, float32.
 

@@ -8,10 +8,11 @@ import jax
 import numpy as np
 from jaxtyping import Float32, Int32, Integer, Shaped
 
-from genjax.data import classes, given, shapes, splits, values
+from genjax.data import classes, given, shapes, splits, stored, values
 from genjax.data.given import Given
 from genjax.data.images import Images
 from genjax.data.splits import Shares
+from genjax.data.stored import Array2D, Examples
 from genjax.errors import DataWarning, UserError
 
 PARTS = ("train", "validation", "test")
@@ -38,13 +39,14 @@ class Targets(NamedTuple):
 class Dataset:
     """Images as rows of intensities, mostly in [0, 1]; `shape` is (height, width, channels), pixels in that order.
 
+    Where a value is a byte in the source, the splits are `Stored`: they keep the bytes, and read as float32.
     `source` says what was read and `licence` on what terms, for the record of a run.
     """
 
     name: str
-    train: Float32[np.ndarray, "train pixels"]
-    validation: Float32[np.ndarray, "validation pixels"]
-    test: Float32[np.ndarray, "test pixels"]
+    train: Float32[Array2D, "train pixels"]
+    validation: Float32[Array2D, "validation pixels"]
+    test: Float32[Array2D, "test pixels"]
     labels: Labels
     shape: tuple[int, int, int]
     licence: str
@@ -69,7 +71,8 @@ class Dataset:
     def from_arrays(
         cls, x: Any, y: Any = None, test: Any = 0.2, validation: Any = 0.1, seed: int = 0, *, name: str = "arrays"
     ) -> "Dataset":
-        """Examples in memory, `(n, values)`, `(n, height, width)` or `(n, height, width, channels)`; copied.
+        """Examples in memory, `(n, values)`, `(n, height, width)` or `(n, height, width, channels)`; copied, but for
+        bytes mapped from a file (`numpy.load(path, mmap_mode="r")`), which stay there and are not to change.
 
         - `x`: uint8 whose maximum exceeds 1 is bytes and divided by 255; bool and {0, 1} stay; floats keep their
           values, also outside [0, 1].
@@ -105,7 +108,7 @@ class Dataset:
         """What is to be predicted of a split: `targets` where there are any, else class numbers (-1 without)."""
         return getattr(self.labels if self.targets is None else self.targets, part)
 
-    def split(self, part: Part) -> tuple[Float32[np.ndarray, "examples values"], Any]:
+    def split(self, part: Part) -> tuple[Examples, Any]:
         """Examples and target of a split. Raises `UserError` where it has no examples."""
         x = getattr(self, part)
         if not len(x):
@@ -128,8 +131,8 @@ class Dataset:
         labels, targets = self.labels, self.targets
         return replace(
             self,
-            train=self.train[first],
-            validation=self.validation[second],
+            train=stored.take(self.train, first),
+            validation=stored.take(self.validation, second),
             labels=Labels(labels.train[first], labels.validation[second], labels.test),
             targets=targets
             and Targets(_rows_of(targets.train, first), _rows_of(targets.validation, second), targets.test),
@@ -142,8 +145,8 @@ class Dataset:
         none = np.arange(0)
         return replace(
             self,
-            train=np.concatenate([self.train, self.validation]),
-            validation=self.validation[:0],
+            train=stored.joined(self.train, self.validation),
+            validation=stored.take(self.validation, slice(0)),
             labels=Labels(np.concatenate([labels.train, labels.validation]), labels.validation[:0], labels.test),
             targets=targets
             and Targets(
@@ -204,15 +207,16 @@ def assemble(
         images.train_labels, images.test_labels, images.validation or 0, images.class_names, place, images.chosen
     )
     rows = _rows(images, labels, custom, shares, place)
-    test = x[rows.test] if images.test is None else images.test
+    white = images.white or values.white(x, x[:0] if images.test is None else images.test)
+    examples = values.rows_of(x, white)
+    test = stored.take(examples, rows.test) if images.test is None else values.rows_of(images.test, white)
+    parts = [stored.take(examples, rows.train), stored.take(examples, rows.validation), test]
     every = Labels(
         labels[rows.train], labels[rows.validation], labels[rows.test] if test_labels is None else test_labels
     )
     if images.test is None and custom is None and len(test):
         notes.append(_set_aside(place, len(test), len(x)))
     notes += classes.gaps(*every, names, place)
-    white = images.white or values.white(x, test)
-    parts = [values.intensities(part, white) for part in (x[rows.train], x[rows.validation], test)]
     pictures = len(images.example_shape) != 1 or images.source != "arrays"
     for which, part in (("training", parts[0]), ("test", parts[2])):
         notes += [f"{place}: {doubt}" for doubt in values.doubts(part, which, pictures)]

@@ -4,12 +4,13 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Float32, Int64, Integer, Shaped
+from jaxtyping import Int64, Integer, Shaped
 
 from genjax.data import shapes, values
 from genjax.data.arrays import class_numbers
 from genjax.data.classes import NONE
 from genjax.data.images import Images
+from genjax.data.stored import floats
 from genjax.errors import UserError
 
 
@@ -46,7 +47,7 @@ def pair(value: Any, argument: str) -> Given:
 def collect(x: Any, y: Any, test: Given | None, validation: Given | None) -> Images:
     """The caller's examples with the splits that are given, as a reader hands them over.
 
-    New arrays throughout. Raises `UserError` that names the argument.
+    New arrays, but for bytes mapped from a file for reading alone. Raises `UserError` that names the argument.
     """
     parts = {"`x`": Given(x, y)}
     parts |= {f"`{name}`": part for name, part in (("validation", validation), ("test", test)) if part is not None}
@@ -58,12 +59,12 @@ def collect(x: Any, y: Any, test: Given | None, validation: Given | None) -> Ima
     meant = {name: meaning(part, len(flat[name]), name) for name, part in parts.items()}
     _refuse_unlike({name: some.target for name, some in meant.items()})
     ready = {name: flat[name].copy() for name, part in parts.items() if part.scaled}
-    ready |= intensities({name: rows for name, rows in flat.items() if name not in ready})
-    images = {name: rows.reshape(-1, *shape) for name, rows in ready.items()}
+    ready |= own(values.scaled({name: rows for name, rows in flat.items() if name not in ready}))
+    images = {name: rows.reshape(-1, *shape) for name, rows in alike(ready).items()}
     kept = [name for name in ("`x`", "`validation`") if name in parts]
     tested = meant.get("`test`", Meant(np.zeros(0, np.int64)))
     return Images(
-        np.concatenate([images[name] for name in kept]),
+        images["`x`"] if kept == ["`x`"] else np.concatenate([images[name] for name in kept]),
         np.concatenate([meant[name].labels for name in kept]),
         images.get("`test`"),
         tested.labels if test is not None else None,
@@ -86,10 +87,13 @@ def with_validation(images: Images, given: Given) -> Images:
     flat = shapes.rows(given.x, shape, images.example_shape or shapes.usual(shape), name)
     if not len(flat):
         raise UserError(f"{name} holds no examples; give False for none.")
-    chosen = intensities({name: flat}, bounded=True)[name].reshape(-1, *shape)
-    tests = images.train[:0] if images.test is None else images.test
-    white = images.white or values.white(images.train, tests)
-    train, test = (values.intensities(part, white).reshape(-1, *shape) for part in (images.train, tests))
+    chosen = values.scaled({name: flat}, bounded=True)[name].reshape(-1, *shape)
+    train, test = images.train, images.train[:0] if images.test is None else images.test
+    white = images.white or values.white(train, test)
+    if chosen.dtype != np.uint8 or train.dtype != np.uint8 or white != 255:  # not the same bytes
+        chosen = values.intensities(chosen, values.white(chosen)).reshape(-1, *shape)
+        train, test = (values.intensities(part, white).reshape(-1, *shape) for part in (train, test))
+        white = None
     labels, target = meaning(given, len(flat), name, images.class_names)
     if target is not None:
         raise UserError(f"{name}: its y is no array of integers; give class numbers, as the source numbers them.")
@@ -98,18 +102,28 @@ def with_validation(images: Images, given: Given) -> Images:
         train_labels=np.concatenate([images.train_labels, labels]),
         test=None if images.test is None else test,
         validation=len(chosen),
-        white=None,
+        white=white,
         chosen=True,
     )
 
 
-def intensities(
-    flat: dict[str, Shaped[np.ndarray, "_ values"]], bounded: bool = False
-) -> dict[str, Float32[np.ndarray, "_ values"]]:
-    """New arrays of one scale for all, by the rule of `values.scaled`."""
-    scaled = values.scaled(flat, bounded=bounded)
-    white = values.white(*scaled.values())
-    return {name: values.intensities(rows, white) for name, rows in scaled.items()}
+def own(scaled: values.Arrays) -> values.Arrays:
+    """The same by `values.scaled`, copied where they are a caller's, who may change them."""
+    small = {name for name, rows in scaled.items() if rows.dtype in values.SMALL}
+    return {name: rows.copy() if name in small and not mapped(rows) else rows for name, rows in scaled.items()}
+
+
+def mapped(array: Shaped[np.ndarray, "..."]) -> bool:
+    """Whether it lies in a file that it was opened to read (`numpy.load(..., mmap_mode="r")`)."""
+    base: Any = array
+    while isinstance(base, np.ndarray) and not isinstance(base, np.memmap):
+        base = base.base
+    return isinstance(base, np.memmap) and not array.flags.writeable
+
+
+def alike(ready: values.Arrays) -> values.Arrays:
+    """The same by `values.scaled`, as floats where they are not of one type: bytes beside the values of a `Dataset`."""
+    return ready if len({rows.dtype for rows in ready.values()}) == 1 else {n: floats(x) for n, x in ready.items()}
 
 
 def meaning(given: Given, count: int, name: str, known: tuple[str, ...] = ()) -> Meant:

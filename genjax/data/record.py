@@ -16,7 +16,7 @@ import jax
 import numpy as np
 from jaxtyping import Float32, Shaped
 
-from genjax.data import classes, shapes
+from genjax.data import classes, shapes, stored
 from genjax.data.checksum import checksum, of_rows
 from genjax.data.dataset import PARTS, Dataset
 from genjax.data.ratings import SplitRatings
@@ -113,14 +113,14 @@ def of_images(dataset: Dataset) -> Record:
         ordered=checksum(header, *rows.values()),
         labels=checksum(header + target, *dataset.labels, *targets),
         class_names=dataset.class_names,
-        brightness=float(dataset.train.mean(dtype=np.float64)),
+        brightness=stored.brightness(dataset.train),
         settled={},
         names={},
         named="",
         example_shape=tuple(map(int, dataset.example_shape)),
         classes=dataset.classes,
         labelled=_labelled(header, dataset, np.concatenate(list(rows.values()))),
-        mean=dataset.train.mean(0, dtype=np.float64).astype(np.float32),
+        mean=stored.mean(dataset.train),
     )
 
 

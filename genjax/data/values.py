@@ -3,6 +3,7 @@
 import numpy as np
 from jaxtyping import Float32, Shaped
 
+from genjax.data.stored import Examples, Stored, floats, raw_blocks
 from genjax.errors import UserError
 
 ROUNDING = 1e-6
@@ -13,22 +14,26 @@ FLAT = 0.02
 """Nor do those whose standard deviation is less: fewer than one white pixel among 2,500 black ones."""
 MANY_BLANK = 0.1
 SAMPLE = 5000  # images suffice for a standard deviation
+SMALL = (np.dtype(np.uint8), np.dtype(np.bool_))
+"""Types that stay as they are, a byte a value."""
 
 Arrays = dict[str, Shaped[np.ndarray, "..."]]
 
 
 def scaled(x: Arrays, place: str = "", bounded: bool = False, finite: bool = True) -> Arrays:
-    """Arrays of one set by name: bytes as they are, for `intensities`; everything else as new float32 arrays.
+    """Arrays of one set by name: bytes as they are, for `intensities`; bool, and uint8 of zeros and ones, as bool that
+    is not copied; everything else as new float32 arrays.
 
-    uint8 whose maximum exceeds 1 is bytes; bool and zeros and ones of any type stay; floats keep their values, where
-    they are not `bounded` to [0, 1]. Raises `UserError` that names the array for other integers, for bytes beside other
+    uint8 whose maximum exceeds 1 is bytes; zeros and ones of any type keep their values, and so do floats, where they
+    are not `bounded` to [0, 1]. Raises `UserError` that names the array for other integers, for bytes beside other
     types and, where they must be `finite`, for NaN and infinity; `place` is what its sentence begins with.
     """
     kinds = {name: array.dtype for name, array in x.items()}
     for name, kind in kinds.items():
         if kind.kind not in "buif":
             raise UserError(f"{place}{name} holds {kind}, not numbers; give uint8, or floats.")
-    if finite and (bad := [name for name, array in x.items() if not np.isfinite(array).all()]):
+    of_floats = [name for name, kind in kinds.items() if kind.kind == "f"]
+    if finite and (bad := [name for name in of_floats if not np.isfinite(x[name]).all()]):
         raise UserError(f"{place}{bad[0]} holds NaN or infinity; replace them by numbers.")
     of_bytes = [array.dtype == np.uint8 and array.size and array.max() > 1 for array in x.values()]
     if any(of_bytes) and all(kind == np.uint8 for kind in kinds.values()):
@@ -38,10 +43,12 @@ def scaled(x: Arrays, place: str = "", bounded: bool = False, finite: bool = Tru
         raise UserError(f"{place}{said}; give all alike, as uint8 or as floats in [0, 1].")
     _refuse_bounds(x, place) if bounded else _refuse_integers(x, place)
     with np.errstate(over="ignore"):  # what becomes infinite is refused below
-        result = {name: array.astype(np.float32) for name, array in x.items()}
-    if finite and (bad := [name for name, array in result.items() if not np.isfinite(array).all()]):
+        result = {
+            name: array.view(bool) if kinds[name] in SMALL else array.astype(np.float32) for name, array in x.items()
+        }
+    if finite and (bad := [name for name in of_floats if not np.isfinite(result[name]).all()]):
         raise UserError(f"{place}{bad[0]} holds numbers that float32 cannot hold; rescale them.")
-    return {name: np.clip(array, 0, 1) for name, array in result.items()} if bounded else result
+    return result | {name: np.clip(result[name], 0, 1) for name in of_floats if bounded}
 
 
 def _refuse_integers(x: Arrays, place: str) -> None:
@@ -91,21 +98,34 @@ def white(*images: Shaped[np.ndarray, "..."]) -> int:
 
 def intensities(images: Shaped[np.ndarray, "images ..."], white: int) -> Float32[np.ndarray, "images pixels"]:
     """Flat rows, divided by what is white."""
-    flat = images.reshape(len(images), int(np.prod(images.shape[1:])))
+    flat = _flat(images)
     if white != 1:
         return np.divide(flat, np.float32(white), dtype=np.float32)
     return flat.astype(np.float32, copy=False)
 
 
-def doubts(x: Float32[np.ndarray, "images pixels"], which: str, pictures: bool = True) -> list[str]:
+def rows_of(images: Shaped[np.ndarray, "images ..."], white: int) -> Examples | Stored:
+    """The same, where a value is a byte as it is stored; the array is not copied then."""
+    flat = _flat(images)
+    if flat.dtype == np.uint8 and white == 255:
+        return Stored.whole(flat)
+    return Stored.whole(flat.view(bool)) if flat.dtype in SMALL and white == 1 else intensities(images, white)
+
+
+def _flat(images: Shaped[np.ndarray, "images ..."]) -> Shaped[np.ndarray, "images pixels"]:
+    return images.reshape(len(images), int(np.prod(images.shape[1:])))
+
+
+def doubts(x: Examples, which: str, pictures: bool = True) -> list[str]:
     """What to say of images that can hardly be meant so: constant, nearly black or white, or many of them blank.
 
     Of values outside [0, 1], and of examples that are no `pictures`, only that they are constant.
     """
     if not x.size:
         return []
-    low, high = float(x.min()), float(x.max())
-    blank = int(np.count_nonzero(x.min(1) == x.max(1)))
+    darkest, brightest = (np.concatenate(part) for part in zip(*((b.min(1), b.max(1)) for b in raw_blocks(x))))
+    low, high = (float(x) for x in floats(np.array([darkest.min(), brightest.max()])))
+    blank = int(np.count_nonzero(darkest == brightest))
     check = "check how they were saved: 0 is black and 1 is white, after bytes have been divided by 255"
     if low == high:
         return [f"every pixel of the {which} images is {low:.3g}, so there is nothing to learn; {check}."]

@@ -35,6 +35,7 @@ from genjax.training import loop
 from genjax.training.config import factory, positive, rate, split
 from genjax.training.devices import averaged, own_copy, own_key
 from genjax.training.optimisers import AdamW, Cosine, Optimiser, Schedule, optimiser_choice, schedule_choice
+from genjax.training.sets import training_set
 from genjax.training.update import Rates, first, update
 from genjax.typing import Algorithm, Batch, Example, Hyper, Metrics
 
@@ -217,7 +218,7 @@ def _train(
     config: ClassifierConfig, dataset: Dataset, seed: int, progress: Callable[[loop.Chunk], None] | None
 ) -> ClassifierState:
     key = random.key(seed)
-    data = loop.TrainingSet(jnp.asarray(dataset.train), jnp.asarray(dataset.labels.train), None)
+    data = training_set(dataset.train, dataset.labels.train)
     plan, steps = length(len(dataset.train))
     static, hyper = split(config, steps)
     algorithm = classifier(static)

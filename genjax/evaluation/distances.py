@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from genjax import transport
+from genjax.data.stored import Examples
 from genjax.likelihood.estimate import NORMAL
 from genjax.typing import Estimate
 
@@ -96,6 +97,6 @@ def _discrepancy(x: Features, y: Features) -> float:
     return within(x) + within(y) - 2 * kernel(x, y).mean()
 
 
-def subset(rows: Features, count: int) -> np.ndarray:
+def subset(rows: Features | Examples, count: int) -> np.ndarray:
     """That many of them at most, drawn at random from a fixed seed: images may come class after class."""
-    return np.asarray(rows)[np.random.default_rng(0).permutation(len(rows))[:count]]
+    return np.asarray(rows[np.random.default_rng(0).permutation(len(rows))[:count]])

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from genjax.data.dataset import Dataset, Labels
+from genjax.data.stored import Examples
 from genjax.errors import UserError
 from genjax.evaluation.coverage import Logits, Rows
 
@@ -76,7 +77,7 @@ def stacked(dataset: Dataset, channels: int = 3, seed: int = 0, count: int = STA
     classes = whole.classes
     rng = np.random.default_rng(seed)
 
-    def drawn(x: np.ndarray, label: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    def drawn(x: Examples, label: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
         rows = rng.integers(0, len(x), (count, channels))
         numbers = label[rows] @ classes ** np.arange(channels)[::-1]
         return np.stack([x[rows[:, c]] for c in range(channels)], -1).reshape(count, -1), numbers.astype(np.int32)

@@ -1,4 +1,4 @@
-"""The training loop: runs any `Algorithm` over data on the device, one dispatch a chunk, and knows none of them."""
+"""The training loop: runs any `Algorithm`, one dispatch a chunk, and knows none of them."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -8,17 +8,21 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, Key, PyTree
+from jaxtyping import Array, Int, Key
 
 from genjax.data.binarisation import Shown, binarise
+from genjax.data.stored import Stored
 from genjax.errors import Diverged, UserError
 from genjax.random import subkey
+from genjax.training.feed import Feed, order_of
+from genjax.training.sets import TrainingSet, blocks, moments, on_device, rows
 from genjax.typing import Algorithm, Batch, Example, Hyper, Metrics
 
 Step = Callable[[Key[Array, ""], Any, Batch], tuple[Any, Metrics]]
 Observe = Callable[[Key[Array, ""], Any, Batch, Batch | None], Metrics]
 
 EXPLODED = 1e4  # a parameter of this magnitude is no longer a model's; float32 would go on in silence
+WATCHED = 1000  # the first training examples, which are observed
 
 
 class Plan(NamedTuple):
@@ -30,18 +34,6 @@ class Plan(NamedTuple):
     binarisation: Shown
 
 
-class TrainingSet(NamedTuple):
-    """What the loop reads, on the device: intensities or other values, targets, and examples held out, or None.
-
-    A target is any pytree of arrays with the examples along their leading axes, or None. The examples held out are
-    binarised once.
-    """
-
-    x: Float[Array, "examples values"]
-    target: PyTree = None
-    held_out: Batch | None = None
-
-
 class Chunk(NamedTuple):
     """What callables in `on_chunk` get after each chunk."""
 
@@ -51,11 +43,6 @@ class Chunk(NamedTuple):
     metrics: dict[str, float]
     state: Any  # its buffers are given to the next chunk: copy what is to be kept
     steps: dict[str, np.ndarray]  # the metrics of each step, of which `metrics` holds the means
-
-
-def rows(data: TrainingSet, index: Any) -> Batch:
-    """These training examples with their targets, as they are."""
-    return jax.tree.map(lambda array: array[index], Batch(data.x, data.target))
 
 
 def plan(images: int, batch_size: int, binarisation: Shown, longest_chunk: int = 250) -> Plan:
@@ -91,31 +78,67 @@ def chunk(
     """
 
     def one(order: Array, number: Array, carry: tuple[Any, Any]) -> tuple[Any, Any]:
-        state, metrics = carry
-        here = jax.random.fold_in(key, number)
         start = (number % plan.steps_per_epoch) * plan.batch_size
         index = jax.lax.dynamic_slice(order, (start,), (plan.batch_size,))
         batch = rows(data, index)
+        return forward(number, batch, carry)
+
+    def epoch(number: Array, carry: tuple[Any, Any]) -> tuple[Any, Any]:
+        order = order_of(key if batches is None else batches, number, data.x.shape[0])
+        begin, end = number * plan.steps_per_epoch, (number + 1) * plan.steps_per_epoch
+        return jax.lax.fori_loop(jnp.maximum(first, begin), jnp.minimum(last, end), partial(one, order), carry)
+
+    last = first + count
+    forward, metrics = stepping(key, state, rows(data, slice(plan.batch_size)), first, step, plan, batches)
+    epochs = first // plan.steps_per_epoch, -(-last // plan.steps_per_epoch)
+    return jax.lax.fori_loop(*epochs, epoch, (state, metrics))
+
+
+def piece(
+    key: Key[Array, ""],
+    state: Any,
+    batches: Batch,
+    first: Int[Array, ""],
+    count: Int[Array, ""],
+    step: Step,
+    plan: Plan,
+) -> tuple[Any, dict[str, Array]]:
+    """The same steps on `batches` that were sent, `(plan.chunk, batch, ...)`: those of step `first` and after."""
+    given = TrainingSet(*batches)
+    forward, metrics = stepping(key, state, rows(given, 0), first, step, plan)
+
+    def one(number: Array, carry: tuple[Any, Any]) -> tuple[Any, Any]:
+        return forward(number, rows(given, number - first), carry)
+
+    return jax.lax.fori_loop(first, first + count, one, (state, metrics))
+
+
+def stepping(
+    key: Key[Array, ""],
+    state: Any,
+    one_batch: Batch,
+    first: Int[Array, ""],
+    step: Step,
+    plan: Plan,
+    batches: Key[Array, ""] | None = None,
+) -> tuple[Callable[[Array, Batch, tuple[Any, Any]], tuple[Any, Any]], dict[str, Array]]:
+    """What goes a step forward with its number and batch, and room for the metrics of `plan.chunk` steps."""
+
+    def forward(number: Array, batch: Batch, carry: tuple[Any, Any]) -> tuple[Any, Any]:
+        state, metrics = carry
+        here = jax.random.fold_in(key, number)
         drawn = here if batches is None else jax.random.fold_in(batches, number)
         x = binarise(subkey(drawn, "binarise"), batch.x, plan.binarisation)
         state, of_step = traced(subkey(here, "step"), state, batch._replace(x=x))
         return state, jax.tree.map(lambda all, new: all.at[number - first].set(new), metrics, of_step)
 
-    def epoch(number: Array, carry: tuple[Any, Any]) -> tuple[Any, Any]:
-        drawn = subkey(key if batches is None else batches, "order")
-        order = jax.random.permutation(jax.random.fold_in(drawn, number), data.x.shape[0])
-        begin, end = number * plan.steps_per_epoch, (number + 1) * plan.steps_per_epoch
-        return jax.lax.fori_loop(jnp.maximum(first, begin), jnp.minimum(last, end), partial(one, order), carry)
-
-    last = first + count
     traced = jax.jit(step, inline=True)  # once, for its shapes and for the loop
-    shapes = jax.eval_shape(traced, key, state, rows(data, slice(plan.batch_size)))[1]
-    metrics = jax.tree.map(lambda x: jnp.zeros((plan.chunk, *x.shape), x.dtype), shapes)
-    epochs = first // plan.steps_per_epoch, -(-last // plan.steps_per_epoch)
-    return jax.lax.fori_loop(*epochs, epoch, (state, metrics))
+    shapes = jax.eval_shape(traced, key, state, one_batch)[1]
+    return forward, jax.tree.map(lambda x: jnp.zeros((plan.chunk, *x.shape), x.dtype), shapes)
 
 
 run_chunk = jax.jit(chunk, static_argnames=("step", "plan"), donate_argnames=("state",))
+run_piece = jax.jit(piece, static_argnames=("step", "plan"), donate_argnames=("state",))
 
 
 def example(data: TrainingSet, plan: Plan) -> Example:
@@ -123,13 +146,14 @@ def example(data: TrainingSet, plan: Plan) -> Example:
     how = "none" if plan.binarisation == "none" else "threshold"
     batch = rows(data, slice(plan.batch_size))
     x = binarise(jax.random.key(0), batch.x, how)
-    return Example(batch._replace(x=x), data.x.mean(0), data.x.var(0))
+    return Example(batch._replace(x=x), *moments(data.x))
 
 
 def check(algorithm: Algorithm, data: TrainingSet, plan: Plan) -> None:
     """Raise the algorithm's `UserError` where it cannot learn from these data (binarised by threshold, if at all)."""
     how = "none" if plan.binarisation == "none" else "threshold"
-    algorithm.check(Batch(binarise(jax.random.key(0), data.x, how), data.target))
+    for batch in blocks(data):
+        algorithm.check(batch._replace(x=binarise(jax.random.key(0), batch.x, how)))
     if data.held_out is not None:
         algorithm.check(data.held_out)
 
@@ -150,7 +174,7 @@ def observation(
 ) -> dict[str, Array]:
     """What the algorithm observes after step `number` on the first 1000 training images and those held out; pure."""
     key = jax.random.fold_in(key, number)
-    batch = rows(data, slice(1000))
+    batch = rows(data, slice(WATCHED))
     x = binarise(subkey(key, "binarise"), batch.x, plan.binarisation)
     return observe(subkey(key, "observe"), state, batch._replace(x=x), data.held_out)
 
@@ -170,6 +194,7 @@ def train(
 ) -> Any:
     """The steps from `first_step` to `total_steps`, exactly; returns the last state, and leaves `state` as it is.
 
+    What it becomes does not depend on where the training set lies, on the device or on the host, to the last bit.
     After each chunk every callable gets a `Chunk` (its metrics: means over the chunk and what `observe` says). What
     they raise ends the run. Raises `Diverged`, before they see the chunk, where a metric is NaN or a parameter is
     larger than 10^4; `UserError` where more steps are done than asked for.
@@ -178,11 +203,17 @@ def train(
         raise UserError(f"`total_steps` {total_steps} is less than the {first_step} steps done; give more of them.")
     started = time.perf_counter()
     state = jax.tree.map(jnp.copy, state)  # each chunk is given the buffers of the one before it
+    parts = chunks(first_step, total_steps, plan)
+    feed = Feed(key, data, plan.batch_size, plan.chunk, parts) if isinstance(data.x, Stored) else None
+    watched = on_device(data, slice(WATCHED))
     for first, count in chunks(first_step, total_steps, plan):
         begin, length = jnp.asarray(first), jnp.asarray(count)
-        state, steps = run_chunk(key, state, data, begin, length, algorithm.step, plan)
+        if feed is None:
+            state, steps = run_chunk(key, state, data, begin, length, algorithm.step, plan)
+        else:
+            state, steps = run_pieces(key, state, feed, count, algorithm.step, plan)
         done = first + count
-        after = run_observation(subkey(key, "observe"), state, data, jnp.asarray(done), algorithm.observe, plan)
+        after = run_observation(subkey(key, "observe"), state, watched, jnp.asarray(done), algorithm.observe, plan)
         each = {name: np.asarray(values)[:count] for name, values in steps.items()}
         metrics = each | {name: np.asarray(value) for name, value in after.items()}
         refuse_divergence(metrics, first)
@@ -191,6 +222,22 @@ def train(
         for call in on_chunk:
             call(report)
     return state
+
+
+def run_pieces(
+    key: Key[Array, ""], state: Any, feed: Feed, count: int, step: Step, plan: Plan
+) -> tuple[Any, dict[str, np.ndarray]]:
+    """A chunk of `count` steps, whose batches come from the host: while the device has one piece to do, the next is
+    gathered."""
+    plan, found = plan._replace(chunk=feed.steps), []
+    while count > 0:
+        given = feed.piece
+        numbers = jnp.asarray(given.first), jnp.asarray(given.steps)
+        state, steps = run_piece(key, state, given.batches, *numbers, step, plan)
+        feed.fetch()
+        found.append({name: np.asarray(values)[: given.steps] for name, values in steps.items()})
+        count -= given.steps
+    return state, {name: np.concatenate([steps[name] for steps in found]) for name in found[0]}
 
 
 def chunks(first: int, total: int, plan: Plan) -> Iterator[tuple[int, int]]:
