@@ -31,7 +31,7 @@ class Stored(NDArrayOperatorsMixin):
     ndim = 2
 
     @classmethod
-    def whole(cls, array: Shaped[np.ndarray, "all values"]) -> "Stored":
+    def whole(cls, array: Shaped[np.ndarray, "all values"]) -> Any:
         """All rows of an array, which is not copied."""
         return cls(array, np.arange(len(array)))
 

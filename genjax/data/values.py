@@ -104,7 +104,7 @@ def intensities(images: Shaped[np.ndarray, "images ..."], white: int) -> Float32
     return flat.astype(np.float32, copy=False)
 
 
-def rows_of(images: Shaped[np.ndarray, "images ..."], white: int) -> Examples | Stored:
+def rows_of(images: Shaped[np.ndarray, "images ..."], white: int) -> Examples:
     """The same, where a value is a byte as it is stored; the array is not copied then."""
     flat = _flat(images)
     if flat.dtype == np.uint8 and white == 255:

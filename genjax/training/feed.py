@@ -1,7 +1,7 @@
 """Batches of a set for which the device has no room: gathered on the host, and sent while the device computes.
 
-The order is drawn as it is on the device, and a batch holds the same examples in the same order, so that a run is bit
-for bit what it is with its set on the device.
+The order is drawn as it is on the device, and a batch holds the same examples in the same order: a run is what it is
+with its set on the device, but for the rounding of sums that are compiled apart.
 """
 
 from collections.abc import Iterable, Iterator

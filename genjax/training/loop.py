@@ -194,7 +194,7 @@ def train(
 ) -> Any:
     """The steps from `first_step` to `total_steps`, exactly; returns the last state, and leaves `state` as it is.
 
-    What it becomes does not depend on where the training set lies, on the device or on the host, to the last bit.
+    Where the training set lies, on the device or on the host, changes no batch and no draw: only a sum's rounding.
     After each chunk every callable gets a `Chunk` (its metrics: means over the chunk and what `observe` says). What
     they raise ends the run. Raises `Diverged`, before they see the chunk, where a metric is NaN or a parameter is
     larger than 10^4; `UserError` where more steps are done than asked for.

@@ -75,7 +75,7 @@ def blocks(data: TrainingSet) -> Iterator[Batch]:
 
 
 def moments(x: Shaped[Array, "examples values"] | Stored) -> tuple[Float[Array, " values"], Float[Array, " values"]]:
-    """Mean and variance of each value, of whole columns at once: sums are those of the set as floats on the device."""
+    """Mean and variance of each value, of whole columns at once: those of the set as floats, but for rounding."""
     if isinstance(x, jax.Array) and jnp.issubdtype(x.dtype, jnp.floating):
         return x.mean(0), x.var(0)
     examples, values = x.shape

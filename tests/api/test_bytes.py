@@ -29,6 +29,13 @@ def same(one, other):
     assert one.record == other.record
 
 
+def close(one, other):
+    """The same but for rounding: batches are equal, and one compiled step adds up in another order than the other."""
+    for a, b in zip(jax.tree.leaves(one.state), jax.tree.leaves(other.state), strict=True):
+        np.testing.assert_allclose(np.asarray(a, np.float64), np.asarray(b, np.float64), rtol=1e-4, atol=1e-6)
+    assert one.record == other.record
+
+
 @pytest.fixture(name="no_room")
 def no_room_fixture(monkeypatch):
     """Runs read their sets from the host from now on, some steps at a time."""
@@ -70,11 +77,10 @@ def test_a_run_from_the_host_is_one_from_the_device(model, no_room, monkeypatch,
     genjax.fit(model, (X, Y), out=tmp_path / "run", on_chunk=interrupt, **longer)
     went_on = genjax.fit(model, (X, Y), out=tmp_path / "run", **longer)
     monkeypatch.setattr(sets, "too_large", lambda nbytes: False)
-    same(one, genjax.fit(model, (X, Y), **OPTIONS))
+    close(one, genjax.fit(model, (X, Y), **OPTIONS))
     whole = genjax.fit(model, (X, Y), **longer)
     assert not isinstance(whole.prepared.training.x, Stored)
-    for a, b in zip(jax.tree.leaves(whole.state), jax.tree.leaves(went_on.state), strict=True):
-        np.testing.assert_array_equal(a, b)
+    close(whole, went_on)
 
 
 def test_a_grid_has_its_set_on_the_device(no_room):
