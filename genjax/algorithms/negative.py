@@ -24,6 +24,7 @@ from genjax.errors import UserError
 from genjax.random import subkey
 from genjax.sampling import tempering
 from genjax.sampling.gibbs import initial_states
+from genjax.training.mesh import sharded
 from genjax.typing import Energy, Metrics
 
 
@@ -40,9 +41,9 @@ def sweeps(key: Key[Array, ""], machine: Energy, state: States, k: int) -> tuple
 
     def one(i: int | Array, state: States) -> States:
         state = machine.update(jax.random.fold_in(key, 2 * i), state, 0)
-        return machine.update(jax.random.fold_in(key, 2 * i + 1), state, 1)
+        return sharded(machine.update(jax.random.fold_in(key, 2 * i + 1), state, 1))
 
-    state = jax.lax.fori_loop(0, k - 1, one, state)
+    state = jax.lax.fori_loop(0, k - 1, one, sharded(state))
     state = one(k - 1, state)  # outside the loop, where XLA finds that the expectation takes the same product
     return state, expected(machine, state)
 

@@ -14,6 +14,7 @@ from genjax.boltzmann.path import Beta
 from genjax.errors import UserError
 from genjax.random import subkey
 from genjax.sampling.sharding import place
+from genjax.training.mesh import sharded
 from genjax.typing import Energy, Kernel
 
 
@@ -49,7 +50,7 @@ def _swept(
 
     def one(states: States, index: Array) -> tuple[States, None]:
         states = sweep(jax.random.fold_in(key, index), machine, states, beta, base, clamp)
-        return place(machine, states, mesh)[1], None
+        return place(machine, sharded(states), mesh)[1], None
 
     return jax.lax.scan(one, states, first + jnp.arange(sweeps))[0]
 

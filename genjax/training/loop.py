@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int, Key, PyTree
 
 from genjax.data.binarisation import Shown, binarise
 from genjax.errors import Diverged, UserError
 from genjax.random import subkey
+from genjax.training.mesh import on, placed, sharded, whole
 from genjax.typing import Algorithm, Batch, Example, Hyper, Metrics
 
 Step = Callable[[Key[Array, ""], Any, Batch], tuple[Any, Metrics]]
@@ -95,7 +97,7 @@ def chunk(
         here = jax.random.fold_in(key, number)
         start = (number % plan.steps_per_epoch) * plan.batch_size
         index = jax.lax.dynamic_slice(order, (start,), (plan.batch_size,))
-        batch = rows(data, index)
+        batch = sharded(rows(data, index))
         drawn = here if batches is None else jax.random.fold_in(batches, number)
         x = binarise(subkey(drawn, "binarise"), batch.x, plan.binarisation)
         state, of_step = traced(subkey(here, "step"), state, batch._replace(x=x))
@@ -112,7 +114,7 @@ def chunk(
     shapes = jax.eval_shape(traced, key, state, rows(data, slice(plan.batch_size)))[1]
     metrics = jax.tree.map(lambda x: jnp.zeros((plan.chunk, *x.shape), x.dtype), shapes)
     epochs = first // plan.steps_per_epoch, -(-last // plan.steps_per_epoch)
-    return jax.lax.fori_loop(*epochs, epoch, (state, metrics))
+    return whole(jax.lax.fori_loop(*epochs, epoch, (state, metrics)))
 
 
 run_chunk = jax.jit(chunk, static_argnames=("step", "plan"), donate_argnames=("state",))
@@ -150,9 +152,9 @@ def observation(
 ) -> dict[str, Array]:
     """What the algorithm observes after step `number` on the first 1000 training images and those held out; pure."""
     key = jax.random.fold_in(key, number)
-    batch = rows(data, slice(1000))
+    batch, held_out = sharded((rows(data, slice(1000)), data.held_out))
     x = binarise(subkey(key, "binarise"), batch.x, plan.binarisation)
-    return observe(subkey(key, "observe"), state, batch._replace(x=x), data.held_out)
+    return whole(observe(subkey(key, "observe"), state, batch._replace(x=x), held_out))
 
 
 run_observation = jax.jit(observation, static_argnames=("observe", "plan"))
@@ -167,22 +169,26 @@ def train(
     total_steps: int,
     first_step: int = 0,
     on_chunk: Sequence[Callable[[Chunk], None]] = (),
+    mesh: Mesh | None = None,
 ) -> Any:
     """The steps from `first_step` to `total_steps`, exactly; returns the last state, and leaves `state` as it is.
 
     After each chunk every callable gets a `Chunk` (its metrics: means over the chunk and what `observe` says). What
     they raise ends the run. Raises `Diverged`, before they see the chunk, where a metric is NaN or a parameter is
-    larger than 10^4; `UserError` where more steps are done than asked for.
+    larger than 10^4; `UserError` where more steps are done than asked for. On a `mesh` (`training.mesh`) every step is
+    split over its devices, and the state is left on them.
     """
     if first_step > total_steps:
         raise UserError(f"`total_steps` {total_steps} is less than the {first_step} steps done; give more of them.")
     started = time.perf_counter()
     state = jax.tree.map(jnp.copy, state)  # each chunk is given the buffers of the one before it
+    key, state, data = placed((key, state, data), mesh)
     for first, count in chunks(first_step, total_steps, plan):
         begin, length = jnp.asarray(first), jnp.asarray(count)
-        state, steps = run_chunk(key, state, data, begin, length, algorithm.step, plan)
         done = first + count
-        after = run_observation(subkey(key, "observe"), state, data, jnp.asarray(done), algorithm.observe, plan)
+        with on(mesh):
+            state, steps = run_chunk(key, state, data, begin, length, algorithm.step, plan)
+            after = run_observation(subkey(key, "observe"), state, data, jnp.asarray(done), algorithm.observe, plan)
         each = {name: np.asarray(values)[:count] for name, values in steps.items()}
         metrics = each | {name: np.asarray(value) for name, value in after.items()}
         refuse_divergence(metrics, first)
