@@ -808,6 +808,24 @@ TRAINING = (
         "training/test_devices.py::test_a_step_of_an_autoencoder_is_the_mean_of_eight_and_wrong_means_are_seen",
     ),
     mutant(
+        "every device makes all images of a generator",
+        'z = sharded(latents(subkey(key, "latents"), game, (steps + 1) * each).reshape(steps + 1, each, -1), axis=1)',
+        'z = latents(subkey(key, "latents"), game, (steps + 1) * each).reshape(steps + 1, each, -1)',
+        "api/test_devices.py::test_each_device_does_its_share",
+    ),
+    mutant(
+        "every device moves all chains",
+        "place(machine, sharded(states), mesh)",
+        "place(machine, states, mesh)",
+        "api/test_devices.py::test_each_device_does_its_share",
+    ),
+    mutant(
+        "more devices than there are",
+        "if not 1 <= devices <= there:",
+        "if not 1 <= devices:",
+        "api/test_devices.py::test_what_is_no_number_of_devices_is_refused_before_any_work",
+    ),
+    mutant(
         "all stages draw from the run's key",
         "return key if stage.name == LAST else subkey(key, stage.name)",
         "return key",
