@@ -393,8 +393,8 @@ LEARNING = (
     ),
     mutant(
         "one sweep, whatever k says",
-        "jax.lax.fori_loop(0, k - 1, one, state)",
-        "jax.lax.fori_loop(0, 0, one, state)",
+        "jax.lax.fori_loop(0, k - 1, one, sharded(state))",
+        "jax.lax.fori_loop(0, 0, one, sharded(state))",
         "algorithms/test_negative.py::test_k_sweeps_are_k_steps_of_the_exact_chain",
     ),
     mutant(
@@ -511,8 +511,8 @@ NETWORKS = (
     ),
     mutant(
         "samples of a VAE come from a prior twice as wide",
-        'top = normal(subkey(key, "top")',
-        'top = 2 * normal(subkey(key, "top")',
+        'top = sharded(normal(subkey(key, "top")',
+        'top = sharded(2 * normal(subkey(key, "top")',
         "cli/test_variational.py::test_samples_follow_the_prior",
     ),
     mutant(

@@ -97,10 +97,10 @@ def chunk(
         here = jax.random.fold_in(key, number)
         start = (number % plan.steps_per_epoch) * plan.batch_size
         index = jax.lax.dynamic_slice(order, (start,), (plan.batch_size,))
-        batch = sharded(rows(data, index))
+        batch = rows(data, index)
         drawn = here if batches is None else jax.random.fold_in(batches, number)
         x = binarise(subkey(drawn, "binarise"), batch.x, plan.binarisation)
-        state, of_step = traced(subkey(here, "step"), state, batch._replace(x=x))
+        state, of_step = traced(subkey(here, "step"), state, sharded(batch._replace(x=x)))
         return state, jax.tree.map(lambda all, new: all.at[number - first].set(new), metrics, of_step)
 
     def epoch(number: Array, carry: tuple[Any, Any]) -> tuple[Any, Any]:
