@@ -410,8 +410,8 @@ LEARNING = (
     ),
     mutant(
         "one sweep, whatever k says",
-        "jax.lax.fori_loop(0, k - 1, one, state)",
-        "jax.lax.fori_loop(0, 0, one, state)",
+        "jax.lax.fori_loop(0, k - 1, one, sharded(state))",
+        "jax.lax.fori_loop(0, 0, one, sharded(state))",
         "algorithms/test_negative.py::test_k_sweeps_are_k_steps_of_the_exact_chain",
     ),
     mutant(
@@ -528,8 +528,8 @@ NETWORKS = (
     ),
     mutant(
         "samples of a VAE come from a prior twice as wide",
-        'top = normal(subkey(key, "top")',
-        'top = 2 * normal(subkey(key, "top")',
+        'top = sharded(normal(subkey(key, "top")',
+        'top = sharded(2 * normal(subkey(key, "top")',
         "cli/test_variational.py::test_samples_follow_the_prior",
     ),
     mutant(
@@ -823,6 +823,24 @@ TRAINING = (
         "jnp.where(everywhere, x, x), parameters)",
         "x, parameters)",
         "training/test_devices.py::test_a_step_of_an_autoencoder_is_the_mean_of_eight_and_wrong_means_are_seen",
+    ),
+    mutant(
+        "every device makes all images of a generator",
+        'z = sharded(latents(subkey(key, "latents"), game, (steps + 1) * each).reshape(steps + 1, each, -1), axis=1)',
+        'z = latents(subkey(key, "latents"), game, (steps + 1) * each).reshape(steps + 1, each, -1)',
+        "api/test_devices.py::test_each_device_does_its_share",
+    ),
+    mutant(
+        "every device moves all chains",
+        "place(machine, sharded(states), mesh)",
+        "place(machine, states, mesh)",
+        "api/test_devices.py::test_each_device_does_its_share",
+    ),
+    mutant(
+        "more devices than there are",
+        "if not 1 <= devices <= there:",
+        "if not 1 <= devices:",
+        "api/test_devices.py::test_what_is_no_number_of_devices_is_refused_before_any_work",
     ),
     mutant(
         "all stages draw from the run's key",

@@ -23,6 +23,7 @@ from genjax.random import subkey
 from genjax.training import devices
 from genjax.training.config import factory, traced
 from genjax.training.devices import own_copy, own_key
+from genjax.training.mesh import sharded, whole
 from genjax.training.optimisers import Adam
 from genjax.training.update import (
     applied,
@@ -106,11 +107,12 @@ def gan(
     def step(key: Key[Array, ""], state: GANState, batch: Batch) -> tuple[GANState, Metrics]:
         key = own_key(key, axis_name)
         kept, state = state.game, state._replace(game=dataclasses.replace(game, axis_name=axis_name))
+        batch = batch if config.discriminator_steps == 1 else whole(batch)  # parts of all devices, not a device each
         parts = divided(with_labels(config, batch), config.discriminator_steps, config.packing)
         steps, each = parts.target.shape
-        z = latents(subkey(key, "latents"), game, (steps + 1) * each).reshape(steps + 1, each, -1)
+        z = sharded(latents(subkey(key, "latents"), game, (steps + 1) * each).reshape(steps + 1, each, -1), axis=1)
         mix = random.uniform(random.bits(subkey(key, "mix"), (steps, each // config.packing)))
-        mix = jnp.repeat(mix, config.packing, axis=1)[..., None]
+        parts, mix = sharded((parts, jnp.repeat(mix, config.packing, axis=1)[..., None]), axis=1)
 
         def once(player: Player, given: tuple[Batch, Array, Array]) -> tuple[Player, Metrics]:
             return updated_discriminator(state._replace(discriminator=player), *given)
@@ -284,7 +286,7 @@ def latents(key: Key[Array, ""], game: Game, count: int) -> Float[Array, "count 
 
 def generate(key: Key[Array, ""], state: GANState, label: Int[Array, " images"]) -> Float[Array, "images pixels"]:
     """New images by the averaged generator, one for each label; labels count where the game is conditional."""
-    return decode(state, latents(key, state.game, len(label)), label)
+    return decode(state, sharded(latents(key, state.game, len(label))), label)
 
 
 def newest(state: GANState) -> GANState:

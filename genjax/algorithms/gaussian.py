@@ -25,6 +25,7 @@ from genjax.networks.backbones import Shape
 from genjax.networks.unet import TimedUNet
 from genjax.random import subkey
 from genjax.training.config import positive, sizes
+from genjax.training.mesh import sharded
 from genjax.typing import Metrics
 
 SHORTEST, LONGEST = 0.008, 0.978  # quarter turns of the cosine schedule: sigma stays above 0, alpha above 0.03
@@ -104,6 +105,7 @@ def draw(key: Key[Array, ""], guesser: Guesser, path: Path, shape: tuple[int, in
     def one(z: Images, number: Array) -> tuple[Images, None]:
         t, s = (1 - n.astype(jnp.float32) / steps for n in (number, number + 1))
         noise = random.normal(jax.random.fold_in(key, number), shape) if churn else jnp.zeros(shape, jnp.float32)
+        z = sharded(z)
         guess = guesser(z, t)
         return jnp.where(number + 1 < steps, backwards(path, z, guess, noise, s, t, churn), guess.x), None
 
@@ -122,6 +124,7 @@ def inpaint(
         step, known, again = (
             random.normal(jax.random.fold_in(subkey(key, use), number), x.shape) for use in ("step", "known", "again")
         )
+        z = sharded(z)
         guess = guesser(z, t)
         lower = backwards(path, z, guess, step, s, t, 1.0)
         lower = jnp.where(missing, lower, path.at(x, known, s))

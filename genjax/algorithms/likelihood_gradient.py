@@ -20,6 +20,7 @@ from genjax.algorithms.watching import energy_metrics
 from genjax.boltzmann.machine import States
 from genjax.random import subkey
 from genjax.training.devices import averaged, own_copy, own_key
+from genjax.training.mesh import several
 from genjax.training.update import PLAIN, Coordinates, first, update
 from genjax.typing import Algorithm, Batch, Example, Hyper, Metrics
 
@@ -172,6 +173,9 @@ def contrast(machine: Any, positive: States, negative: States, offsets: States) 
     Positive and negative states are tuples of `(batch, units)`; their batches may differ in size. Its derivative is
     that of the negative log-likelihood.
     """
+    if several():  # a concatenation would gather the chains of all devices
+        first, second = (tuple(x - mu for x, mu in zip(phase, offsets)) for phase in (positive, negative))
+        return jnp.mean(machine.energy(first)) - jnp.mean(machine.energy(second))
     both = tuple(jnp.concatenate(phases) - mu for *phases, mu in zip(positive, negative, offsets))
     shares = [
         jnp.full(len(phase[0]), sign / len(phase[0]), jnp.float32)

@@ -27,6 +27,7 @@ from genjax.networks.backbones import Shape
 from genjax.networks.unmasking import Unmasking
 from genjax.random import subkey
 from genjax.training.config import positive, sizes
+from genjax.training.mesh import sharded
 from genjax.typing import Metrics
 
 
@@ -58,7 +59,7 @@ def unmask(key: Key[Array, ""], model: Denoiser, x: Images, missing: Holes, step
 
     def one(number: Int[Array, ""], x: Array) -> Array:
         drawn = random.bernoulli(jax.random.fold_in(key, number), model(x, turn >= number))
-        return jnp.where(turn == number, drawn, x)
+        return sharded(jnp.where(turn == number, drawn, x))
 
     return jax.lax.fori_loop(0, count, one, jnp.where(missing, 0.0, x))
 

@@ -25,6 +25,7 @@ from genjax.numerics import Numbers
 from genjax.random import subkey
 from genjax.sampling import tempering
 from genjax.sampling.gibbs import initial_states
+from genjax.training.mesh import sharded
 from genjax.typing import Energy, Metrics
 
 
@@ -45,9 +46,9 @@ def sweeps(
 
     def one(i: int | Array, state: States) -> States:
         state = sampler.update(jax.random.fold_in(key, 2 * i), state, 0)
-        return sampler.update(jax.random.fold_in(key, 2 * i + 1), state, 1)
+        return sharded(sampler.update(jax.random.fold_in(key, 2 * i + 1), state, 1))
 
-    state = jax.lax.fori_loop(0, k - 1, one, state)
+    state = jax.lax.fori_loop(0, k - 1, one, sharded(state))
     state = one(k - 1, state)  # outside the loop, where XLA finds that the expectation takes the same product
     return state, expected(machine, state)
 

@@ -11,7 +11,7 @@ from genjax.errors import UserError
 from genjax.training.options import flat
 from genjax.training.stages import LAST
 
-LEFT_OUT = ("checkpoint_seconds", "seed", "data_dir")
+LEFT_OUT = ("checkpoint_seconds", "seed", "data_dir", "devices")
 
 
 COMMON_BATCHES = "The runs share order and binarisation of their batches: intervals are over the seeds of all else."

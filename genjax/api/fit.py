@@ -34,6 +34,7 @@ from genjax.data.places import with_absolute_paths
 from genjax.errors import UserError
 from genjax.training import early, loop
 from genjax.training.config import Checked, choices
+from genjax.training.mesh import Devices, counted, home
 from genjax.training.options import build, replaced
 from genjax.training.settings import RunConfig
 from genjax.training.stages import LAST
@@ -56,7 +57,7 @@ def fit(
     validation: Any = True,
     start: Any = None,
     out: str | os.PathLike | None = None,
-    devices: int | None = None,
+    devices: Devices = None,
     on_chunk: OnChunk | Sequence[OnChunk] = (),
     progress: bool = True,
 ) -> Run:
@@ -74,7 +75,8 @@ def fit(
       itself.
     - `start`: parameters to begin from, as for fine-tuning.
     - `out`: a folder that is kept as `genjax train` keeps it; an interrupted call with the same one goes on.
-    - `devices`: None or 1.
+    - `devices`: how many of this machine's share each step, or "all"; by default one. What is learned is the same to
+      rounding, and it may be another number when a run goes on.
     - `on_chunk`: called with each `training.loop.Chunk`; one that raises `training.early.Stopped(chunk)` ends the run
       early, after another tenth of its steps, over which the rate falls. `progress`: whether a bar is shown.
 
@@ -82,13 +84,13 @@ def fit(
     `UserError` before any work where the arguments do not go together, `Diverged` where training leaves the finite
     numbers.
     """
-    if devices not in (None, 1):
-        raise UserError(f"`devices` {devices}: a run trains on one device; leave it out.")
+    counted(devices)
     if epochs is not None and steps is not None:
         raise UserError(f"`epochs` {epochs} and `steps` {steps} are both lengths of the run; give one of them.")
     calls = (on_chunk,) if callable(on_chunk) else tuple(on_chunk)
     length = {"epochs": epochs, "steps": steps}
     given = {"seed": seed, "batch_size": batch_size, "binarisation": binarisation}
+    given |= {} if isinstance(model, Run) else {"devices": devices}
     given = {name: value for name, value in given.items() if value is not None}
     if isinstance(model, Run):
         for name, value in given.items():
@@ -99,7 +101,7 @@ def fit(
             raise UserError("`start` begins a new run; give a model in place of the run, or leave it out.")
         if named(validation) and validation not in (True, was := model.settings.validation):
             raise UserError(f"`validation` {validation} differs from the run's {was}; leave it out.")
-        training = again(model, data, length, out, validation)
+        training = again(model, data, length, out, validation, devices)
     else:
         config, run = settled(model, data, given | length, validation)
         source = source_of(run, config.model, data, validation)
@@ -129,7 +131,7 @@ class Training:
         recorder = Recorder(run.folder, run.entries, run.decided)
         schedule = schedule_of(run.config)
         there, stages = train(run.settings, self.prepared, self.stages, self.here, recorder, hooks, schedule)
-        return dataclasses.replace(run, state=there.state, step=there.step, stage=stages[there.stage].name)
+        return dataclasses.replace(run, state=home(there.state), step=there.step, stage=stages[there.stage].name)
 
     @property
     def total(self) -> int:
@@ -172,6 +174,7 @@ def source_of(run: RunConfig, model: Model, data: Any, validation: Any) -> Any:
 def new(config: Any, run: RunConfig, source: Any, folder: Path | None = None, start: Any = None) -> Training:
     """A new run on these data, from its first step or from given parameters."""
     keep_compiled_programs()
+    counted(run.devices)
     prepared = prepare(config, run, source)
     run = with_length(run, prepared.plan)
     stages = stages_of(config, run, prepared)
@@ -200,7 +203,9 @@ def refuse_other_shapes(fresh: Any, state: Any) -> None:
         raise UserError("`start` holds parameters of other sizes than the model has; give the model their sizes.")
 
 
-def again(old: Run, data: Any, length: dict[str, Any], out: Any = None, validation: Any = True) -> Training:
+def again(
+    old: Run, data: Any, length: dict[str, Any], out: Any = None, validation: Any = True, devices: Devices = None
+) -> Training:
     """A run that goes on, as a new one: the old one stays what it was."""
     keep_compiled_programs()
     if old.state is None:
@@ -211,7 +216,10 @@ def again(old: Run, data: Any, length: dict[str, Any], out: Any = None, validati
     run = old.settings
     if any(value is not None for value in length.values()):
         run = replaced(run, length)
+    if devices is not None:
+        run = dataclasses.replace(run, devices=devices)
     run.check()
+    counted(run.devices)
     prepared = data_again(old, data, validation)
     stages = stages_of(old.config, run, prepared)
     number = next(number for number, stage in enumerate(stages) if stage.name == old.stage)
@@ -244,12 +252,14 @@ def reopen(folder: Path, config: Any, run: RunConfig, source: Any) -> Training:
     saved = on_disk.read(folder, config, _outside(config))
     on_disk.unless_same(folder, (config, run), (saved.config, saved.run))
     length = {} if run.epochs is None and run.steps is None else {"epochs": run.epochs, "steps": run.steps}
+    length |= {} if run.devices is None else {"devices": run.devices}
     return resume(folder, saved, dataclasses.replace(saved.run, **length), source)
 
 
 def resume(folder: Path, saved: on_disk.Saved, run: RunConfig, source: Any) -> Training:
     """The run in a folder, as it is saved there, goes on with these options on its data."""
     keep_compiled_programs()
+    counted(run.devices)
     config, record = saved.config, saved.record
     if record is None:
         prepared = as_long(folder, prepare(config, run, source))

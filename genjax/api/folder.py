@@ -19,7 +19,7 @@ from genjax.training.options import flat, from_json, to_json
 from genjax.training.settings import RunConfig
 
 PLACES = ("dataset", "data_dir")  # of data that may have moved
-MAY_DIFFER = ("epochs", "steps", "checkpoint_seconds")  # of a run that goes on
+MAY_DIFFER = ("epochs", "steps", "checkpoint_seconds", "devices")  # of a run that goes on
 
 
 class Saved(NamedTuple):
@@ -117,8 +117,9 @@ def unless_same(folder: Path, new: tuple[Any, RunConfig], saved: tuple[Any, RunC
         for name in ours:
             if name not in may and ours[name] != theirs.get(name):
                 raise UserError(
-                    f"`{name}` {ours[name]} differs from {theirs.get(name)} in {folder}; only `epochs` may differ, and "
-                    "`dataset` and `data_dir` where the data have moved; name another folder for another run."
+                    f"`{name}` {ours[name]} differs from {theirs.get(name)} in {folder}; only `epochs` and `devices` "
+                    "may differ, and `dataset` and `data_dir` where the data have moved; name another folder for "
+                    "another run."
                 )
 
 

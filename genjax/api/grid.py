@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 
 from genjax import random
 from genjax.api import folder as on_disk
@@ -27,6 +28,7 @@ from genjax.evaluation.likelihood import pseudo, report
 from genjax.training import grid as side_by_side
 from genjax.training import loop
 from genjax.training.config import static_part
+from genjax.training.mesh import Devices, counted, mesh_of
 from genjax.training.options import replaced
 from genjax.training.sets import on_device
 from genjax.training.settings import RunConfig
@@ -55,7 +57,7 @@ def grid(
     seeds: int | Sequence[int] = 8,
     common_batches: bool = False,
     validation: Any = True,
-    devices: int | None = None,
+    devices: Devices = None,
     progress: bool = True,
     **options: Any,
 ) -> list[Run]:
@@ -65,13 +67,13 @@ def grid(
     an axis, a tuple a value: `learning_rate=[0.01, 0.06], layers=[(64, 32), (128, 64)]`; `data` is an axis too, the
     first one, where it is a list of names or Datasets. `seeds=8` is 0 to 7, a sequence those. Each run is the one that
     `fit` makes of its seed: its own batches, binarisation and noise; with `common_batches` all share order and
-    binarisation, which is faster, but intervals over seeds say less. A run that diverges leaves the others alone, and
-    its `diverged` says so. Raises `UserError` before any work.
+    binarisation, which is faster, but intervals over seeds say less. The runs are split over all of this machine's
+    devices unless `devices` gives a number; more than there are runs split their batches too. A run that diverges
+    leaves the others alone, and its `diverged` says so. Raises `UserError` before any work.
     """
-    if devices not in (None, 1):
-        raise UserError(f"`devices` {devices}: a grid trains on one device; leave it out.")
+    counted(devices)
     members = members_of(model, data, seeds, validation, options)
-    return train_members(members, common_batches, progress)
+    return train_members(members, common_batches, progress, devices)
 
 
 def members_of(model: Any, data: Any, seeds: Any, validation: Any, options: dict[str, Any]) -> list[Member]:
@@ -143,8 +145,10 @@ def _values(name: str, value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def train_members(members: Sequence[Member], common_batches: bool = False, progress: bool = True) -> list[Run]:
-    """All runs, in as few programs as their options allow, in the order of `members`."""
+def train_members(
+    members: Sequence[Member], common_batches: bool = False, progress: bool = True, devices: Devices = None
+) -> list[Run]:
+    """All runs, in as few programs as their options allow, in the order of `members`, on so many devices (`grid`)."""
     keep_compiled_programs()
     entries: list[list[dict[str, Any]]] = [[] for _ in members]
     ended: dict[int, tuple[Any, str | None]] = {}
@@ -160,7 +164,8 @@ def train_members(members: Sequence[Member], common_batches: bool = False, progr
                     if bar is not None:
                         bar.update(before + steps, f"{earlier + runs} of {len(members)} runs")
 
-                ended |= zip(indices, together(some, [entries[i] for i in indices], batches, shown))
+                mesh = mesh_of(devices, min(counted(None, "all"), len(some)), len(some))
+                ended |= zip(indices, together(some, [entries[i] for i in indices], batches, shown, mesh))
                 done += sum(stage.steps for member in some for stage in member.stages)
     shared = {"common_batches": True} if common_batches else {}
     return [
@@ -258,11 +263,13 @@ def together(
     entries: Sequence[list[dict[str, Any]]],
     batches: Any = None,
     shown: Callable[[int, int], None] = lambda steps, runs: None,
+    mesh: Mesh | None = None,
 ) -> list[tuple[Any, str | None]]:
     """Train runs in one program, stage by stage; each one's last state, and how it diverged if it did.
 
     Runs are padded to the largest machine and trained to the longest length, each kept when it is done. `batches` is
-    the key by which all draw theirs, None for each its own; `shown` is told how many steps and runs are done.
+    the key by which all draw theirs, None for each its own; `shown` is told how many steps and runs are done. On a
+    `mesh` they are split over its devices.
     """
     plan, data = members[0].prepared.plan, members[0].prepared.training
     if len({member.stages[-1].steps for member in members}) > 1:
@@ -281,7 +288,7 @@ def together(
             states, algorithm = begin(own, stages, data, plan, states), stage.algorithm
         ends = sorted(one.steps for one in stages)
         calls = [watch.of_stage(number, plan.steps_per_epoch), lambda chunk: shown(*watch.progress())]
-        states = side_by_side.train(own, algorithm, data, plan, states, ends[-1], calls, ends, shared)
+        states = side_by_side.train(own, algorithm, data, plan, states, ends[-1], calls, ends, shared, mesh)
     made = []
     for i, size in enumerate(sizes):
         state = watch.kept.get(i, jax.tree.map(np.asarray, side_by_side.run_of(states, i)))

@@ -31,6 +31,7 @@ from genjax.models.chains import fresh
 from genjax.sampling import diagnostics as of_chains
 from genjax.sampling.gibbs import Gibbs
 from genjax.training.folder import write_json
+from genjax.training.mesh import Devices, mesh_of, on
 from genjax.typing import Answer, Estimate, Kernel, Model, Progress
 
 CODES = 10_000  # training examples whose codes stand for all
@@ -78,19 +79,24 @@ class Run(Trained):
         before = self.folder is not None and (self.folder / "evaluation.json").exists()
         return "not evaluated" + (" since it was trained further" if before else "")
 
-    def log_likelihood(self, x: Any = None, label: Any = None, *, seed: int = 0, **effort: Any) -> Estimate:
+    def log_likelihood(
+        self, x: Any = None, label: Any = None, *, seed: int = 0, devices: Devices = None, **effort: Any
+    ) -> Estimate:
         """Mean log p of examples (the test split unless given), nats an example; `kind` says what it is of it.
 
         Binarised as trained, with the one fixed draw. `effort` are the estimator's options (of Boltzmann machines
-        `temperatures`, `ais_chains`, `standard_error`; of autoencoders `draws`); log Z is estimated once and kept.
+        `temperatures`, `ais_chains`, `standard_error`; of autoencoders `draws`); log Z is estimated once and kept, its
+        chains split over this machine's devices: all of them unless `devices` gives a number.
         Raises `UserError` for models without a likelihood.
         """
-        answer = self.answer(seed, effort)
+        answer = self.answer(seed, effort, devices=devices)
         return answer.estimate(answer.score(self._examples(x, label)))
 
-    def score_samples(self, x: Any, label: Any = None, *, seed: int = 0, **effort: Any) -> np.ndarray:
+    def score_samples(
+        self, x: Any, label: Any = None, *, seed: int = 0, devices: Devices = None, **effort: Any
+    ) -> np.ndarray:
         """Log p of each example, `(n,)` nats, by the estimator of `log_likelihood`."""
-        return np.asarray(self.answer(seed, effort).score(self._examples(x, label)))
+        return np.asarray(self.answer(seed, effort, devices=devices).score(self._examples(x, label)))
 
     def sample(
         self,
@@ -104,8 +110,10 @@ class Run(Trained):
         means: bool = False,
         diagnostics: bool = False,
         seed: int = 0,
+        devices: Devices = None,
     ) -> Any:
-        """`n` samples, `(n, *shape)`; the same call gives the same answer.
+        """`n` samples, `(n, *shape)`; the same call gives the same answer, on any number of `devices` (of this machine;
+        all unless told otherwise).
 
         - `label`: draw this class, of models that know classes. `means`: expected values in place of drawn ones.
         - `sweeps`, `kernel`, `start` (fresh chains, or the persistent ones that training left): of models with chains.
@@ -116,12 +124,12 @@ class Run(Trained):
         if n < 1:
             raise UserError(f"`n` {n} is not positive; give the number of samples.")
         if given is not None or missing is not None:
-            return self._completed(n, given, missing, sweeps, seed)
-        arrays = self.draw(n, (sweeps,), label, kernel, start, seed)
+            return self._completed(n, given, missing, sweeps, seed, devices)
+        arrays = self.draw(n, (sweeps,), label, kernel, start, seed, devices)
         if means and "means" not in arrays:
             raise UserError(f"`means`: a {self.model.name} draws without expected values; leave it out.")
         shaped = self.shaped(arrays["means" if means else "samples"])
-        return (shaped, self.diagnostics(n, sweeps, label, kernel, start, seed)) if diagnostics else shaped
+        return (shaped, self.diagnostics(n, sweeps, label, kernel, start, seed, devices)) if diagnostics else shaped
 
     def draw(
         self,
@@ -131,6 +139,7 @@ class Run(Trained):
         kernel: Kernel | None = None,
         start: Start = "fresh",
         seed: int = 0,
+        devices: Devices = None,
     ) -> dict[str, Any]:
         """Samples as arrays by name, flat: what `sample` gives, and the pictures show (see `typing.Model.sample`)."""
         model = self.model
@@ -148,15 +157,23 @@ class Run(Trained):
             options["train"] = np.asarray(self.fixed_train(CODES).x)
         own = options.get("label")
         key = self.key(seed, start, own if isinstance(own, int) else None)
-        return model.sample(key, self.parameters, n, **options)
+        parameters = self.parameters
+        with on(mesh_of(devices, "all")):
+            return model.sample(key, parameters, n, **options)
 
     def draw_classes(
-        self, n: int, sweeps: int = 1000, kernel: Kernel | None = None, start: Start = "fresh", seed: int = 0
+        self,
+        n: int,
+        sweeps: int = 1000,
+        kernel: Kernel | None = None,
+        start: Start = "fresh",
+        seed: int = 0,
+        devices: Devices = None,
     ) -> dict[str, Any]:
         """`n` samples of each class, with their `labels`; of models with chains the label is clamped."""
         if not self.classes:
             raise UserError(f"`label` all: this {self.model.name} has not learned labels; leave it out.")
-        each = [self.draw(n, (sweeps,), label, kernel, start, seed) for label in range(self.classes)]
+        each = [self.draw(n, (sweeps,), label, kernel, start, seed, devices) for label in range(self.classes)]
         names = [name for name in ("samples", "means") if name in each[0]]
         whole = {name: np.concatenate([arrays[name] for arrays in each]) for name in names}
         return whole | {"labels": np.repeat(np.arange(self.classes), n)}
@@ -169,6 +186,7 @@ class Run(Trained):
         kernel: Kernel | None = None,
         start: Start = "fresh",
         seed: int = 0,
+        devices: Devices = None,
     ) -> dict[str, Any]:
         """How well that many chains mix over so many sweeps: see `sampling.diagnostics.diagnose`."""
         if not self.has_chains:
@@ -179,9 +197,10 @@ class Run(Trained):
         if label is not None:
             assert self.model.clamped is not None
             machine = self.model.clamped(machine, self.class_number(label))
-        if states is None:
-            states = fresh(jax.random.fold_in(key, 0), machine, chains)
-        numbers = diagnose(key, machine, states, sweeps, kernel or Gibbs())[1]
+        with on(mesh_of(devices, "all")):
+            if states is None:
+                states = fresh(jax.random.fold_in(key, 0), machine, chains)
+            numbers = diagnose(key, machine, states, sweeps, kernel or Gibbs())[1]
         return {name: np.asarray(value).tolist() for name, value in numbers.items()}
 
     def reconstruct(self, x: Any, missing: Any = None, *, sweeps: int = 400, seed: int = 0) -> np.ndarray:
@@ -227,14 +246,17 @@ class Run(Trained):
             raise self._no("classes", "classify", *self._answers())
         return np.asarray(self.model.classify(self.parameters, self.flat(x)))
 
-    def evaluation(self, *, seed: int = 0, progress: Progress | None = None, **effort: Any) -> dict[str, Any]:
-        """Everything that `genjax evaluate` prints, as plain numbers by name; the log-likelihoods are estimates."""
+    def evaluation(
+        self, *, seed: int = 0, progress: Progress | None = None, devices: Devices = None, **effort: Any
+    ) -> dict[str, Any]:
+        """Everything that `genjax evaluate` prints, as plain numbers by name; the log-likelihoods are estimates, on
+        all of this machine's devices unless `devices` gives a number."""
         began, model = time.perf_counter(), self.model
         effort = _known(model, effort)
         if model.answer is None and model.evaluate is None and model.sample is None:
             raise self._no("likelihood, or anything else that is measured", "evaluate")
         train, test = self.fixed_train(getattr(model.effort, "training", None)), self.fixed_test()
-        answer = None if model.answer is None else self.answer(seed, effort, progress)
+        answer = None if model.answer is None else self.answer(seed, effort, progress, devices)
         found: dict[str, Any] = {}
         if answer is not None:
             found |= report(answer, train, test, self.refute)[0]
@@ -244,7 +266,7 @@ class Run(Trained):
                 n: v for n, v in model.evaluate(key, self.parameters, train, test, answer).items() if v is not None
             }
         elif answer is None:
-            found |= self.measured_samples(seed=seed, progress=progress, **effort)[0].table
+            found |= self.measured_samples(seed=seed, progress=progress, devices=devices, **effort)[0].table
         found = plain(found) | {
             "model": model.name,
             "dataset": self.settings.dataset,
@@ -274,6 +296,7 @@ class Run(Trained):
         inception: Any = None,
         seed: int = 0,
         progress: Progress | None = None,
+        devices: Devices = None,
     ) -> tuple[quality.Measured, dict[str, Any]]:
         """The same with what pictures of it need, and the samples.
 
@@ -287,7 +310,7 @@ class Run(Trained):
         labels = None
         if self.classes and not self.has_chains and known:
             labels = quality.labels_like(dataset.labels.train, count)
-        arrays = self.draw(count, (sweeps,), labels, seed=seed)
+        arrays = self.draw(count, (sweeps,), labels, seed=seed, devices=devices)
         means, grey = (arrays["means"], np.asarray(dataset.test)) if "means" in arrays else (None, None)
         of_test = dataset.labels.test if has_classes(dataset.labels.test) else None
         found = quality.measure(classifier, arrays["samples"], train, test, means, grey, of_test, self.class_names)
@@ -309,30 +332,39 @@ class Run(Trained):
         """The answer, its trust taken back where examples contradict it."""
         return answer if self.model.refute is None else self.model.refute(self.parameters, answer, batches, scores)
 
-    def answer(self, seed: int, effort: dict[str, Any], progress: Progress | None = None) -> Answer:
+    def answer(
+        self, seed: int, effort: dict[str, Any], progress: Progress | None = None, devices: Devices = None
+    ) -> Answer:
         """What the likelihood is asked through: log Z is estimated once for the same seed and effort, and kept."""
         model = self.model
         if model.answer is None:
             raise self._no("likelihood", "log_likelihood", *self._answers())
         options = {} if model.effort is None else vars(model.effort(**_known(model, effort)))
-        asked = (seed, *sorted(effort.items()))
+        mesh = mesh_of(devices, "all")
+        asked = (mesh, seed, *sorted(effort.items()))
         kept = self.__dict__.setdefault("_answers_kept", {})
         if asked not in kept:
             if self.known_log_z is not None and not effort and seed == 0:
                 options["known"] = self.known_log_z
             key, chains = random.key(seed, self.settings.rng), self.persistent_chains()
             mean = np.zeros(self.record.examples[1], np.float32) if "known" in options else self.mean  # is not read
-            kept[asked] = model.answer(key, self.parameters, mean, chains, progress=progress, **options)
+            parameters = self.parameters  # made outside of the mesh, on which everything stays that is made there
+            with on(mesh):
+                kept[asked] = model.answer(key, parameters, mean, chains, progress=progress, **options)
         return kept[asked]
 
-    def _completed(self, n: int, given: Any, missing: Any, sweeps: int, seed: int) -> np.ndarray:
+    def _completed(
+        self, n: int, given: Any, missing: Any, sweeps: int, seed: int, devices: Devices = None
+    ) -> np.ndarray:
         if given is None or missing is None:
             raise UserError("`given` and `missing` go together: an example, and where it is unknown.")
         if self.model.complete is None:
             raise self._no("way to complete examples", "sample with `given`", *self._answers())
         (example,), (hole,) = self._holed(np.asarray(given)[None], missing, "`given`")
-        drawn = self.model.complete(self.key(seed), self.parameters, example, hole, n, sweeps)
-        return self.shaped(np.asarray(drawn))
+        key, parameters = self.key(seed), self.parameters
+        with on(mesh_of(devices, "all")):
+            drawn = np.asarray(self.model.complete(key, parameters, example, hole, n, sweeps))
+        return self.shaped(drawn)
 
     def _answers(self) -> list[str]:
         same = ("sample", "reconstruct", "encode", "decode", "features", "predict", "classify")

@@ -15,6 +15,7 @@ from genjax.errors import Diverged, UserError
 from genjax.training import early, loop
 from genjax.training import folder as run_folder
 from genjax.training.checkpoint import Checkpoints, any_saved, restore_newest
+from genjax.training.mesh import mesh_of
 from genjax.training.optimisers import Constant, is_finished
 from genjax.training.options import flat
 from genjax.training.settings import RunConfig
@@ -150,7 +151,8 @@ def _stage(
     try:
         key = key_of(random.key(run.seed, run.rng), stage)
         data, plan = prepared.training, prepared.plan
-        return loop.train(key, stage.algorithm, data, plan, state, total, first_step, [record]), total
+        mesh = mesh_of(run.devices)
+        return loop.train(key, stage.algorithm, data, plan, state, total, first_step, [record], mesh), total
     except (Ended, KeyboardInterrupt):
         if any(leaf.is_deleted() for leaf in jax.tree.leaves(last[0]) if isinstance(leaf, jax.Array)):
             raise  # within a chunk, which was given the buffers: there is no state to return

@@ -33,6 +33,7 @@ from genjax.likelihood.estimate import finite, plain
 from genjax.models.table import MODELS
 from genjax.plots.images import save
 from genjax.training import folder as run_folder
+from genjax.training.mesh import counted
 from genjax.training.options import flat
 from genjax.training.settings import RunConfig
 
@@ -66,6 +67,7 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     base, run, effort, options = parser(rest)
     values = {axis: [typed(parser, rest, axis, value) for value in given] for axis, given in axes.items()}
     refuse(run, options, {*values} & {*effort})
+    counted(run.devices)
     if kind.model.effort is not None:
         kind.model.effort(**effort).check()
     members = members_of_line(base, run, options, values)
@@ -75,7 +77,7 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     on_disk.create_grid(folder, base, members, {"axes": plain(values)})
     say(f"{folder}: {len(members) // options.seeds} settings, {len(members)} runs")
     began = time.perf_counter()
-    runs = train_members(members, options.common_batches)
+    runs = train_members(members, options.common_batches, devices=run.devices)
     seconds = time.perf_counter() - began
     with Bar("evaluating", len(runs)) as bar:
         rows = rows_of(runs, effort if options.evaluate else None, bar.update)

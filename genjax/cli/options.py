@@ -14,6 +14,7 @@ import tyro
 
 from genjax.errors import UserError
 from genjax.random import LARGEST_SEED
+from genjax.training.mesh import Devices
 from genjax.training.options import Option, build, field_docs, fits, flat, options, replaced
 from genjax.training.settings import RunConfig
 
@@ -34,6 +35,14 @@ class OpenOptions:
     """The folder in which its data are now, if they have moved since training."""
     json: bool = False
     """Print one JSON object."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnDevices:
+    """Of commands that draw or estimate."""
+
+    devices: Devices = None
+    """Devices of this machine that share the work: a number, or all (the default)."""
 
 
 def parse(kind: type[Options], arguments: list[str], program: str, default: Options | None = None) -> Options:

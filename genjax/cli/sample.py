@@ -8,7 +8,7 @@ import numpy as np
 
 from genjax.api.plot import times_to
 from genjax.api.run import Run, Start
-from genjax.cli.options import OpenOptions, open_run, parse
+from genjax.cli.options import OnDevices, OpenOptions, open_run, parse
 from genjax.cli.writing import in_any_case, refuse_file, refuse_run_folder, write_arrays
 from genjax.errors import UserError
 from genjax.numerics import Numbers
@@ -17,12 +17,13 @@ from genjax.sampling.fused import Fused
 from genjax.sampling.gibbs import Gibbs
 from genjax.sampling.tempering import Tempered
 from genjax.training.config import positive
+from genjax.training.mesh import counted
 
 KERNELS = {"gibbs": Gibbs, "tempered": Tempered, "fused": Fused}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(OpenOptions):
+class Options(OpenOptions, OnDevices):
     """Draw samples along independent chains, and picture them."""
 
     sweeps: int = 1000
@@ -51,6 +52,7 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     """Run `genjax sample`."""
     options = parse(Options, arguments, "genjax sample")
     positive(options, "sweeps", "chains")
+    counted(options.devices)
     if options.out is not None:
         refuse_file(Path(options.out), "--out", ".npz", options.overwrite)
     kernel = kernel_of(options)
@@ -64,11 +66,12 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     folder = run.folder / "figures"
     path = folder / f"{name}-{options.sweeps if run.has_chains else options.chains}.png"
     if options.label == "all":
-        arrays = run.draw_classes(options.chains, options.sweeps, kernel, options.start, options.seed)
+        arrays = run.draw_classes(options.chains, options.sweeps, kernel, options.start, options.seed, options.devices)
         figure = run.plot.of_classes(arrays, options.sweeps)
     else:
         times = times_to(options.sweeps)
-        arrays = run.draw(options.chains, times, options.label, kernel, options.start, options.seed)
+        how = options.label, kernel, options.start, options.seed, options.devices
+        arrays = run.draw(options.chains, times, *how)
         figure = run.plot.of_samples(arrays, times, options.label, options.start)
     written = [str(save(figure, path))]
     result, lines = described(run, options, kernel, arrays)
@@ -114,7 +117,8 @@ def described(run: Run, options: Options, kernel: Any, arrays: dict[str, Any]) -
     result: dict[str, Any] = {"chains": count, "sweeps": options.sweeps}
     lines = [f"{count} chains, {options.sweeps} sweeps"]
     label = None if options.label in (None, "all") else options.label
-    found = run.diagnostics(max(count, 2), options.sweeps, label, kernel, options.start, options.seed)
+    how = label, kernel, options.start, options.seed, options.devices
+    found = run.diagnostics(max(count, 2), options.sweeps, *how)
     result["diagnostics"] = found
     if not np.isnan(found["r_hat"]):
         lines.append(

@@ -26,6 +26,7 @@ from genjax.models.table import MODELS
 from genjax.networks.mlp import parameter_count
 from genjax.plots.images import save
 from genjax.training import folder as run_folder
+from genjax.training.mesh import counted
 from genjax.training.settings import RunConfig
 
 OF_TRAINING = ("temperatures", "ais_chains", "standard_error")  # of an estimate, on train's line
@@ -41,9 +42,9 @@ class Options:
     """The run's folder (by default runs/<model>-<dataset>, with -2, -3, ... where that exists)."""
     resume: str | None = None
     """A run's folder to go on with: after an interruption it ends bit for bit as if there had been none. Its
-    config.json rules; only --epochs may differ, and --dataset and --data-dir where its data have moved. More epochs
-    stretch the schedule: the learning rate jumps to what a run of that length has at this point, and the average over
-    the end of the run begins anew."""
+    config.json rules; only --epochs and --devices may differ, and --dataset and --data-dir where its data have moved.
+    More epochs stretch the schedule: the learning rate jumps to what a run of that length has at this point, and
+    the average over the end of the run begins anew."""
     json: bool = False
     """Print one JSON object instead of sentences."""
 
@@ -162,3 +163,4 @@ def check(config: Any, run: RunConfig, effort: dict[str, Any], options: Options)
     if config.model.effort is not None:
         config.model.effort(**effort).check()
     on_disk.refuse_place(options.out)
+    counted(run.devices)

@@ -25,6 +25,7 @@ from genjax.boltzmann.path import interpolate
 from genjax.errors import UserError
 from genjax.likelihood.estimate import from_log_weights, inverted
 from genjax.random import subkey
+from genjax.training.mesh import sharded
 from genjax.typing import Energy, Estimate, Kernel, Progress
 
 Path = tuple[Energy, ...]
@@ -57,7 +58,7 @@ def log_ratio(
 
 @partial(jax.jit, static_argnames=("chains",))
 def _start(key: Key[Array, ""], base: Any, chains: int) -> tuple[States, Float[Array, ""]]:
-    return base.draw(key, chains), base.log_z()
+    return sharded(base.draw(key, chains)), base.log_z()
 
 
 def _transition(
@@ -93,7 +94,7 @@ def _anneal(
         increment = log_ratio(machine, base, state, parity, now, before)
         here = jax.random.fold_in(key, first + step)
         state = _transition(here, machine, base, state, now, parity, kernel)
-        return (state, total + increment), jnp.std(increment)
+        return sharded((state, total + increment)), jnp.std(increment)
 
     chains = state[0].shape[0]
     (state, total), deviations = jax.lax.scan(

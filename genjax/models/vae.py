@@ -25,6 +25,7 @@ from genjax.plots import curves
 from genjax.random import normal, subkey
 from genjax.sampling.imputation import impute
 from genjax.training.config import choice, split
+from genjax.training.mesh import sharded
 from genjax.training.settings import RunConfig
 from genjax.training.stages import LAST
 from genjax.typing import Answer, Batch, Model, Stage
@@ -109,7 +110,7 @@ def evaluate(
 
 @jax.jit
 def _from_prior(key: Key[Array, ""], model: LatentModel, label: Array) -> tuple[Array, Array]:
-    top = normal(subkey(key, "top"), (len(label), model.of.latents[-1]))
+    top = sharded(normal(subkey(key, "top"), (len(label), model.of.latents[-1])))
     outputs = downward(model, top, condition(model, label), subkey(key, "down"))
     deviation = model.generation["params"]["log_deviation"]
     drawn = pixels.sample(subkey(key, "pixels"), model.of.pixels, outputs, deviation)

@@ -17,6 +17,7 @@ from genjax.networks import pixels
 from genjax.networks.backbones import activation
 from genjax.networks.nade import NADE
 from genjax.random import subkey
+from genjax.training.mesh import sharded
 
 
 class Particles(NamedTuple):
@@ -66,7 +67,8 @@ def ancestral(
             log_weights=walk.log_weights + said,
         )
         few = jnp.sum(jax.nn.softmax(walk.log_weights) ** 2) * count > 2
-        return jax.lax.cond(few, resampled, lambda key, walk: walk, jax.random.fold_in(again, place), walk), None
+        walk = jax.lax.cond(few, resampled, lambda key, walk: walk, jax.random.fold_in(again, place), walk)
+        return sharded(walk), None
 
     again = subkey(key, "resample")
     blank = jnp.zeros((count, values), jnp.float32)

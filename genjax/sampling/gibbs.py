@@ -17,6 +17,7 @@ from genjax.errors import UserError
 from genjax.numerics import Numbers, dtype_of_states
 from genjax.random import Noise, subkey
 from genjax.sampling.sharding import place
+from genjax.training.mesh import sharded
 from genjax.typing import Energy, Kernel
 
 
@@ -52,7 +53,7 @@ def _swept(
     """So many sweeps; with a mesh, the chains are laid out on it again after each."""
 
     def one(states: States, source: Any) -> States:
-        return place(machine, sweep(source, machine, states, beta, base, clamp), mesh)[1]
+        return place(machine, sharded(sweep(source, machine, states, beta, base, clamp)), mesh)[1]
 
     def noise(indices: Array) -> tuple[Noise, ...] | None:
         return machine.noise(jax.vmap(jax.random.fold_in, (None, 0))(key, indices), states)

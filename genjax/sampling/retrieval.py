@@ -20,6 +20,7 @@ from jaxtyping import Array, Bool, Float, Int, Integer, Key
 from genjax.boltzmann.hopfield import Spins
 from genjax.boltzmann.machine import Clamp, States
 from genjax.errors import UserError
+from genjax.training.mesh import sharded
 
 STILL = 1e-5
 """A state none of whose values changes by more has come to rest."""
@@ -70,7 +71,7 @@ class Retrieval:
         kept = None if clamp is None else clamp[0]
 
         def one(x: Array, index: Array) -> tuple[Array, None]:
-            return self.sweep(jax.random.fold_in(key, index), machine, x, kept), None
+            return sharded(self.sweep(jax.random.fold_in(key, index), machine, x, kept)), None
 
         return (jax.lax.scan(one, state[0], first + jnp.arange(sweeps))[0], *state[1:]), ()
 

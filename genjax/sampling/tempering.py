@@ -35,6 +35,7 @@ from genjax.boltzmann.machine import Clamp, States
 from genjax.boltzmann.path import Beta, interpolate, with_zeros
 from genjax.errors import UserError
 from genjax.sampling.gibbs import initial_states, sweep
+from genjax.training.mesh import sharded
 from genjax.typing import Energy
 
 SUMMED_OUT = 1  # the parity that a sweep draws first: whatever a swap leaves in those layers is never read
@@ -170,7 +171,7 @@ def step(
 
     def one(states: States, index: Array) -> tuple[States, None]:
         keys = _keys(jax.random.fold_in(sweep_key, index), rungs)
-        return jax.vmap(partial(sweep, clamp=clamp))(keys, ladder, states), None
+        return sharded(jax.vmap(partial(sweep, clamp=clamp))(keys, ladder, states), axis=1), None
 
     states, _ = jax.lax.scan(one, state.states, jnp.arange(sweeps))
     return state._replace(states=states), info

@@ -11,10 +11,12 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 from jaxtyping import Array, Int, Key
 
 from genjax.random import subkey
 from genjax.training import loop
+from genjax.training.mesh import on, placed, sharded_runs, whole
 from genjax.typing import Algorithm, Hyper
 
 
@@ -39,7 +41,9 @@ def _chunks(
     plan: loop.Plan,
     batches: Key[Array, ""] | None,
 ) -> tuple[Any, dict[str, Array]]:
-    return jax.vmap(lambda key, state: loop.chunk(key, state, data, first, count, step, plan, batches))(keys, states)
+    keys, states = sharded_runs((keys, states))
+    run = jax.vmap(lambda key, state: loop.chunk(key, state, data, first, count, step, plan, batches))
+    return whole(run(keys, states))
 
 
 @partial(jax.jit, static_argnames=("observe", "plan"))
@@ -51,7 +55,9 @@ def _observations(
     observe: loop.Observe,
     plan: loop.Plan,
 ) -> dict[str, Array]:
-    return jax.vmap(lambda key, state: loop.observation(key, state, data, number, observe, plan))(keys, states)
+    keys, states = sharded_runs((keys, states))
+    run = jax.vmap(lambda key, state: loop.observation(key, state, data, number, observe, plan))
+    return whole(run(keys, states))
 
 
 def stacked(items: Sequence[Any]) -> Any:
@@ -78,21 +84,25 @@ def train(
     on_chunk: Sequence[Callable[[GridChunk], None]] = (),
     ends: Sequence[int] = (),
     batches: Key[Array, ""] | None = None,
+    mesh: Mesh | None = None,
 ) -> Any:
     """All runs for `total_steps`; returns their last states, and leaves `states` as they are.
 
     Chunks end at `ends` too, where a caller wants to keep what shorter runs have become. A run that diverges goes on
-    as NaN and leaves the others alone (`diverged` tells). With `batches`, a key, all share order and binarisation.
+    as NaN and leaves the others alone (`diverged` tells). With `batches`, a key, all share order and binarisation. On a
+    `mesh` (`training.mesh`) the runs are split over its devices.
     """
     states = jax.tree.map(jnp.copy, states)  # each chunk is given the buffers of the one before it
+    keys, states, data, batches = placed((keys, states, data, batches), mesh)
     stops = sorted({end for end in ends if 0 < end < total_steps} | {total_steps})
     for begin, end in zip([0, *stops], stops):
         for first, count in loop.chunks(begin, end, plan):
             numbers = jnp.asarray(first), jnp.asarray(count)
-            states, steps = _chunks(keys, states, data, *numbers, algorithm.step, plan, batches)
             done = first + count
-            observe_keys = jax.vmap(lambda key: subkey(key, "observe"))(keys)
-            after = _observations(observe_keys, states, data, jnp.asarray(done), algorithm.observe, plan)
+            with on(mesh):
+                states, steps = _chunks(keys, states, data, *numbers, algorithm.step, plan, batches)
+                observe_keys = jax.vmap(lambda key: subkey(key, "observe"))(keys)
+                after = _observations(observe_keys, states, data, jnp.asarray(done), algorithm.observe, plan)
             each = {name: np.asarray(values)[:, :count] for name, values in steps.items()}
             metrics = {name: values.mean(1) for name, values in each.items()}
             metrics |= {name: np.asarray(values) for name, values in after.items()}

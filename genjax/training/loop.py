@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 from jaxtyping import Array, Int, Key
 
 from genjax.data.binarisation import Shown, binarise
@@ -15,6 +16,7 @@ from genjax.data.stored import Stored
 from genjax.errors import Diverged, UserError
 from genjax.random import subkey
 from genjax.training.feed import Feed, order_of
+from genjax.training.mesh import on, placed, sharded, whole
 from genjax.training.sets import TrainingSet, blocks, moments, on_device, rows
 from genjax.typing import Algorithm, Batch, Example, Hyper, Metrics
 
@@ -91,7 +93,7 @@ def chunk(
     last = first + count
     forward, metrics = stepping(key, state, rows(data, slice(plan.batch_size)), first, step, plan, batches)
     epochs = first // plan.steps_per_epoch, -(-last // plan.steps_per_epoch)
-    return jax.lax.fori_loop(*epochs, epoch, (state, metrics))
+    return whole(jax.lax.fori_loop(*epochs, epoch, (state, metrics)))
 
 
 def piece(
@@ -110,7 +112,7 @@ def piece(
     def one(number: Array, carry: tuple[Any, Any]) -> tuple[Any, Any]:
         return forward(number, rows(given, number - first), carry)
 
-    return jax.lax.fori_loop(first, first + count, one, (state, metrics))
+    return whole(jax.lax.fori_loop(first, first + count, one, (state, metrics)))
 
 
 def stepping(
@@ -129,7 +131,7 @@ def stepping(
         here = jax.random.fold_in(key, number)
         drawn = here if batches is None else jax.random.fold_in(batches, number)
         x = binarise(subkey(drawn, "binarise"), batch.x, plan.binarisation)
-        state, of_step = traced(subkey(here, "step"), state, batch._replace(x=x))
+        state, of_step = traced(subkey(here, "step"), state, sharded(batch._replace(x=x)))
         return state, jax.tree.map(lambda all, new: all.at[number - first].set(new), metrics, of_step)
 
     traced = jax.jit(step, inline=True)  # once, for its shapes and for the loop
@@ -174,9 +176,9 @@ def observation(
 ) -> dict[str, Array]:
     """What the algorithm observes after step `number` on the first 1000 training images and those held out; pure."""
     key = jax.random.fold_in(key, number)
-    batch = rows(data, slice(WATCHED))
+    batch, held_out = sharded((rows(data, slice(WATCHED)), data.held_out))
     x = binarise(subkey(key, "binarise"), batch.x, plan.binarisation)
-    return observe(subkey(key, "observe"), state, batch._replace(x=x), data.held_out)
+    return whole(observe(subkey(key, "observe"), state, batch._replace(x=x), held_out))
 
 
 run_observation = jax.jit(observation, static_argnames=("observe", "plan"))
@@ -191,13 +193,15 @@ def train(
     total_steps: int,
     first_step: int = 0,
     on_chunk: Sequence[Callable[[Chunk], None]] = (),
+    mesh: Mesh | None = None,
 ) -> Any:
     """The steps from `first_step` to `total_steps`, exactly; returns the last state, and leaves `state` as it is.
 
     Where the training set lies, on the device or on the host, changes no batch and no draw: only a sum's rounding.
     After each chunk every callable gets a `Chunk` (its metrics: means over the chunk and what `observe` says). What
     they raise ends the run. Raises `Diverged`, before they see the chunk, where a metric is NaN or a parameter is
-    larger than 10^4; `UserError` where more steps are done than asked for.
+    larger than 10^4; `UserError` where more steps are done than asked for. On a `mesh` (`training.mesh`) every step is
+    split over its devices, and the state is left on them.
     """
     if first_step > total_steps:
         raise UserError(f"`total_steps` {total_steps} is less than the {first_step} steps done; give more of them.")
@@ -205,15 +209,17 @@ def train(
     state = jax.tree.map(jnp.copy, state)  # each chunk is given the buffers of the one before it
     parts = chunks(first_step, total_steps, plan)
     feed = Feed(key, data, plan.batch_size, plan.chunk, parts) if isinstance(data.x, Stored) else None
-    watched = on_device(data, slice(WATCHED))
+    data = placed(on_device(data, slice(WATCHED)), mesh)  # of a set on the host what is observed
+    key, state = placed((key, state), mesh)
     for first, count in chunks(first_step, total_steps, plan):
         begin, length = jnp.asarray(first), jnp.asarray(count)
-        if feed is None:
-            state, steps = run_chunk(key, state, data, begin, length, algorithm.step, plan)
-        else:
-            state, steps = run_pieces(key, state, feed, count, algorithm.step, plan)
         done = first + count
-        after = run_observation(subkey(key, "observe"), state, watched, jnp.asarray(done), algorithm.observe, plan)
+        with on(mesh):
+            if feed is None:
+                state, steps = run_chunk(key, state, data, begin, length, algorithm.step, plan)
+            else:
+                state, steps = run_pieces(key, state, feed, count, algorithm.step, plan, mesh)
+            after = run_observation(subkey(key, "observe"), state, data, jnp.asarray(done), algorithm.observe, plan)
         each = {name: np.asarray(values)[:count] for name, values in steps.items()}
         metrics = each | {name: np.asarray(value) for name, value in after.items()}
         refuse_divergence(metrics, first)
@@ -225,7 +231,7 @@ def train(
 
 
 def run_pieces(
-    key: Key[Array, ""], state: Any, feed: Feed, count: int, step: Step, plan: Plan
+    key: Key[Array, ""], state: Any, feed: Feed, count: int, step: Step, plan: Plan, mesh: Mesh | None
 ) -> tuple[Any, dict[str, np.ndarray]]:
     """A chunk of `count` steps, whose batches come from the host: while the device has one piece to do, the next is
     gathered."""
@@ -233,7 +239,7 @@ def run_pieces(
     while count > 0:
         given = feed.piece
         numbers = jnp.asarray(given.first), jnp.asarray(given.steps)
-        state, steps = run_piece(key, state, given.batches, *numbers, step, plan)
+        state, steps = run_piece(key, state, placed(given.batches, mesh), *numbers, step, plan)
         feed.fetch()
         found.append({name: np.asarray(values)[: given.steps] for name, values in steps.items()})
         count -= given.steps

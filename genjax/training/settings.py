@@ -6,6 +6,7 @@ from genjax.data.binarisation import Binarisation
 from genjax.errors import UserError
 from genjax.random import Generator
 from genjax.training.config import positive
+from genjax.training.mesh import Devices
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +42,8 @@ class RunConfig:
     """Least time between two checkpoints."""
     steps: int | None = None
     """Steps in place of epochs."""
+    devices: Devices = None
+    """Devices of this machine that share each step: a number, or all (by default one; what is learned is the same)."""
 
     def check(self) -> None:
         """Raise `UserError` for numbers out of range."""
