@@ -832,8 +832,8 @@ TRAINING = (
     ),
     mutant(
         "every device moves all chains",
-        "place(machine, sharded(states), mesh)",
-        "place(machine, states, mesh)",
+        "place(machine, sharded(sweep(source, machine, states, beta, base, clamp)), mesh)",
+        "place(machine, sweep(source, machine, states, beta, base, clamp), mesh)",
         "api/test_devices.py::test_each_device_does_its_share",
     ),
     mutant(

@@ -43,7 +43,7 @@ def no_room_fixture(monkeypatch):
     monkeypatch.setattr(feed, "PIECE", 4 * 160)
 
 
-@pytest.mark.parametrize("binarisation", ["sampled", "threshold"])
+@pytest.mark.parametrize("binarisation", ["threshold", pytest.param("sampled", marks=pytest.mark.slow)])
 def test_bytes_are_their_floats(binarisation):
     """The machine's first biases are of the mean, its chains of the drawn images."""
     model = genjax.rbm(hidden=5, negative=PCD(chains=10))
@@ -56,6 +56,7 @@ def test_bytes_are_their_floats(binarisation):
         np.testing.assert_array_equal(asked(one), asked(other))
 
 
+@pytest.mark.slow
 def test_zeros_and_ones_are_a_byte_each():
     x = X > 99
     one, other = (genjax.fit(genjax.rbm(hidden=5), (kind, Y), **OPTIONS) for kind in (x, x.astype(np.float32)))
@@ -63,7 +64,9 @@ def test_zeros_and_ones_are_a_byte_each():
     same(one, other)
 
 
-@pytest.mark.parametrize("model", [genjax.dbn(layers=(6, 4)), genjax.vae(latents=2, pixels="gaussian")])
+@pytest.mark.parametrize(
+    "model", [pytest.param(genjax.dbn(layers=(6, 4)), marks=pytest.mark.slow), genjax.vae(latents=2, pixels="gaussian")]
+)
 def test_a_run_from_the_host_is_one_from_the_device(model, no_room, monkeypatch, tmp_path):
     """Stages of a belief network too, and a run in a folder that was interrupted."""
     one = genjax.fit(model, (X, Y), **OPTIONS)
@@ -83,6 +86,7 @@ def test_a_run_from_the_host_is_one_from_the_device(model, no_room, monkeypatch,
     close(whole, went_on)
 
 
+@pytest.mark.slow
 def test_a_grid_has_its_set_on_the_device(no_room):
     (one,) = genjax.grid(genjax.rbm(hidden=5), (X, Y), seeds=[3], **OPTIONS)
     alone = genjax.fit(genjax.rbm(hidden=5), (X, Y), seed=3, **OPTIONS)

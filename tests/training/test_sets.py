@@ -72,7 +72,11 @@ def streamed_fixture(monkeypatch):
 
 @pytest.mark.parametrize(
     ("binarisation", "piece", "ends"),
-    [("none", 1, (23,)), ("sampled", 3 * 35, (5, 9, 23)), ("threshold", 10**6, (9, 23))],
+    [
+        ("sampled", 3 * 35, (5, 9, 23)),
+        pytest.param("none", 1, (23,), marks=pytest.mark.slow),
+        pytest.param("threshold", 10**6, (9, 23), marks=pytest.mark.slow),
+    ],
 )
 def test_from_the_host_as_from_the_device(streamed, binarisation, piece, ends, monkeypatch):
     """Epochs of 8 steps, chunks of 5, pieces of one step, of three and of a whole chunk, ended or going on anywhere."""
