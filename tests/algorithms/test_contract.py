@@ -118,7 +118,7 @@ CASES = {
 }
 
 
-QUICK = ("pcd", "recommender", "vae", "autoencoder")  # the others are slow
+QUICK = ("pcd", "recommender", "autoencoder")  # the others are slow
 EACH = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in CASES]
 FEW = [name if name == "pcd" else pytest.param(name, marks=pytest.mark.slow) for name in CASES]
 

@@ -175,7 +175,8 @@ def adam(slope, parameters, rate, first, second):
     return parameters
 
 
-@pytest.mark.parametrize("penalty", ["r1", slow("gradient"), slow("none")])
+@pytest.mark.slow
+@pytest.mark.parametrize("penalty", ["r1", "gradient", "none"])
 def test_two_updates_of_each_player_are_adam_on_its_objective(penalty):
     """Its loss with smoothed labels, its penalty with its weight, and its own rates, none of them the other's."""
     config = made(GANConfig, penalty=penalty, layers=(5,), latent=2, batch_norm=False)

@@ -64,9 +64,8 @@ def test_zeros_and_ones_are_a_byte_each():
     same(one, other)
 
 
-@pytest.mark.parametrize(
-    "model", [pytest.param(genjax.dbn(layers=(6, 4)), marks=pytest.mark.slow), genjax.vae(latents=2, pixels="gaussian")]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("model", [genjax.dbn(layers=(6, 4)), genjax.vae(latents=2, pixels="gaussian")])
 def test_a_run_from_the_host_is_one_from_the_device(model, no_room, monkeypatch, tmp_path):
     """Stages of a belief network too, and a run in a folder that was interrupted."""
     one = genjax.fit(model, (X, Y), **OPTIONS)

@@ -236,6 +236,7 @@ def test_chains_move_by_the_kernel_and_from_the_start_asked_for(run):
     assert not np.array_equal(plain, run.sample(8, sweeps=4))
 
 
+@pytest.mark.slow
 def test_diagnostics_stand_beside_the_samples(run):
     x, numbers = run.sample(8, sweeps=200, diagnostics=True)
     np.testing.assert_array_equal(x, run.sample(8, sweeps=200))

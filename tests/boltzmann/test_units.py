@@ -220,7 +220,7 @@ def test_free_energy_sums_out_the_hidden_layer(units, variables):
 
 @pytest.mark.parametrize(
     ("units", "variables"),
-    [pytest.param(*x, marks=[] if i == 2 else pytest.mark.slow) for i, x in enumerate(MIXTURES)],
+    [pytest.param(*x, marks=pytest.mark.slow) for x in MIXTURES],
 )
 def test_gibbs_has_the_exact_moments(units, variables):
     """Means and pairwise products against the derivatives of log Z, by chains' spread: 20,000 chains, 40 sweeps."""

@@ -69,6 +69,7 @@ def test_evaluate_is_exact_where_it_can_be_and_export_holds_the_same_machine(gen
     assert answer["log_z"]["mean"] == pytest.approx(log_z, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_evaluate_prints_both_sides(genjax, trained, tmp_path, monkeypatch):
     """A machine that could be enumerated."""
     run = shutil.copytree(trained, tmp_path / "run")

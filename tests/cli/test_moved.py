@@ -233,6 +233,7 @@ FIRST = {  # what the first format kept of a run, flat; of its data it knew no s
 }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_run_of_the_first_format_is_read_and_goes_on_in_the_new_one(genjax, place, no_pictures):
     run = untrained("rbm", place / "run", place / "own.npz")
     new = load(run)

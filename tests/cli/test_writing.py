@@ -119,7 +119,7 @@ def test_options_of_the_estimate_count_as_given_at_their_defaults(genjax, tmp_pa
     """A machine that comes with genjax is evaluated by the log Z that comes with it only where nothing is asked for."""
     asked = []
 
-    def measure(run, seed, **options):
+    def measure(run, seed, devices, **options):
         asked.append(run.known_log_z is not None and not options)
         raise UserError("enough.")
 

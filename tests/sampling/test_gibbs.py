@@ -258,6 +258,7 @@ def test_clamped_units_keep_their_values_for_each_chain():
     assert not np.array_equal(last[0], state[0])
 
 
+@pytest.mark.slow
 def test_vmap_over_machines_and_no_second_compilation():
     count = 0
 
@@ -282,7 +283,10 @@ def test_vmap_over_machines_and_no_second_compilation():
 MIXED = (SPIN, BERNOULLI, Categorical(3), BERNOULLI)
 
 
-@pytest.mark.parametrize(("sweeps", "batch"), [(3, ()), (70, (5,))], ids=["few, one chain", "blocks, chains"])
+@pytest.mark.parametrize(
+    ("sweeps", "batch"),
+    [pytest.param(3, (), marks=pytest.mark.slow, id="few, one chain"), pytest.param(70, (5,), id="blocks, chains")],
+)
 def test_noise_prepared_for_many_sweeps_is_the_noise_of_each(batch, sweeps):
     sizes, own = (4, 5, 6, 3), np.random.default_rng(0)
     weights = tuple(jnp.asarray(0.3 * own.standard_normal(shape), jnp.float32) for shape in pairwise(sizes))

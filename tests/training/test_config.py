@@ -129,6 +129,7 @@ def test_what_a_field_does_not_take_is_refused():
         contrastive(RBMConfig(schedule=Open()))
 
 
+@pytest.mark.slow
 def test_a_config_made_anew_compiles_nothing_and_neither_does_another_rate_inside_a_value():
     def config(momentum):
         return made(RBMConfig, hidden=3, negative="pcd", chains=4, optimiser="nesterov", momentum=momentum)
