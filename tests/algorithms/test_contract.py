@@ -118,9 +118,7 @@ CASES = {
 }
 
 
-QUICK = ("pcd", "recommender", "autoencoder")  # the others are slow
-EACH = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in CASES]
-FEW = [name if name == "pcd" else pytest.param(name, marks=pytest.mark.slow) for name in CASES]
+EACH = [name if name == "pcd" else pytest.param(name, marks=pytest.mark.slow) for name in CASES]
 
 
 @pytest.fixture(params=EACH, name="case", scope="module")
@@ -187,7 +185,7 @@ def test_a_run_cut_in_two_is_the_whole_run_bit_for_bit_and_another_key_another_r
     assert not same(whole, loop.train(jax.random.key(4), algorithm, data, plan, state, 12))
 
 
-@pytest.mark.parametrize("case", FEW, indirect=True)
+@pytest.mark.parametrize("case", EACH, indirect=True)
 def test_vmap_over_keys_is_each_alone(case):
     algorithm, data, plan, state = start(case)
     batch = loop.example(data, plan).batch
@@ -198,7 +196,7 @@ def test_vmap_over_keys_is_each_alone(case):
         np.testing.assert_allclose(a[2], b, atol=1e-5)
 
 
-@pytest.mark.parametrize("case", FEW, indirect=True)
+@pytest.mark.parametrize("case", EACH, indirect=True)
 def test_the_step_runs_over_devices_by_an_axis_name(case):
     """Two devices: averaged gradients keep one model, and each draws its own noise."""
     factory, config = case

@@ -149,6 +149,7 @@ def test_the_pseudo_gradient_is_that_of_the_predictions(conditional, withheld):
         np.testing.assert_allclose(a, b, atol=2e-6)
 
 
+@pytest.mark.slow
 def test_the_pseudo_gradient_of_a_part_is_unbiased():
     """A user with more ratings than are drawn: the mean over draws is the slope over all of them."""
     rated, _ = tastes.generate(0, users=4, items=64, density=0.8)
@@ -170,6 +171,7 @@ def test_the_pseudo_gradient_of_a_part_is_unbiased():
     assert error.max() > 0
 
 
+@pytest.mark.slow
 def test_the_negative_phase_samples_the_users_own_machine():
     """Long chains of one user: every pair of levels as often as the enumerated machine has it; the rest untouched."""
     machine, count = machine_of(True, True), 40_000

@@ -43,7 +43,8 @@ def no_room_fixture(monkeypatch):
     monkeypatch.setattr(feed, "PIECE", 4 * 160)
 
 
-@pytest.mark.parametrize("binarisation", ["threshold", pytest.param("sampled", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("binarisation", ["threshold", "sampled"])
 def test_bytes_are_their_floats(binarisation):
     """The machine's first biases are of the mean, its chains of the drawn images."""
     model = genjax.rbm(hidden=5, negative=PCD(chains=10))

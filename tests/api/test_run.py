@@ -229,6 +229,7 @@ def test_an_rbm_with_classes_samples_one(fit, bits, kinds):
     assert run.classify(bits).shape == (120, 2)
 
 
+@pytest.mark.slow
 def test_chains_move_by_the_kernel_and_from_the_start_asked_for(run):
     plain = run.sample(8, sweeps=3)
     assert not np.array_equal(plain, run.sample(8, sweeps=3, kernel=Tempered()))
@@ -286,6 +287,7 @@ def test_given_and_missing_go_together(run, generator, bits):
         generator.sample(2, given=bits[0], missing=HOLE)
 
 
+@pytest.mark.slow
 def test_what_is_unknown_may_be_nan(run, bits):
     unknown = np.where(HOLE, np.nan, bits[:2])
     np.testing.assert_array_equal(run.reconstruct(unknown, HOLE, sweeps=8), run.reconstruct(bits[:2], HOLE, sweeps=8))

@@ -213,6 +213,7 @@ def test_resume_finds_data_that_have_moved_and_keeps_the_place(genjax, place, no
     assert "--hidden 4 differs from 3" in said
 
 
+@pytest.mark.slow
 def test_a_run_without_a_record_opens_with_its_data(genjax, place):
     run = untrained("rbm", place / "run", place / "own.npz")
     config = json.loads((run / "config.json").read_text())

@@ -30,6 +30,7 @@ def run(machine: Machine, base: Machine, temperatures: int, seed: int, chains: i
     return from_log_weights(weigh(machine, base, temperatures, seed, chains), "AIS")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sizes", "scale", "temperatures", "deviation", "runs", "fewest", "most"),
     [

@@ -33,6 +33,7 @@ def written_out(weights: Weights, model: NADE, x: jax.Array) -> jax.Array:
     return total
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("shuffled", "activation"), CASES)
 def test_it_is_the_formula_and_sums_to_one_over_all_512_images_of_nine_pixels(shuffled, activation):
     model = made(shuffled, activation)

@@ -61,6 +61,7 @@ def test_mean_and_variance_are_those_of_all_values(sweeps):
     np.testing.assert_allclose(summary.variance, exact.reshape(-1, 2).var(0, ddof=1), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_million_sweeps_in_float32():
     """Mean -400, deviation 10, origin 0: the mean to a float32's last digits, the variance to five."""
     values = (-400 + 10 * autoregressive(0.8, (1_100_000, 1, 1), 4)).astype(np.float32)

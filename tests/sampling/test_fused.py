@@ -210,6 +210,7 @@ def test_without_hopper_the_triton_form_is_lowered():
     assert "mosaic" not in text
 
 
+@pytest.mark.slow
 def test_off_a_gpu_the_draws_are_those_of_gibbs():
     machine = random_machine((33, 20), scale=0.5)
     state = initial_states(jax.random.key(0), machine, 9)
