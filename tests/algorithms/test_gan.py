@@ -332,6 +332,7 @@ def test_a_state_made_without_an_axis_is_averaged_along_one():
         np.testing.assert_array_equal(leaf[0], leaf[1])
 
 
+@pytest.mark.slow
 def test_updates_are_counted_clipped_and_each_on_images_of_its_own():
     config = made(GANConfig, loss="wasserstein", penalty="clipping", clip=0.02, layers=(7,), discriminator_steps=3)
     step, _, batch, state = start(config)
@@ -415,6 +416,7 @@ def test_a_discriminator_learns_and_a_generator_fools_it(name):
     assert gap(alone(state, "discriminator_learning_rate", 150)) < gap(state) - 0.3
 
 
+@pytest.mark.slow
 def test_spectral_normalisation_bounds_the_slope():
     config = made(GANConfig, penalty="none", normalisation="spectral", layers=(9, 8), latent=2, loss="hinge")
     _, game, batch, state = start(config, discriminator_learning_rate=0.01)

@@ -7,6 +7,8 @@ import pytest
 import genjax
 from genjax.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def old(fit):

@@ -17,6 +17,7 @@ def model():
     return genjax.rbm(hidden=4, chains=10)
 
 
+@pytest.mark.slow
 def test_settings_times_seeds_in_that_order(model, bits, same, fit):
     """The last axis runs fastest, seeds within a setting; each run bit-equal to the one alone."""
     runs = genjax.grid(model, bits, learning_rate=[0.01, 0.2], weight_decay=[0.0, 0.1], seeds=2, steps=20, **QUIET)

@@ -70,6 +70,7 @@ def test_a_rate_of_the_config_is_that_of_the_state_unless_hyper_has_another(name
     assert all(x.dtype == jnp.float32 and x.shape == () for x in given.values())
 
 
+@pytest.mark.slow
 def test_the_rate_of_the_config_is_what_is_learned_with():
     learner = contrastive(made(RBMConfig, hidden=3, chains=4, learning_rate=0.5, schedule="constant"))
     state = jax.jit(learner.init)(jax.random.key(0), EXAMPLE)  # without an end
@@ -83,6 +84,7 @@ def test_the_rate_of_the_config_is_what_is_learned_with():
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((new.machine, new.average)))
 
 
+@pytest.mark.slow
 def test_a_run_without_an_end_has_no_share_of_itself():
     with pytest.raises(UserError, match=r"`warm_up` 0\.5 is a share of the run; give `total_steps`"):
         vae(made(VAEConfig, warm_up=0.5)).init(jax.random.key(0), EXAMPLE, {})
