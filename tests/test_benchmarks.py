@@ -230,7 +230,7 @@ def test_resume_keeps_the_cells_that_are_there(tmp_path, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", ["sampler", "agreement", "likelihood"])
+@pytest.mark.parametrize("part", ["sampler", "agreement", "likelihood", "tests"])
 def test_what_only_a_device_can_say_is_measured_here_too(part, tmp_path):
     assert device.limited(part, tmp_path, smoke=True) is None
     found = harness.read(tmp_path / "device.jsonl")
