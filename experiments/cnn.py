@@ -79,9 +79,7 @@ PARTS = {
 
 def main() -> None:
     """What is missing is trained; table and figure are made of the rows."""
-    chosen = options(
-        __doc__, "cnn", "two settings, a tenth of the steps", mnist=True, more=parts_option(tuple(PARTS))
-    )
+    chosen = options(__doc__, "cnn", "two settings, a tenth of the steps", mnist=True, more=parts_option(tuple(PARTS)))
     dataset = images(chosen)
     rows = all_rows(chosen, dataset, PARTS, SCALES[chosen.scale])
     for line in table(rows):
