@@ -119,7 +119,7 @@ def test_colour_images_in_a_file(model, tmp_path, monkeypatch):
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert isinstance(run.prepared.training.x, Stored)
-    same(run, expected)
+    close(run, expected)
     assert peak < 100e6
 
 
