@@ -276,7 +276,7 @@ class Model(NamedTuple):
     - `space(p, batch)`: its latent space, given examples (`evaluation.latent`); `decoder(p)`: without them.
     - `evaluate(key, p, train, test, answer)`: what else is measured of it, as plain numbers by name.
     - `arrays(p)`: plain arrays by name. `film(p)`: rows of samples by the number of steps, as it learned.
-      `panels`: groups of metrics that its learning curves show (`plots.curves.Panel`).
+      `panels`: groups of metrics that its learning curves show (`plots.panels.Panel`).
 
     Of models whose examples are no images: `read(run, old)`, `prepare(config, run, data)`, `describe(data)`, and
     `recommend(run, p, record, user, top)`.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy.stats import t
+from scipy.special import stdtrit
 
 from genjax.api.run import Run
 from genjax.errors import UserError
@@ -103,7 +103,7 @@ def interval_of(scores: Sequence[float | None]) -> dict[str, Any]:
         return {"mean": None, "half_interval": None}
     half = None
     if len(values) > 1:
-        half = float(t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
+        half = float(stdtrit(len(values) - 1, 0.975) * values.std(ddof=1) / np.sqrt(len(values)))
     return {"mean": float(values.mean()), "half_interval": half}
 
 

@@ -1,6 +1,6 @@
 """The figures of a run: `run.plot.curves()` and the others give matplotlib Figures, shown inline by a notebook."""
 
-from typing import Any, Literal
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +8,7 @@ from scipy.special import ndtri
 
 from genjax import random
 from genjax.blocks import in_blocks
+from genjax.api.trained import Start
 from genjax.data.places import Missing
 from genjax.errors import UserError
 from genjax.evaluation import latent as walks
@@ -19,8 +20,6 @@ from genjax.plots.figure import Figure
 from genjax.sampling import tempering
 from genjax.typing import Batch, Kernel
 
-Start = Literal["fresh", "persistent"]
-"""Where chains begin: fresh, or where training left its own."""
 TIMES = (1, 3, 10, 30, 100, 300, 1000)
 SIDE, STEPS = 20, 9  # images along a side of the plane, and along a traversal
 TRAVERSED = 10  # directions of a generator that are shown

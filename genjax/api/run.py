@@ -4,7 +4,7 @@ import json
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
@@ -12,9 +12,8 @@ import numpy as np
 from genjax import random
 from genjax.api import folder as on_disk
 from genjax.api.classifier import classifier_of
-from genjax.api.plot import Plots, Start
 from genjax.api.prepared import prepare, read, same
-from genjax.api.trained import Trained
+from genjax.api.trained import Start, Trained
 from genjax.data.places import refuse_missing
 from genjax.data.record import difference, of_images
 from genjax.errors import UserError
@@ -34,6 +33,11 @@ from genjax.training.folder import write_json
 from genjax.training.mesh import Devices, mesh_of, on
 from genjax.typing import Answer, Estimate, Kernel, Model, Progress
 
+if TYPE_CHECKING:
+    from genjax.api.plot import Plots
+else:
+    Plots = Any  # matplotlib is slow to import, and many a run draws nothing
+
 CODES = 10_000  # training examples whose codes stand for all
 diagnose = jax.jit(of_chains.diagnose, static_argnums=(3, 4))
 
@@ -45,7 +49,9 @@ class Run(Trained):
     @property
     def plot(self) -> Plots:
         """Its figures."""
-        return Plots(self)
+        from genjax.api import plot
+
+        return plot.Plots(self)
 
     def on_named_data(self) -> tuple["Run", str | None]:
         """This run, asked about the data that its settings name now, and what differs from its own; None where they

@@ -3,14 +3,13 @@
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from genjax import random
-from genjax.api.plot import Start
 from genjax.api.prepared import FIXED_DRAW, Prepared, fixed, reread
 from genjax.data import binarise_fixed
 from genjax.data.record import Record
@@ -19,6 +18,9 @@ from genjax.training.options import flat
 from genjax.training.settings import RunConfig
 from genjax.training.stages import LAST
 from genjax.typing import Batch, Estimate, Model
+
+Start = Literal["fresh", "persistent"]
+"""Where chains begin: fresh, or where training left its own."""
 
 
 @dataclass(eq=False, repr=False)

@@ -24,7 +24,6 @@ from genjax.errors import Interrupted, UserError
 from genjax.evaluation.sentences import of_evaluation
 from genjax.models.table import MODELS
 from genjax.networks.mlp import parameter_count
-from genjax.plots.images import save
 from genjax.training import folder as run_folder
 from genjax.training.mesh import counted
 from genjax.training.settings import RunConfig
@@ -88,6 +87,8 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     if options.evaluate and (made.model.answer or made.model.evaluate or made.model.sample):
         result["evaluation"] = evaluate.measure(made, made.settings.seed, **effort)
         lines += of_evaluation(result["evaluation"])
+    from genjax.plots.images import save  # matplotlib is slow to import: the first line of metrics need not wait for it
+
     with in_any_case(result, "\n".join(lines)):
         if "evaluation" in result:
             made.write_evaluation(result["evaluation"])

@@ -2,17 +2,19 @@
 
 import os
 import warnings
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from genjax.data import arrays, catalog, fetch, folder, given, idx, prepared
+from genjax.data.cache import remembered
 from genjax.data.catalog import Entry
 from genjax.data.dataset import Dataset, assemble, split_of
 from genjax.data.given import Given
 from genjax.data.images import Images
-from genjax.data.splits import Shares
+from genjax.data.splits import Shares, for_testing
 from genjax.errors import DataWarning, UserError
 
 FORMS = (
@@ -111,11 +113,20 @@ def _known(entry: Entry, place: Path | None) -> Images:
 
 
 def _digits() -> Images:
-    from sklearn.datasets import load_digits  # slow to import, and other sets do not need it
+    """With its test split, which is always the same: scikit-learn, which is slow to import, holds one and draws the
+    other, once."""
 
-    bunch = load_digits()
-    x = (bunch.images / 16).astype(np.float32)[..., None]  # pyright: ignore[reportAttributeAccessIssue]
-    return Images(x, bunch.target.astype(np.int32), None, None, "scikit-learn")  # pyright: ignore[reportAttributeAccessIssue]
+    def make() -> dict[str, np.ndarray]:
+        from sklearn.datasets import load_digits
+
+        bunch: Any = load_digits()
+        x, labels = bunch.images.astype(np.uint8)[..., None], bunch.target.astype(np.int32)
+        stay, aside = for_testing(labels, Shares().test)
+        return {"train": x[stay], "train_labels": labels[stay], "test": x[aside], "test_labels": labels[aside]}
+
+    kept = remembered(f"digits-scikit-learn-{version('scikit-learn')}", make)
+    x, test = ((kept[part] / 16).astype(np.float32) for part in ("train", "test"))
+    return Images(x, kept["train_labels"], test, kept["test_labels"], "scikit-learn")
 
 
 def _in_folder(entry: Entry, place: Path) -> Images:

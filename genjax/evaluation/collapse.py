@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from scipy.stats import binom
+from scipy.special import bdtr
 
 from genjax.evaluation.coverage import COVERED, Logits, Rows, class_shares, entropy
 
@@ -92,7 +92,7 @@ def missing(summary: Summary, levels: Levels) -> list[int]:
     if summary.shares is None or levels.shares is None:
         return []
     counts = np.round(summary.shares * summary.samples)
-    unlikely = binom.cdf(counts, summary.samples, levels.shares) <= CHANCE
+    unlikely = bdtr(counts, summary.samples, levels.shares) <= CHANCE
     return np.flatnonzero((summary.shares < COVERED * levels.shares) & unlikely).tolist()
 
 

@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
-from sklearn.metrics import pairwise_distances
 
 from genjax.evaluation.distances import Features
 
@@ -28,6 +27,8 @@ class Support(NamedTuple):
 
 def support(data: Features, samples: Features, neighbours: int = NEIGHBOURS) -> Support:
     """The four numbers; balls reach from each point to its `neighbours`-th nearest of its own kind."""
+    from sklearn.metrics import pairwise_distances  # slow to import
+
     data, samples = np.asarray(data, np.float64), np.asarray(samples, np.float64)
     data_reach, samples_reach = reach(data, neighbours), reach(samples, neighbours)
     within, recalled, nearest = [], np.zeros(len(data), bool), np.full(len(data), np.inf)
@@ -48,6 +49,8 @@ def support(data: Features, samples: Features, neighbours: int = NEIGHBOURS) -> 
 
 def reach(x: Features, neighbours: int) -> Float[np.ndarray, " rows"]:
     """The distance of each row to its `neighbours`-th nearest other row."""
+    from sklearn.metrics import pairwise_distances
+
     x = np.asarray(x)
     parts = [pairwise_distances(x[start : start + ROWS], x) for start in range(0, len(x), ROWS)]
     return np.concatenate([np.partition(part, neighbours, axis=1)[:, neighbours] for part in parts])

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 from genjax.networks.latent import LatentModel, condition, draw
 from genjax.typing import Batch
@@ -105,7 +105,7 @@ def principal_directions(kernel: Float[np.ndarray, "latent features"]) -> Float[
 
 def coordinates(latent: int, ways: int = 1, count: int = 13) -> Float[np.ndarray, " count"]:
     """Where to go along so many directions at once: from -3 to 3, or less far where 99 % of all latents are nearer."""
-    most = min(REACH, np.sqrt(chi2.ppf(0.99, latent) / ways))
+    most = min(REACH, np.sqrt(chdtri(latent, 0.01) / ways))
     return np.linspace(-most, most, count)
 
 

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from genjax import random
 from genjax.errors import UserError
@@ -99,7 +99,7 @@ def estimate(scores: np.ndarray, masks: int) -> Estimate:
     values, count = np.asarray(scores, np.float64), len(scores)
     mean, error = float(values.mean()), float(np.sqrt(np.sum(errors**2)) / count)
     freedom = count * (scores.sets - 1)  # type: ignore[attr-defined]
-    half = float(student.ppf(0.975, freedom)) * error
+    half = float(stdtrit(freedom, 0.975)) * error
     trusted = freedom >= FEWEST
     reason = f"a mean over {masks} masks for each of {count} examples" + ("" if trusted else ": more are needed")
     return Estimate(

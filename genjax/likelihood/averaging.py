@@ -20,7 +20,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Key
-from scipy.optimize import minimize
 
 from genjax import numerics
 from genjax.boltzmann.machine import Machine, States
@@ -58,6 +57,8 @@ def between(base_moments: Machine, moments: Machine, b: float) -> Machine:
 
 def of_moments(start: Machine, target: Machine) -> Machine:
     """The machine of these moments by L-BFGS on exact gradients in float64, from `start`; enumerable machines only."""
+    from scipy.optimize import minimize  # slow to import
+
     flat_target, (flat, restore) = np.asarray(ravel_pytree(target)[0], np.float64), ravel_pytree(start)
 
     def loss(theta: np.ndarray) -> tuple[float, np.ndarray]:

@@ -21,7 +21,7 @@ from genjax.models.base import Config
 from genjax.models.vae import shape_and_classes, shape_of
 from genjax.networks import pixels
 from genjax.networks.stack import StackModel
-from genjax.plots import curves
+from genjax.plots import panels
 from genjax.training.config import choice, split
 from genjax.training.stages import LAST
 from genjax.typing import Answer, Batch, Model, Stage
@@ -197,7 +197,7 @@ Autoencoder.model = Model(
     filters=weights,
     space=space,
     arrays=arrays,
-    panels=curves.AUTOENCODER,
+    panels=panels.AUTOENCODER,
 )
 DenoisingAutoencoder.model = Autoencoder.model._replace(name="dae", config=DenoisingAutoencoder)
 StackedAutoencoder.model = Autoencoder.model._replace(

@@ -17,8 +17,8 @@ from genjax.likelihood.estimate import mean_over_examples
 from genjax.models.base import Config
 from genjax.networks import nade
 from genjax.networks.nade import NADE
-from genjax.plots import curves
-from genjax.plots.curves import Panel
+from genjax.plots import panels
+from genjax.plots.panels import Panel
 from genjax.random import subkey
 from genjax.sampling.ancestral import ancestral, completed, expected
 from genjax.training.config import split
@@ -138,7 +138,7 @@ Autoregressive.model = Model(
     panels=(
         LIKELIHOOD,
         Panel("gap, training - validation", "nats per example", {"free_energy_gap": "gap"}),
-        curves.GRADIENT,
-        curves.LEARNING_RATE,
+        panels.GRADIENT,
+        panels.LEARNING_RATE,
     ),
 )

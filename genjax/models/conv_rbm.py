@@ -23,7 +23,7 @@ from genjax.evaluation import likelihood
 from genjax.models import chains, rbm
 from genjax.models.base import Config
 from genjax.models.effort import AIS
-from genjax.plots import curves
+from genjax.plots import panels
 from genjax.sampling.inpainting import completed, inpaint
 from genjax.training.config import split
 from genjax.training.settings import RunConfig
@@ -162,5 +162,5 @@ ConvRBM.model = Model(
     features=features,
     filters=filters,
     arrays=arrays,
-    panels=curves.BOLTZMANN,
+    panels=panels.BOLTZMANN,
 )

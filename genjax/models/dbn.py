@@ -21,7 +21,7 @@ from genjax.evaluation import importance
 from genjax.models import chains
 from genjax.models.base import Config
 from genjax.models.effort import AIS
-from genjax.plots import curves
+from genjax.plots import panels
 from genjax.random import bernoulli_of_mean, subkey
 from genjax.training.settings import RunConfig
 from genjax.typing import Answer, Kernel, Model, Stage
@@ -168,5 +168,5 @@ DBN.model = Model(
     filters=weights,
     maxima=maxima,
     arrays=arrays,
-    panels=curves.BOLTZMANN,
+    panels=panels.BOLTZMANN,
 )

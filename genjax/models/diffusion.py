@@ -16,7 +16,7 @@ from genjax.data import Dataset
 from genjax.errors import UserError
 from genjax.evaluation.orders import orders
 from genjax.models.base import Config
-from genjax.plots import curves
+from genjax.plots import panels
 from genjax.training.config import split
 from genjax.training.stages import LAST
 from genjax.typing import Answer, Model, Stage
@@ -137,18 +137,18 @@ def arrays(model: Denoiser) -> dict[str, np.ndarray]:
 
 
 PANELS = (
-    curves.Panel(
+    panels.Panel(
         "bound of the log-likelihood", "nats per example", {"elbo": "training", "held_out_elbo": "validation"}
     ),
-    curves.Panel(
+    panels.Panel(
         "error of the predicted noise or velocity",
         "squared, per value",
         {"denoising_error": "training", "held_out_denoising_error": "validation"},
     ),
-    curves.Panel("loss of the batch", "nats per example, or squared error", {"loss": "training"}),
-    curves.Panel("gap of the bound, training - validation", "nats", {"free_energy_gap": "gap"}),
-    curves.GRADIENT,
-    curves.LEARNING_RATE,
+    panels.Panel("loss of the batch", "nats per example, or squared error", {"loss": "training"}),
+    panels.Panel("gap of the bound, training - validation", "nats", {"free_energy_gap": "gap"}),
+    panels.GRADIENT,
+    panels.LEARNING_RATE,
 )
 
 MODEL = Model(

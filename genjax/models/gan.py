@@ -21,7 +21,7 @@ from genjax.evaluation.latent import LatentSpace, principal_directions
 from genjax.evaluation.samples import labels_like
 from genjax.models.base import Config
 from genjax.models.effort import Inception
-from genjax.plots import curves
+from genjax.plots import panels
 from genjax.training import loop
 from genjax.training.config import split
 from genjax.training.settings import RunConfig
@@ -211,5 +211,5 @@ GAN.model = Model(
     arrays=arrays,
     watch=watch,
     film=film,
-    panels=curves.GAN,
+    panels=panels.GAN,
 )

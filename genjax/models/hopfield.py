@@ -31,7 +31,7 @@ from genjax.likelihood.estimate import exact_log_z, share
 from genjax.models import chains
 from genjax.models.base import Config
 from genjax.models.effort import AIS
-from genjax.plots.curves import Panel
+from genjax.plots.panels import Panel
 from genjax.random import subkey
 from genjax.sampling.retrieval import Saturating, retrieve
 from genjax.training.config import kind_of, split

@@ -25,7 +25,7 @@ from genjax.evaluation.classes import error
 from genjax.models import chains
 from genjax.models.base import Config
 from genjax.models.effort import AIS
-from genjax.plots import curves
+from genjax.plots import panels
 from genjax.random import subkey
 from genjax.sampling.inpainting import completed, inpaint
 from genjax.training.config import kind_of, split
@@ -244,6 +244,6 @@ RBM.model = Model(
     filters=weights,
     maxima=maxima,
     arrays=arrays,
-    panels=curves.BOLTZMANN,
+    panels=panels.BOLTZMANN,
     padding=Padding(paddable, padded, unpadded),
 )

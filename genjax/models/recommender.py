@@ -17,7 +17,7 @@ from genjax.data.record import Record, listed, of_ratings
 from genjax.errors import UserError
 from genjax.evaluation import ratings as ratings_of
 from genjax.models.base import Config
-from genjax.plots import curves
+from genjax.plots import panels
 from genjax.training import loop
 from genjax.training.config import split
 from genjax.training.settings import RunConfig
@@ -172,5 +172,5 @@ Recommender.model = Model(
     prepare=prepare,
     describe=of_ratings,
     recommend=recommend,
-    panels=curves.RECOMMENDER,
+    panels=panels.RECOMMENDER,
 )

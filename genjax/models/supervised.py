@@ -16,8 +16,8 @@ from genjax.data import Dataset
 from genjax.errors import UserError
 from genjax.evaluation.reconstruction import mean_metrics
 from genjax.models.base import Config
-from genjax.plots import curves
-from genjax.plots.curves import Panel
+from genjax.plots import panels
+from genjax.plots.panels import Panel
 from genjax.training.config import split
 from genjax.training.settings import RunConfig
 from genjax.training.stages import LAST
@@ -124,7 +124,7 @@ Supervised.model = Model(
     panels=(
         LOSS,
         Panel("classification error", "share of examples", {"train_error": "training", "held_out_error": "validation"}),
-        curves.GRADIENT,
-        curves.LEARNING_RATE,
+        panels.GRADIENT,
+        panels.LEARNING_RATE,
     ),
 )

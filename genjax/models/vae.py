@@ -21,7 +21,7 @@ from genjax.models.base import Config
 from genjax.models.effort import ImportanceSampling
 from genjax.networks import pixels
 from genjax.networks.latent import LatentModel, codes, condition, decoded, downward, prior_at_means, reconstructed
-from genjax.plots import curves
+from genjax.plots import panels
 from genjax.random import normal, subkey
 from genjax.sampling.imputation import impute
 from genjax.training.config import choice, split
@@ -213,7 +213,7 @@ VAE.model = Model(
     space=space,
     decoder=decoder,
     arrays=arrays,
-    panels=curves.VAE,
+    panels=panels.VAE,
 )
 IWAE.model = VAE.model._replace(name="iwae", config=IWAE)
 CVAE.model = VAE.model._replace(name="cvae", config=CVAE, settle=shape_and_classes)

@@ -1,6 +1,6 @@
 """Figures: every function takes arrays and returns a Figure; `images.save` writes one.
 
-- `curves`: learning curves. `grids`: bands over seeds, reconstructions of every setting.
+- `curves`: learning curves, of what `panels` names. `grids`: bands over seeds, reconstructions of every setting.
 - `samples`: chains, sheets, one row a label, the film of a generator, the ladder of a tempered kernel.
 - `weights`: filters, weights of labels, maximally activating images.
 - `latent`: planes, traversals, interpolations, neighbourhoods, maps of codes, reconstructions.

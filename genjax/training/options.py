@@ -8,6 +8,8 @@ import dataclasses
 import difflib
 import inspect
 import itertools
+import linecache
+import sys
 import textwrap
 from collections.abc import Mapping
 from functools import lru_cache
@@ -75,19 +77,34 @@ def _type(field: Any, hints: dict[str, Any]) -> Any:
 def field_docs(kind: type) -> dict[str, str]:
     """The strings below a dataclass's fields, by name; nothing where its source is not at hand."""
     answer: dict[str, str] = {}
-    for base in reversed(kind.__mro__):
-        if not dataclasses.is_dataclass(base):
-            continue
-        try:
-            (parsed,) = ast.parse(textwrap.dedent(inspect.getsource(base))).body  # type: ignore[arg-type]
-        except (OSError, TypeError, SyntaxError, ValueError):
-            continue
-        body: Any = getattr(parsed, "body", [])
-        for line, after in itertools.pairwise(body):
+    for base in filter(dataclasses.is_dataclass, reversed(kind.__mro__)):
+        for line, after in itertools.pairwise(_body(base)):
             text = getattr(getattr(after, "value", None), "value", None)
             if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name) and isinstance(text, str):
                 answer[line.target.id] = " ".join(text.split())
     return answer
+
+
+def _body(kind: Any) -> list[ast.stmt]:
+    """What stands in a class: of a module's own from its file, which is read once for all of them, where Python would
+    read it for each; of others, as in a notebook, as Python finds it."""
+    file = getattr(sys.modules.get(kind.__module__), "__file__", None)
+    if file is not None and (body := _bodies(file).get(kind.__qualname__)):
+        return body
+    try:
+        (parsed,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
+    except (OSError, TypeError, SyntaxError, ValueError):
+        return []
+    return getattr(parsed, "body", [])
+
+
+@lru_cache
+def _bodies(file: str) -> dict[str, list[ast.stmt]]:
+    try:
+        parsed = ast.parse("".join(linecache.getlines(file)))
+    except (SyntaxError, ValueError):
+        return {}
+    return {node.name: node.body for node in parsed.body if isinstance(node, ast.ClassDef)}
 
 
 def build(kind: type[Config], given: Mapping[str, Any]) -> Config:

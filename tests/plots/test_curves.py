@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from genjax.plots import curves
-from genjax.plots.curves import Panel, learning_curves
+from genjax.plots import panels
+from genjax.plots.curves import learning_curves
+from genjax.plots.panels import Panel
 from tests.plots.drawn import legend
 
 PANELS = (
@@ -87,7 +88,7 @@ def test_without_panels_every_metric_has_its_own():
 
 
 def test_without_metrics_nothing_is_drawn():
-    figure = learning_curves(history(rate=[]), curves.BOLTZMANN, "empty")
+    figure = learning_curves(history(rate=[]), panels.BOLTZMANN, "empty")
     assert not any(axes.lines for axes in figure.axes)
 
 

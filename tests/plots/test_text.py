@@ -7,7 +7,7 @@ import pytest
 from matplotlib.cbook import is_math_text
 from matplotlib.text import Text
 
-from genjax.plots import coverage, curves, grids, images, latent, samples, weights
+from genjax.plots import coverage, curves, grids, images, latent, panels, samples, weights
 from genjax.plots.text import plain
 
 SHAPE = (2, 2, 1)
@@ -38,7 +38,7 @@ FIGURES = {
     "heat_map": lambda name: images.rows_of_images({name: SOME}, (1, 4, 1), name, [name, name], (name, name), name),
     "bands": lambda name: grids.bands({name: grids.Curves(np.ones(2), np.ones((1, 2)))}, name, name),
     "learning_curves": lambda name: curves.learning_curves(
-        history(name), (curves.Panel(name, name, {"x": name}),), name, name
+        history(name), (panels.Panel(name, name, {"x": name}),), name, name
     ),
     "coverage": lambda name: coverage.coverage(sampled(name), PAIR, SHAPE, name),
     "coverage of rows": lambda name: coverage.coverage(sampled(name), PAIR, (1, 4, 1), name),
