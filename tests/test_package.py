@@ -64,6 +64,15 @@ def test_the_package_alone_is_light_and_its_names_work():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.slow
+def test_a_start_imports_nothing_that_only_its_end_uses():
+    """Nor what another start has kept: the digits and their split, which scikit-learn makes."""
+    code = "import sys; import genjax.cli.train, genjax.data; genjax.data.load('digits'); "
+    code += "print(*sorted({'matplotlib', 'sklearn', 'pandas', 'scipy.stats', 'scipy.optimize'} & set(sys.modules)))"
+    genjax.data.load("digits")
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).split() == []
+
+
 def test_the_command_line_stays_small():
     """What a command does is the library's: it parses, prints and writes."""
     files = (Path(genjax.__file__).parent / "cli").glob("*.py")

@@ -135,7 +135,7 @@ def paired(first: Sequence[Run], second: Sequence[Run], name: str) -> tuple[floa
     if missing := [run.name for run in (*first, *second) if last(run, name) is None]:
         raise UserError(f"`name` {name}: {missing[0]} has none, or has diverged; compare runs that have it.")
     difference = np.array([both[0][seed] - both[1][seed] for seed in both[0]], float)
-    half = t.ppf(0.975, len(difference) - 1) * difference.std(ddof=1) / np.sqrt(len(difference))
+    half = stdtrit(len(difference) - 1, 0.975) * difference.std(ddof=1) / np.sqrt(len(difference))
     return float(difference.mean()), float(difference.mean() - half), float(difference.mean() + half)
 
 

@@ -1,14 +1,14 @@
 """The figures of a run: `run.plot.curves()` and the others give matplotlib Figures, shown inline by a notebook."""
 
-from typing import Any
+from typing import Any, Literal
 
 import jax.numpy as jnp
 import numpy as np
 from scipy.special import ndtri
 
 from genjax import random
-from genjax.blocks import in_blocks
 from genjax.api.trained import Start
+from genjax.blocks import in_blocks
 from genjax.data.places import Missing
 from genjax.errors import UserError
 from genjax.evaluation import latent as walks

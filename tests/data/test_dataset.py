@@ -1,5 +1,7 @@
 """The default set, and how every set is split."""
 
+import sys
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
@@ -27,6 +29,16 @@ def test_digits_are_scikit_learns_split():
     assert whole.train.dtype == np.float32
     assert whole.labels.train.dtype == np.int32
     assert (whole.train.min(), whole.train.max()) == (0, 1)
+
+
+def test_digits_need_scikit_learn_once(monkeypatch):
+    first = load("digits")
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    monkeypatch.setitem(sys.modules, "sklearn.model_selection", None)
+    second = load("digits")
+    for part in ("train", "validation", "test"):
+        assert np.array_equal(getattr(first, part), getattr(second, part))
+        assert np.array_equal(getattr(first.labels, part), getattr(second.labels, part))
 
 
 def test_validation_is_the_end_of_training():

@@ -94,7 +94,7 @@ def test_without_metrics_nothing_is_drawn():
 
 @pytest.mark.parametrize("family", ["BOLTZMANN", "VAE", "AUTOENCODER", "GAN", "RECOMMENDER"])
 def test_panels_name_their_unit_and_no_metric_twice(family):
-    panels = getattr(curves, family)
-    names = [name for panel in panels for name in panel.metrics]
+    group = getattr(panels, family)
+    names = [name for panel in group for name in panel.metrics]
     assert len(set(names)) == len(names)
-    assert all(panel.unit and panel.label for panel in panels)
+    assert all(panel.unit and panel.label for panel in group)
