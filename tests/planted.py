@@ -1063,7 +1063,7 @@ EVALUATION = (
     ),
     mutant(
         "bad luck is a missing class",
-        "unlikely = binom.cdf(counts, summary.samples, levels.shares) <= CHANCE",
+        "unlikely = bdtr(counts, summary.samples, levels.shares) <= CHANCE",
         "unlikely = binom.cdf(counts, summary.samples, levels.shares) <= 1",
         "evaluation/test_modes.py::test_no_class_of_real_images_is_called_missing",
     ),
