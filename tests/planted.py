@@ -1064,7 +1064,7 @@ EVALUATION = (
     mutant(
         "bad luck is a missing class",
         "unlikely = bdtr(counts, summary.samples, levels.shares) <= CHANCE",
-        "unlikely = binom.cdf(counts, summary.samples, levels.shares) <= 1",
+        "unlikely = bdtr(counts, summary.samples, levels.shares) <= 1",
         "evaluation/test_modes.py::test_no_class_of_real_images_is_called_missing",
     ),
     mutant(
@@ -1156,8 +1156,8 @@ COMMANDS = (
     ),
     mutant(
         "the interval over seeds is that of many",
-        "t.ppf(0.975, len(values) - 1)",
-        "t.ppf(0.975, 1e6)",
+        "stdtrit(len(values) - 1, 0.975)",
+        "stdtrit(1e6, 0.975)",
         "cli/test_grid.py::test_a_line_of_the_table_is_the_mean_of_its_seeds_and_students_interval",
     ),
     mutant(
