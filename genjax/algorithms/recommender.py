@@ -324,7 +324,7 @@ def prediction_errors(
     users = jnp.repeat(jnp.arange(len(x)), items.shape[1])
     chance = jnp.exp(predict(trained_machine(state), x, users, items.ravel())).reshape(*items.shape, -1)
     level = jnp.abs(jnp.take_along_axis(x, items, axis=1)).astype(jnp.int32)
-    error = jnp.where(drawn, chance @ state.values - state.values[jnp.maximum(level - 1, 0)], 0.0)
+    error = jnp.where(drawn, numerics.exact(chance, state.values) - state.values[jnp.maximum(level - 1, 0)], 0.0)
     count = jnp.maximum(jnp.sum(drawn), 1)
     return {
         prefix + "rmse": jnp.sqrt(jnp.sum(error**2) / count),

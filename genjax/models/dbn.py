@@ -15,7 +15,7 @@ from genjax.blocks import in_blocks
 from genjax.boltzmann import filters
 from genjax.boltzmann.dbn import DBN as Network
 from genjax.boltzmann.dbn import ascent, downward
-from genjax.boltzmann.machine import States
+from genjax.boltzmann.machine import States, mean
 from genjax.data import Dataset
 from genjax.evaluation import importance
 from genjax.models import chains
@@ -132,15 +132,14 @@ def encode(network: Network, x: np.ndarray, label: np.ndarray | None = None) -> 
 
 def decode(network: Network, code: np.ndarray, label: np.ndarray | None = None) -> np.ndarray:
     """Expected pixels of codes, passed down as means."""
+    return in_blocks(partial(_decoded, network), code)
 
-    @jax.jit
-    def down(network: Network, code: Array) -> Array:
-        x = code
-        for machine in (network.top, *reversed(network.generation)):
-            x = machine.units[0].mean(machine.biases[0] + x @ machine.weights[0].T, machine.quadratic(0))
-        return x
 
-    return in_blocks(partial(down, network), code)
+@jax.jit
+def _decoded(network: Network, x: Array) -> Array:
+    for machine in (network.top, *reversed(network.generation)):
+        x = mean(machine, (None, x), 0)
+    return x
 
 
 def back(network: Network, x: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
+from genjax import numerics
 from genjax.algorithms.recommender import FIVE_STARS, RecommenderConfig, RecommenderState, recommender, trained_machine
 from genjax.boltzmann.rating import RatingMachine, predict
 from genjax.data import ratings, tastes
@@ -94,7 +95,7 @@ def _expected(
     users: Int[Array, " queries"],
     items: Int[Array, " queries"],
 ) -> Float[Array, " queries"]:
-    return jnp.exp(predict(machine, x, users, items)) @ values
+    return numerics.exact(jnp.exp(predict(machine, x, users, items)), values)
 
 
 def expected(

@@ -16,6 +16,7 @@ from genjax import random
 from genjax.networks import pixels
 from genjax.networks.backbones import activation
 from genjax.networks.nade import NADE
+from genjax.numerics import exact
 from genjax.random import subkey
 from genjax.training.mesh import sharded
 
@@ -56,7 +57,7 @@ def ancestral(
     def one(walk: _Walk, place: Array) -> tuple[_Walk, None]:
         # later values are still zeros in `walk.x`, so that nothing is heard of them
         units = activation(model.activation)(walk.fields)
-        logit = of.biases[place] + walk.x @ of.direct[place] + units @ of.outputs[place]
+        logit = of.biases[place] + exact(walk.x, of.direct[place]) + exact(units, of.outputs[place])
         drawn = random.bernoulli(jax.random.fold_in(key, place), logit[:, None])[:, 0]
         here = jnp.where(unknown[place], drawn, given[place])
         said = jnp.where(unknown[place], 0.0, logit * here - pixels.softplus(logit))
@@ -109,7 +110,7 @@ def expected(
         found = ancestral(jax.random.fold_in(key, number), model, particles, example, hole)
         places = jnp.argsort(model.order)
         last = jnp.max(jnp.where(hole, -1, places))
-        return found.weights @ jnp.where(places > last, found.means, found.x)
+        return exact(found.weights, jnp.where(places > last, found.means, found.x))
 
     filled = jax.lax.map(one, (jnp.arange(len(x)), x, missing))
     return jnp.where(missing, filled, x)

@@ -136,3 +136,13 @@ def test_log_likelihood_carries_the_interval_over():
     assert (answer.low, answer.high) == pytest.approx((2.0 - log_z.high, 2.0 - log_z.low))
     assert answer.low < answer.mean < answer.high
     assert answer.examples_se == pytest.approx(1 / np.sqrt(3))
+
+
+def test_no_temperature_waits_for_all_chains():
+    """Where chains are on many devices: how far increments spread is asked once a dispatch, not at each step."""
+    machine, chains = random_machine((4, 3)), 7
+    states = machine.uncoupled().draw(jax.random.key(0), chains)
+    arguments = jax.random.key(1), machine, machine.uncoupled(), states, jnp.linspace(0, 1, 6), jnp.int32(0)
+    (program,) = jax.make_jaxpr(lambda *given: ais._anneal(*given, parity=1))(*arguments).eqns
+    (loop,) = (equation for equation in program.params["jaxpr"].eqns if equation.primitive.name == "scan")
+    assert all(chains in x.aval.shape for x in loop.outvars)
