@@ -8,10 +8,7 @@ wrong. A case is a model that `fit` trains for some steps on one device and on e
 
 import json
 import re
-import sys
 import tempfile
-import time
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,9 +27,10 @@ from genjax.training.mesh import mesh_of, on, placed, sharded
 from genjax.training.stages import LAST
 from genjax.typing import Model, Stage
 from tests.algorithms.test_contract import CASES, training_set
+from tests.eight import DEVICES, main
 from tests.machines import random_machine
 
-DEVICES, STEPS, BATCH = 8, 3, 10
+STEPS, BATCH = 3, 10
 
 
 @dataclass(frozen=True)
@@ -234,18 +232,9 @@ TRIALS: dict[str, Callable[[], None]] = {
 }
 
 
-def main(names: list[str]) -> None:
-    assert jax.device_count() == DEVICES, jax.devices()
-    for name in names:
-        began = time.process_time()
-        try:
-            TRIALS[name]() if name in TRIALS else check_case(name)
-        except Exception:
-            print(f"{name}: {traceback.format_exc()}".replace("\n", "\n    "), flush=True)
-        else:
-            print(f"{name}: right", flush=True)
-        print(f"{name}, {time.process_time() - began:.1f} s", file=sys.stderr)
+def trial(name: str) -> None:
+    TRIALS[name]() if name in TRIALS else check_case(name)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(trial)

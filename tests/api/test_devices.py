@@ -3,12 +3,6 @@
 JAX makes its devices once a process, so that the trials are a program: `tests.api.eight_devices`.
 """
 
-import os
-import re
-import subprocess
-import sys
-from pathlib import Path
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -18,42 +12,32 @@ import genjax
 from genjax.errors import UserError
 from genjax.training.mesh import counted, home, mesh_of, on, placed, several, sharded, whole
 from tests.algorithms.test_contract import CASES
+from tests.eight import run
 
-FLAGS = "--xla_force_host_platform_device_count=8 --xla_backend_optimization_level=0 "
-FLAGS += "--xla_cpu_use_fusion_emitters=false"  # as in conftest
-
-
-def run(names: list[str]) -> dict[str, str]:
-    """What the program says of each."""
-    environment = {**os.environ, "XLA_FLAGS": FLAGS, "JAX_PLATFORMS": "cpu"}
-    command = [sys.executable, "-m", "tests.api.eight_devices", *names]
-    here = Path(__file__).parent.parent.parent
-    result = subprocess.run(command, cwd=here, env=environment, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr[-3000:]
-    return dict(re.findall(r"^(\S.*?): (.*(?:\n    .*)*)", result.stdout, re.MULTILINE))
+PROGRAM = "tests.api.eight_devices"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(4))
 def test_every_family_learns_on_eight_devices_what_it_learns_on_one(part):
     names = list(CASES)[part::4]
-    assert run(names) == dict.fromkeys(names, "right")
+    assert run(PROGRAM, names) == dict.fromkeys(names, "right")
 
 
 @pytest.mark.slow
 def test_samples_are_equal_bit_for_bit_also_of_counts_that_do_not_divide():
-    assert run(["samples", "other samples"]) == dict.fromkeys(["samples", "other samples"], "right")
+    assert run(PROGRAM, ["samples", "other samples"]) == dict.fromkeys(["samples", "other samples"], "right")
 
 
 @pytest.mark.slow
 def test_ais_estimates_grids_and_resumed_runs_are_equal_to_rounding():
     names = ["ais", "grid", "resume"]
-    assert run(names) == dict.fromkeys(names, "right")
+    assert run(PROGRAM, names) == dict.fromkeys(names, "right")
 
 
 @pytest.mark.slow
 def test_each_device_does_its_share():
-    assert run(["work"]) == {"work": "right"}
+    assert run(PROGRAM, ["work"]) == {"work": "right"}
 
 
 @pytest.mark.parametrize("devices", [0, -1, 10_000, True])

@@ -1,10 +1,6 @@
 """Chains over devices: 8 forced CPU devices in a process of their own draw what one device draws."""
 
-import os
-import subprocess
-import sys
 import textwrap
-from pathlib import Path
 
 import jax
 import numpy as np
@@ -14,6 +10,7 @@ from jax.sharding import Mesh
 from genjax.errors import UserError
 from genjax.sampling.gibbs import initial_states, sample
 from genjax.sampling.sharding import divide
+from tests.eight import process
 from tests.machines import random_machine
 
 PROGRAM = textwrap.dedent(
@@ -52,13 +49,7 @@ PROGRAM = textwrap.dedent(
 
 @pytest.mark.slow
 def test_eight_devices_draw_what_one_draws():
-    environment = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=8", "JAX_PLATFORMS": "cpu"}
-    here = Path(__file__).parent.parent.parent
-    result = subprocess.run(
-        [sys.executable, "-c", PROGRAM], cwd=here, env=environment, capture_output=True, text=True, check=False
-    )
-    assert result.returncode == 0, result.stderr[-3000:]
-    assert result.stdout.strip() == "equal"
+    assert process(["-c", PROGRAM]).strip() == "equal"
 
 
 def test_uneven_chains_are_refused():

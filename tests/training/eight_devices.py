@@ -5,9 +5,6 @@
 prints a line for each of the cases named: `NAME: right`, or what was wrong.
 """
 
-import sys
-import time
-import traceback
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -36,8 +33,9 @@ from genjax.evaluation.classifier import ClassifierConfig, classifier
 from genjax.training.config import split
 from genjax.typing import Algorithm, Batch, Example
 from tests.algorithms.configs import made
+from tests.eight import DEVICES, main
 
-DEVICES, EACH, PIXELS, CLASSES = 8, 4, 12, 3
+EACH, PIXELS, CLASSES = 4, 12, 3
 AXIS = "devices"
 Step = Callable[[Any, Any, Any, Batch], tuple[Any, Any, Any]]
 
@@ -286,18 +284,9 @@ def check_mistakes() -> None:
             raise AssertionError(f"a wrong mean of {way} was not seen, but: {seen}")
 
 
-def main(names: list[str]) -> None:
-    assert jax.device_count() == DEVICES, jax.devices()
-    for name in names:
-        began = time.process_time()
-        try:
-            check_mistakes() if name == "mistakes" else check(CASES[name])
-        except Exception:
-            print(f"{name}: {traceback.format_exc()}".replace("\n", "\n    "), flush=True)
-        else:
-            print(f"{name}: right", flush=True)
-        print(f"{name}, {time.process_time() - began:.1f} s", file=sys.stderr)
+def trial(name: str) -> None:
+    check_mistakes() if name == "mistakes" else check(CASES[name])
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(trial)
