@@ -24,6 +24,14 @@ class DataWarning(UserWarning):
     """What a person should know of data that can be used: what was left out, changed or looks wrong."""
 
 
+class Lost(Exception):
+    """Another process of the run has ended."""
+
+    def __init__(self) -> None:
+        text = "another process of this run has ended or cannot be reached, and so this one ends; start all of them "
+        super().__init__(text + "again, with --resume where the run has a folder.")
+
+
 class Interrupted(Exception):
     """A signal came; the state is saved."""
 

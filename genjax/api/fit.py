@@ -31,8 +31,9 @@ from genjax.api.progress import Bar
 from genjax.api.run import Run
 from genjax.api.training import Hooks, Position, Recorder, going_on, newest, schedule_of, train
 from genjax.data.places import with_absolute_paths
+from genjax.data.record import Record
 from genjax.errors import UserError
-from genjax.training import early, loop
+from genjax.training import early, loop, processes
 from genjax.training.config import Checked, choices
 from genjax.training.mesh import Devices, counted, home
 from genjax.training.options import build, replaced
@@ -111,7 +112,7 @@ def fit(
             training = reopen(folder, config, run, source)
         else:
             training = new(config, run, source, folder, start)
-    with interruption() as noted, bar(training, progress) as shown:
+    with interruption() as noted, bar(training, progress and processes.writes()) as shown:
         plain = [lambda chunk, stage, alarms, call=call: call(chunk) for call in calls]
         return training.finished(Hooks(say=_say, on_chunk=(*shown, *plain), ending=noted.is_set))
 
@@ -128,7 +129,7 @@ class Training:
     def finished(self, hooks: Hooks) -> Run:
         """The run after all that is left of it, or as far as it came."""
         run = self.run
-        recorder = Recorder(run.folder, run.entries, run.decided)
+        recorder = Recorder(run.folder if processes.writes() else None, run.entries, run.decided)
         schedule = schedule_of(run.config)
         there, stages = train(run.settings, self.prepared, self.stages, self.here, recorder, hooks, schedule)
         return dataclasses.replace(run, state=home(there.state), step=there.step, stage=stages[there.stage].name)
@@ -190,10 +191,18 @@ def new(config: Any, run: RunConfig, source: Any, folder: Path | None = None, st
         refuse_other_shapes(fresh, state)
     record, facts = describe(prepared, config.model), on_disk.decided(prepared.plan)
     licence = getattr(prepared.dataset, "licence", "see source")
-    if folder is not None:
+    refuse_other_processes(config, run, record, 0)
+    if folder is not None and processes.writes():
         on_disk.create(folder, config, run, facts, licence, record)
     made = Run(config, run, record, state, 0, stages[0].name, folder, prepared, decided=facts, licence=licence)
     return Training(made, prepared, stages, Position(0, state, 0))
+
+
+def refuse_other_processes(config: Any, run: RunConfig, record: Record | None, step: int) -> None:
+    """Raise `UserError` where one of several processes is about to make another run. All have read the run's folder
+    when the first comes out of here, and may then write into it."""
+    options = config, dataclasses.replace(run, **dict.fromkeys(on_disk.PLACES))
+    processes.refuse_others(options=options, data=record, steps=step)
 
 
 def refuse_other_shapes(fresh: Any, state: Any) -> None:
@@ -225,13 +234,16 @@ def again(
     number = next(number for number, stage in enumerate(stages) if stage.name == old.stage)
     here = Position(number, old.state, old.step)
     here, stages, facts = going_on(old.name, old.config, run, old.settings, here, stages, dict(old.decided), _say)
+    refuse_other_processes(old.config, run, old.record, here.step)
     folder = old.folder if out is None else Path(out)
     made = dataclasses.replace(
         old, settings=run, state=here.state, folder=folder, loaded=prepared, entries=list(old.entries), decided=facts
     )
-    if folder is not None and folder != old.folder:
+    if folder is None or not processes.writes():
+        return Training(made, prepared, stages, here)
+    if folder != old.folder:
         on_disk.save(made, folder)
-    elif folder is not None:
+    else:
         on_disk.lengthen(folder, old.config, run, facts)
     return Training(made, prepared, stages, here)
 
@@ -269,8 +281,11 @@ def resume(folder: Path, saved: on_disk.Saved, run: RunConfig, source: Any) -> T
     stages = stages_of(config, run, prepared)
     here = newest(folder, run, prepared, stages)
     here, stages, facts = going_on(str(folder), config, run, saved.run, here, stages, dict(saved.decided), _say)
-    on_disk.lengthen(folder, config, run, facts)
-    entries = on_disk.rewound(folder, here.step + sum(stage.steps for stage in stages[: here.stage]))
+    refuse_other_processes(config, run, record, here.step)
+    entries = []
+    if processes.writes():
+        on_disk.lengthen(folder, config, run, facts)
+        entries = on_disk.rewound(folder, here.step + sum(stage.steps for stage in stages[: here.stage]))
     made = Run(config, run, record, here.state, here.step, stages[here.stage].name, folder, prepared, entries, facts)
     return Training(made, prepared, stages, here)
 

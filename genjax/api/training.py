@@ -12,10 +12,10 @@ import jax.numpy as jnp
 from genjax import random
 from genjax.api.prepared import Prepared, begin, blank
 from genjax.errors import Diverged, UserError
-from genjax.training import early, loop
+from genjax.training import early, loop, processes
 from genjax.training import folder as run_folder
 from genjax.training.checkpoint import Checkpoints, any_saved, restore_newest
-from genjax.training.mesh import mesh_of
+from genjax.training.mesh import mesh_of_all
 from genjax.training.optimisers import Constant, is_finished
 from genjax.training.options import flat
 from genjax.training.settings import RunConfig
@@ -87,6 +87,7 @@ def train(
     `schedule` is that of the last stage's learning rate, which an early stop shortens.
     """
     number, state, step = here
+    hooks = hooks._replace(ending=lambda ending=hooks.ending: bool(processes.most(ending())))  # all at the same chunk
     while True:
         before, stage = sum(stage.steps for stage in stages[:number]), stages[number]
         try:
@@ -151,7 +152,7 @@ def _stage(
     try:
         key = key_of(random.key(run.seed, run.rng), stage)
         data, plan = prepared.training, prepared.plan
-        mesh = mesh_of(run.devices)
+        mesh = mesh_of_all(run.devices)
         return loop.train(key, stage.algorithm, data, plan, state, total, first_step, [record], mesh), total
     except (Ended, KeyboardInterrupt):
         if any(leaf.is_deleted() for leaf in jax.tree.leaves(last[0]) if isinstance(leaf, jax.Array)):

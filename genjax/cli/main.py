@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from genjax import __version__
-from genjax.errors import DataWarning, Interrupted, Unwritten, UserError
+from genjax.errors import DataWarning, Interrupted, Lost, Unwritten, UserError
 
 COMMANDS = {
     "train": ("train", "train a model, evaluate and plot it at the end"),
@@ -55,7 +55,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     try:
         try:
-            print(answer(arguments))
+            text = answer(arguments)
+            if text:  # of several processes one answers
+                print(text)
         finally:  # here, and not when Python ends, where nobody could say what went wrong
             if sys.stdout is not None:
                 sys.stdout.flush()
@@ -70,6 +72,8 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         place = error.filename or " ".join(["genjax", *arguments[:1]])
         return fail(f"{place}: {error.strerror or error}; name a place that can be used.")
+    except Lost as error:
+        return fail(str(error), 1)
     except Exception:
         why = jax_failure()
         if why is None:
@@ -116,7 +120,7 @@ def notes_as_lines() -> Iterator[None]:
 
 def shown(result: dict[str, Any], text: str, arguments: list[str]) -> str:
     """The answer, as one JSON object where that is wanted."""
-    if "--json" not in arguments:
+    if "--json" not in arguments or not result:
         return text
     from genjax.likelihood.estimate import finite
 

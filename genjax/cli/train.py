@@ -25,6 +25,7 @@ from genjax.evaluation.sentences import of_evaluation
 from genjax.models.table import MODELS
 from genjax.networks.mlp import parameter_count
 from genjax.training import folder as run_folder
+from genjax.training import processes
 from genjax.training.mesh import counted
 from genjax.training.settings import RunConfig
 
@@ -39,6 +40,12 @@ class Options:
     """Evaluate at the end."""
     out: str | None = None
     """The run's folder (by default runs/<model>-<dataset>, with -2, -3, ... where that exists)."""
+    coordinator: str | None = None
+    """Where several processes train the run, HOST:PORT of process 0; SLURM's and a TPU pod's find each other."""
+    processes: int | None = None
+    """How many processes there are."""
+    process_id: int | None = None
+    """Which of them this is; 0 writes the folder, evaluates and plots."""
     resume: str | None = None
     """A run's folder to go on with: after an interruption it ends bit for bit as if there had been none. Its
     config.json rules; only --epochs and --devices may differ, and --dataset and --data-dir where its data have moved.
@@ -72,14 +79,17 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     """Run `genjax train` with what stands behind it; returns the result as numbers and as sentences."""
     name = model_name("train", arguments)
     parser = Parser(MODELS[name].config, Options, f"genjax train {name}", OF_TRAINING)
-    resume = parser.own_options(arguments[1:]).resume
-    prepared = started if resume is None else partial(resumed, Path(resume))
-    begin, effort, options = prepared(name, parser, arguments[1:])
-    with Signals() as signals:  # from before the folder exists: what exists can be resumed
-        training = begin()
-        began = time.perf_counter()
-        made = trained(training, signals, options)
-        seconds = time.perf_counter() - began
+    own = parser.own_options(arguments[1:])
+    prepared = started if own.resume is None else partial(resumed, Path(own.resume))
+    with processes.together(own.coordinator, own.processes, own.process_id):
+        begin, effort, options = prepared(name, parser, arguments[1:])
+        with Signals() as signals:  # from before the folder exists: what exists can be resumed
+            training = begin()
+            began = time.perf_counter()
+            made = trained(training, signals, options)
+            seconds = time.perf_counter() - began
+    if not processes.writes():
+        return {}, ""
     stopped = made.decided.get("stopped_early")
     steps = training.total if stopped is None else training.total - training.stages[-1].steps + stopped["total_steps"]
     result: dict[str, Any] = {"run": str(made.folder), "steps": steps, "training_seconds": round(seconds, 2)}
@@ -111,7 +121,8 @@ def started(name: str, parser: Parser, arguments: list[str]) -> tuple[Begin, dic
 
     def begin() -> fit.Training:
         training = fit.new(config, run, source, folder)
-        on_disk.keep(folder, at_end=effort | {"evaluate": options.evaluate})
+        if processes.writes():
+            on_disk.keep(folder, at_end=effort | {"evaluate": options.evaluate})
         return training
 
     return begin, effort, options
@@ -145,13 +156,16 @@ def trained(training: fit.Training, signals: Signals, options: Options) -> Run:
     many = f"{len(dataset.train)} {'users' if run.model.read else 'images'}"
     size = parameter_count(run.model.parameters(blank(training.prepared, training.stages[-1], run.settings)))
     about = f"{run.model.name} on {run.settings.dataset}, {many}, {size} parameters, {training.total} steps"
-    say(f"{run.folder}: {about}")
-    watch = None
-    if run.model.watch is not None:
+    watch, writes = None, processes.writes()
+    if writes:
+        say(f"{run.folder}: {about}")
+    if writes and run.model.watch is not None:
         classifier = classifier_of(dataset) if options.evaluate else None
         watch = run.model.watch(run.config, run.settings, dataset, classifier)
-    with fit.bar(training) as shown:
-        made = training.finished(Hooks(say, watch, shown, lambda: signals.number is not None))
+    with fit.bar(training, writes) as shown:
+        hooks = Hooks(say if writes else lambda sentence: None, watch, shown, lambda: signals.number is not None)
+        made = training.finished(hooks)
+    signals.number = processes.most(signals.number or 0) or None  # of the one that was told
     if signals.number is not None:
         raise Interrupted(signals.number)
     return made

@@ -48,7 +48,12 @@ class Checkpoints:
     def __init__(self, folder: Path, stage: str = "train"):
         self.folder = folder / stage
         self.folder.mkdir(parents=True, exist_ok=True)
-        options = ocp.CheckpointManagerOptions(max_to_keep=3, enable_async_checkpointing=False)
+        here = ocp.options.MultiprocessingOptions(
+            jax.process_index(), {jax.process_index()}
+        )  # of several the one that calls
+        options = ocp.CheckpointManagerOptions(
+            max_to_keep=3, enable_async_checkpointing=False, create=False, multiprocessing_options=here
+        )
         self.manager = ocp.CheckpointManager(self.folder.resolve(), options=options)
 
     def latest(self) -> int | None:

@@ -123,12 +123,13 @@ def environment(licence: str) -> dict[str, Any]:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             versions[name] = "not installed as a package"
-    device = jax.devices()[0]
+    device = jax.local_devices()[0]
     return {
         "python": platform.python_version(),
         "versions": versions,
         "device": f"{device.platform}: {device.device_kind}",
         "devices": jax.device_count(),
+        "processes": jax.process_count(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "machine": platform.machine(),
         "commit": commit(),

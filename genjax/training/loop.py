@@ -16,7 +16,7 @@ from genjax.data.stored import Stored
 from genjax.errors import Diverged, UserError
 from genjax.random import subkey
 from genjax.training.feed import Feed, order_of
-from genjax.training.mesh import on, placed, sharded, whole
+from genjax.training.mesh import on, own, placed, sharded, whole
 from genjax.training.sets import TrainingSet, blocks, moments, on_device, rows
 from genjax.typing import Algorithm, Batch, Example, Hyper, Metrics
 
@@ -201,7 +201,7 @@ def train(
     After each chunk every callable gets a `Chunk` (its metrics: means over the chunk and what `observe` says). What
     they raise ends the run. Raises `Diverged`, before they see the chunk, where a metric is NaN or a parameter is
     larger than 10^4; `UserError` where more steps are done than asked for. On a `mesh` (`training.mesh`) every step is
-    split over its devices, and the state is left on them.
+    split over its devices, and the state is left on them: where they are those of several processes, on its own.
     """
     if first_step > total_steps:
         raise UserError(f"`total_steps` {total_steps} is less than the {first_step} steps done; give more of them.")
@@ -224,10 +224,10 @@ def train(
         metrics = each | {name: np.asarray(value) for name, value in after.items()}
         refuse_divergence(metrics, first)
         means = {name: float(values.mean()) for name, values in metrics.items()}
-        report = Chunk(done, done / plan.steps_per_epoch, time.perf_counter() - started, means, state, each)
+        report = Chunk(done, done / plan.steps_per_epoch, time.perf_counter() - started, means, own(state), each)
         for call in on_chunk:
             call(report)
-    return state
+    return own(state)
 
 
 def run_pieces(

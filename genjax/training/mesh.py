@@ -45,6 +45,20 @@ def counted(devices: Devices, usual: int | Literal["all"] = 1) -> int:
     return int(devices)
 
 
+def mesh_of_all(devices: Devices) -> Mesh | None:
+    """A mesh of so many devices of every process (all of them where none are named), or of this one where it is alone.
+
+    None where it is one device.
+    """
+    if jax.process_count() == 1:
+        return mesh_of(devices)
+    each: dict[int, list[jax.Device]] = {}
+    for device in jax.devices():
+        each.setdefault(device.process_index, []).append(device)
+    chosen = [device for some in each.values() for device in some[: counted(devices, "all")]]
+    return Mesh(np.array(chosen).reshape(1, -1), (RUNS, DATA), axis_types=(AxisType.Auto, AxisType.Auto))
+
+
 def mesh_of(devices: Devices, usual: int | Literal["all"] = 1, runs: int = 1) -> Mesh | None:
     """A mesh of so many of this machine's devices, `runs` of a grid split first; None where it is one device.
 
@@ -104,8 +118,28 @@ def whole(tree: Tree) -> Tree:
 
 
 def placed(tree: Tree, mesh: Mesh | None) -> Tree:
-    """The same arrays on all devices of a mesh, whole on each; without one as they are."""
-    return tree if mesh is None else jax.device_put(tree, NamedSharding(mesh, P()))
+    """The same arrays on all devices of a mesh, whole on each; without one as they are.
+
+    Where the mesh has devices of several processes each gives its own the arrays, which are the same in all.
+    """
+    if mesh is None:
+        return tree
+    sharding = NamedSharding(mesh, P())
+
+    def one(x: Any) -> Any:
+        if isinstance(x, jax.Array) and jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
+            return jax.random.wrap_key_data(one(jax.random.key_data(x)), impl=jax.random.key_impl(x))
+        return jax.make_array_from_process_local_data(sharding, np.asarray(x), np.shape(x))
+
+    return jax.device_put(tree, sharding) if sharding.is_fully_addressable else jax.tree.map(one, tree)
+
+
+def own(tree: Tree) -> Tree:
+    """The same arrays, of those that are whole on devices of several processes the one of this process's first device.
+
+    What any program of this process alone can take.
+    """
+    return jax.tree.map(lambda x: x if x.is_fully_addressable else x.addressable_data(0), tree)
 
 
 def home(tree: Tree) -> Tree:

@@ -43,7 +43,8 @@ class RunConfig:
     steps: int | None = None
     """Steps in place of epochs."""
     devices: Devices = None
-    """Devices of this machine that share each step: a number, or all (by default one; what is learned is the same)."""
+    """Devices of this machine that share each step: a number, or all (by default one, and all where several processes
+    train the run; what is learned is the same)."""
 
     def check(self) -> None:
         """Raise `UserError` for numbers out of range."""
