@@ -52,7 +52,7 @@ def mesh_of_all(devices: Devices) -> Mesh | None:
     """
     if jax.process_count() == 1:
         return mesh_of(devices)
-    each: dict[int, list[jax.Device]] = {}
+    each: dict[int, list[Any]] = {}
     for device in jax.devices():
         each.setdefault(device.process_index, []).append(device)
     chosen = [device for some in each.values() for device in some[: counted(devices, "all")]]
