@@ -22,6 +22,20 @@ if CACHE is not None:
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
 
 
+GIGABYTES = 3  # of a process, at its most
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Of `-n auto`: as many processes as there are cores, or as memory holds where that is fewer."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    except (AttributeError, ValueError):
+        return cores
+    return max(1, min(cores, int(memory / GIGABYTES)))
+
+
 def pytest_unconfigure() -> None:
     """The process that made the cache, which is the last to end, takes it away."""
     if CACHE is not None:

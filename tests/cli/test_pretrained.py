@@ -43,7 +43,11 @@ def test_what_needs_no_images_reads_none_and_writes_beside_the_runs(genjax, shel
     with np.load("w.npz", allow_pickle=False) as rounded:
         own = {name: rounded[name] for name in rounded.files}
     assert all(np.array_equal(x, x.astype(np.float16).astype(np.float32)) for x in own.values())
-    assert sorted(p.name for p in shelf.glob("*/*")) == sorted(pretrained.FILES)
+    assert sorted(p.name for p in shelf.glob("*/*")) == sorted([*pretrained.FILES, "README.md"])
+    card = (shelf / "rbm-digits" / "README.md").read_text()
+    evaluated = json.loads((shelf / "rbm-digits" / "evaluation.json").read_text())
+    assert f"log-likelihood {evaluated['log_likelihood']['test']['mean']:.3f} nats" in card
+    assert card.startswith("# rbm-digits")
     machine = load("rbm-digits").machine
     np.testing.assert_array_equal(machine.weights[0], own["weights_0"])
     np.testing.assert_array_equal(machine.biases[1], own["bias_1"])
