@@ -2,14 +2,13 @@
 
     python -m experiments.minutes [--table FILE] [--out DIR]
 
-Test log-likelihood in nats an image against minutes of training, a point a row (bars: its interval, and the range of its
-minutes); published values as dashed lines. Rows without minutes are left out. Writes minutes.png in seconds; trains
-nothing.
+Test log-likelihood in nats an image against minutes of training, a point a row (bars: its interval, the range of its
+minutes), published values as dashed lines. Rows without minutes are left out. Writes minutes.png; trains nothing.
 """
 
 import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from matplotlib.figure import Figure
 
@@ -65,9 +64,9 @@ def draw(runs: list[Row]) -> Figure:
         x, y = [sum(row.minutes) / 2 for row in mine], [row.nats for row in mine]
         spans = [[(row.minutes[1] - row.minutes[0]) / 2 for row in mine]] * 2
         ends = [[abs(row.nats - row.interval[side]) for row in mine] for side in (0, 1)]
-        style = {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)]}
+        style: dict[str, Any] = {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)]}
         if number >= len(COLOURS):
-            style = {"color": "black", "marker": "x"}
+            style: dict[str, Any] = {"color": "black", "marker": "x"}
         axes.errorbar(x, y, ends, spans, linestyle="none", markersize=6, elinewidth=1, label=model, **style)
     published = sorted({row.published for row in runs if row.published}, key=lambda pair: pair[1])
     height = -1e9

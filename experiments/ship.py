@@ -6,7 +6,8 @@ RUN is the folder of a finished `genjax train rbm` or `genjax train dbm` on a kn
 <out>/<model>-<dataset>/ (by default into genjax/pretrained) as machine.npz, config.json with its sha256,
 evaluation.json: the log-likelihood or its bound on the test images with the interval, both sides of log Z and how they
 were estimated, by the machine as it is read back; and README.md, its card, which says that in words. Prints what the
-rounding changed: expect less than a hundredth of a nat. Takes as long as `genjax evaluate` for each. All machines together may take 4 MB.
+rounding changed: expect less than a hundredth of a nat. Takes as long as `genjax evaluate` for each. All machines
+together may take 4 MB.
 """
 
 import argparse
@@ -83,7 +84,7 @@ Use its name in place of a run's folder: `genjax sample {name}`, `genjax filters
 
 | | |
 |---|---|
-| learned from | {dataset}, {train_images:,} images, {validation_images:,} kept for validation, {binarisation} binarisation |
+| learned from | {dataset}, {train_images:,} images ({validation_images:,} kept for validation), {binarisation} pixels |
 | by | {options} |
 | for | {epochs:,} epochs, {steps:,} steps, batches of {batch}, seed {seed} |
 | {test_images:,} test images | {test} |

@@ -23,7 +23,7 @@ PAGES = [TOP / "README.md", *(path for folder in ("genjax", "experiments", "benc
 def session(page: str) -> list[str]:
     """The lines of a page's only Python block."""
     (block,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    return block.splitlines()
+    return [line for line in block.splitlines() if line.strip()]
 
 
 @pytest.mark.slow
@@ -31,7 +31,7 @@ def test_the_python_sessions_run(tmp_path, monkeypatch, capsys):
     """The guide's is README's, and goes on below the front door."""
     monkeypatch.chdir(tmp_path)
     short, long = session(README), session(GUIDE)
-    assert len([line for line in short if line.strip()]) <= 10
+    assert len(short) <= 10
     assert [line for line in long if line in short] == short
     names: dict = {}
     exec("\n".join(long), names)
