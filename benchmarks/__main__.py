@@ -4,9 +4,11 @@
 
 In full about 40 minutes on two cores that do nothing else; --quick 2 minutes (three cells, peers included); --smoke
 a few seconds (tiny machines, no peers: does it run?). Into DIR (benchmarks/results, or a temporary folder unless in
-full): memory.jsonl, convolution.jsonl, layouts.jsonl, throughput.jsonl, throughput.png; on the screen the tables,
-then which claims hold. If it is interrupted, --resume goes on where it stopped. Peers: pip install -e ".[bench]".
+full): memory.jsonl, images.jsonl, convolution.jsonl, layouts.jsonl, throughput.jsonl, throughput.png; on the screen the
+tables, then which claims hold. If it is interrupted, --resume goes on where it stopped. Peers: `pip install -e
+".[bench]"`.
 
+What a device says is `benchmarks.device`, and what the compiler of TPUs says `benchmarks.tpu`, by themselves.
 The generator's tests are a matter of hours and run by themselves: `benchmarks/randomness`.
 """
 
@@ -19,14 +21,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks import claims, convolution, figure, layouts, memory, throughput
+from benchmarks import claims, convolution, figure, images, layouts, memory, throughput
 from benchmarks.harness import Effort
 
 
 def run(out: Path, effort: str = "full", resume: bool = False) -> int:
     """Every script in its order; one that fails does not stop the next. Returns how many failed."""
     steps: dict[str, list[Callable[[Path], Any]]] = {
-        "full": [memory.run, convolution.run, layouts.run, partial(throughput.run, resume=resume)],
+        "full": [memory.run, images.run, convolution.run, layouts.run, partial(throughput.run, resume=resume)],
         "quick": [memory.run, throughput.run_quick],
         "smoke": [
             partial(memory.run, sizes=(6, 4), chains=8, sweeps=3),

@@ -4,14 +4,20 @@ import itertools
 import json
 import math
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import claims, device, figure, harness, problem, throughput
+from benchmarks import claims, compiled, device, figure, harness, images, problem, products, throughput, tpu
 from benchmarks.harness import Effort, Interval, Result, Skip, calibrate, measure, order, ratio
 from benchmarks.peers import PEERS
 from benchmarks.problem import Problem
+from genjax.sampling.gibbs import Gibbs, sample
+from tests.machines import random_machine
+
+NHWC = ("NHWC", "HWIO", "NHWC")
 
 
 class Clock:
@@ -242,3 +248,81 @@ def test_what_only_a_device_can_say_is_measured_here_too(part, tmp_path):
 def test_a_part_over_its_limit_is_ended_with_what_it_has_started(tmp_path, monkeypatch):
     monkeypatch.setitem(device.PARTS, "sampler", device.PARTS["sampler"]._replace(limit=0))
     assert device.limited("sampler", tmp_path, smoke=False) == "was ended after 0 s"
+
+
+@pytest.mark.parametrize(
+    ("dtype", "numbers", "passes"), [("float32", "exact", 4.5), ("int8", "exact", 3), ("int8", "fast", 1)]
+)
+def test_the_mathematics_of_a_sweep_is_two_products(dtype, numbers, passes):
+    """Of states that are carried as float32 those of the layer just drawn are known to be bits, the others not."""
+    machine, states = random_machine((5, 4)), tuple(jax.ShapeDtypeStruct((3, n), dtype) for n in (5, 4))
+    found = products.work(lambda m, s: sample(jax.random.key(0), m, s, 2, kernel=Gibbs(numbers)), machine, states)
+    assert found == (2 * 2 * 3 * 5 * 4, passes * 2 * 2 * 3 * 5 * 4)
+
+
+def test_the_mathematics_of_a_convolution_leaves_inserted_zeros_out():
+    x, kernel = jnp.zeros((2, 8, 8, 3)), jnp.zeros((4, 4, 3, 5))
+    down = products.work(
+        lambda x, k: jax.lax.conv_general_dilated(x, k, (2, 2), "SAME", dimension_numbers=NHWC), x, kernel
+    )
+    assert down.flops == 2 * (2 * 4 * 4 * 5) * (4 * 4 * 3)
+    up = products.work(lambda x, k: jax.lax.conv_transpose(x, k, (2, 2), "SAME", dimension_numbers=NHWC), x, kernel)
+    assert up.flops == 2 * (2 * 16 * 16 * 5) * (4 * 4 * 3) / 4
+
+
+TEXT = """HloModule jit_step
+
+%inner (p: (s32[], f32[4])) -> (s32[], f32[4]) {
+  %x = f32[4]{0} get-tuple-element(%p), index=1
+  %r = f32[4]{0:T(128)} all-reduce(%x), replica_groups={{0,1}}, to_apply=%add, backend_config={"estimated_cycles":"7"}
+  ROOT %t = (s32[], f32[4]) tuple(%i, %r)
+}
+
+%outer (p: (s32[], f32[4])) -> (s32[], f32[4]) {
+  %f = f32[4]{0} fusion(%x), kind=kLoop, calls=%unread, backend_config={"estimated_cycles":"100"}
+  ROOT %w = (s32[], f32[4]) while(%p), condition=%c, body=%inner
+}
+
+%unread (p: f32[4]) -> f32[4] {
+  ROOT %y = f32[4]{0} add(%p, %p), backend_config={"estimated_cycles":"1000000"}
+}
+
+ENTRY %main (p: f32[4]) -> f32[4] {
+  %g = (f32[4]{0}, u8[2,3]{1,0}) all-gather-start(%p), dimensions={0}, backend_config={"estimated_cycles":"40"}
+  %h = f32[4]{0} all-gather-done(%g)
+  ROOT %w = (s32[], f32[4]) while(%i), condition=%c, body=%outer
+}
+"""
+
+
+def test_a_compiled_text_is_read_by_how_often_its_loops_run():
+    found = compiled.read(TEXT, (2, 5))  # twice 5 steps
+    assert found.cycles == pytest.approx((40 + 2 * (100 + 5 * 7)) / 10)
+    assert found.collectives == {"all-reduce": pytest.approx(1.0), "all-gather": pytest.approx(0.1)}
+    assert found.sent == pytest.approx(16 + 0.1 * (16 + 6))
+
+
+@pytest.mark.slow
+def test_what_a_compiler_of_tpus_says_is_written_or_why_it_says_nothing(tmp_path):
+    assert tpu.limited("v5e-1", ["AIS"], tmp_path) is None
+    (line,) = harness.read(tmp_path / "tpu.jsonl")
+    if harness.version("libtpu") is None:
+        assert "TPU" in line["skipped"]
+        return
+    assert 0.9 < line["flops_over_mathematics"] < 1.2
+    assert line["estimated_microseconds"] > line["roofline_microseconds"]["products"] > 1
+    assert line["collectives"] == {}
+    assert "us a temperature" in tpu.row(line)
+
+
+@pytest.mark.slow
+def test_made_up_colours_are_trained_on_and_taken_away(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "empty"))
+    monkeypatch.setattr(images.tempfile, "tempdir", None)
+    (tmp_path / "empty").mkdir()
+    (line,) = images.run(tmp_path, images=120, steps=1, models=("vae",))
+    assert 1e7 < line["peak_bytes"] < images.MOST
+    assert line["file_bytes"] > 120 * 64 * 64 * 3
+    assert harness.read(tmp_path / "images.jsonl")[-1] == line
+    assert not list((tmp_path / "empty").glob("genjax-images-*"))
+    assert "holds" in capsys.readouterr().out
