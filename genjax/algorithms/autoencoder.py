@@ -125,9 +125,9 @@ class AutoencoderConfig(Rates):
     linear_code: bool = True
     """Whether the code has no activation."""
     error: Literal["squared", "bernoulli"] = "squared"
-    """Error of a pixel that is given back: squared, or -log p of a Bernoulli variable with that mean."""
+    """Reconstruction error of a pixel: squared, or -log p of a Bernoulli variable with that mean."""
     corruption: Corruption = choice(Clean(), *CORRUPTIONS, takes=is_corruption)
-    """What is done to an input that is to be given back clean: noise is added, values are set to 0, or to 0 or 1."""
+    """Corruption of the input, whose clean image is to be reconstructed: noise added, values set to 0, or to 0 or 1."""
     schedule: Schedule = schedule_choice(Cosine())
 
     def check(self) -> None:

@@ -119,9 +119,9 @@ class GANConfig(Rates):
     """The game, the two networks, and how they learn."""
 
     loss: Loss = choice(NonSaturating(), *LOSSES, takes=is_loss)
-    """What the players minimise."""
+    """Loss of the two networks."""
     penalty: Penalty = choice(R1(), *PENALTIES, takes=is_penalty)
-    """What keeps the discriminator smooth: the slope's distance from 1 between images (gradient, as in WGAN-GP), its
+    """Penalty that keeps the discriminator smooth: the slope's distance from 1 between images (gradient, as in WGAN-GP), its
     size at real images (r1), parameters that are cut off (clipping), or nothing (none): a small set of images is then
     soon known by heart, and classes go missing."""
     normalisation: Normalisation = "none"

@@ -174,7 +174,7 @@ class NoPenalty(Penalty):
 @dataclass(frozen=True)
 class _Weighted(Penalty):
     penalty_weight: float = rate(10.0)
-    """What the penalty is multiplied by. Slopes are by intensities in [0, 1]; published weights are mostly for images
+    """Factor of the penalty. Slopes are by intensities in [0, 1]; published weights are mostly for images
     in [-1, 1], of which the slopes are half as steep."""
 
     of_each_image: ClassVar[bool] = True

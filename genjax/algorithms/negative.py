@@ -65,11 +65,11 @@ class PCD:
     """Persistent contrastive divergence: chains that are never restarted (Tieleman 2008)."""
 
     k: int = 1
-    """Gibbs sweeps a step."""
+    """Gibbs sweeps per training step."""
     chains: int = 200
     """Number of persistent chains."""
     numbers: Numbers = "exact"
-    """Of the chains' sweeps: float32, or bfloat16 weights, which is faster on accelerators."""
+    """Precision of the chains' sweeps: float32, or bfloat16 weights, which is faster on accelerators."""
 
     kind: ClassVar[str] = "pcd"
 
@@ -106,9 +106,9 @@ class CD:
     """Contrastive divergence: chains that start at each batch's data, as many as it has examples (Hinton 2002)."""
 
     k: int = 1
-    """Gibbs sweeps a step."""
+    """Gibbs sweeps per training step."""
     numbers: Numbers = "exact"
-    """Of the chains' sweeps: float32, or bfloat16 weights, which is faster on accelerators."""
+    """Precision of the chains' sweeps: float32, or bfloat16 weights, which is faster on accelerators."""
 
     kind: ClassVar[str] = "cd"
 
@@ -146,7 +146,7 @@ class Tempered:
     """
 
     k: int = 1
-    """Gibbs sweeps of every temperature a step."""
+    """Gibbs sweeps of every temperature per training step."""
     chains: int = 200
     """Number of persistent chains at each temperature."""
     rungs: int = 10

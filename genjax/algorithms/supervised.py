@@ -160,7 +160,7 @@ class SupervisedConfig(Rates):
     l2: float = rate(0.0)
     """Weight of the sum of the weights' squares in the loss."""
     average: float = 0.0
-    """Share of the run, at its end, over which the parameters are averaged (0: none)."""
+    """Fraction of the run, at its end, over which the parameters are averaged (0: none)."""
 
     def check(self) -> None:
         """Raise `UserError` for what no data would make right."""

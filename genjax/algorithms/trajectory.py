@@ -57,7 +57,7 @@ class Trajectory:
     """
 
     k: int = 1
-    """Gibbs sweeps of the present machine's chains a step."""
+    """Gibbs sweeps of the present machine's chains per training step."""
     chains: int = 200
     """Number of persistent chains at each rung."""
     rungs: int = 10

@@ -209,7 +209,7 @@ class VAEConfig(Rates):
     beta: float = rate(1.0)
     """Weight of the divergence from the prior (Higgins et al. 2017)."""
     warm_up: float = rate(0.0, of_run=True)
-    """Share of the run over which that weight rises from 0."""
+    """Fraction of the run over which that weight rises from 0."""
 
     def check(self) -> None:
         """Raise `UserError` for what no data would make right."""

@@ -70,7 +70,7 @@ def from_log_weights(log_weights: np.ndarray, estimator: str, seed: int = 0, res
     effective = effective_samples(log_weights)
     trusted = effective >= max(0.1 * chains, 10.0)
     verdict = "enough" if trusted else "too few: more temperatures are needed"
-    reason = f"the weights of {chains} chains are worth {effective:.0f} independent ones, {verdict}"
+    reason = f"effective sample size {effective:.0f} of {chains} chains, {verdict}"
     low, high = float(value - t_high * error), float(value - t_low * error)
     return Estimate(value, low, high, float(error), np.nan, "estimate", estimator, trusted, reason)
 

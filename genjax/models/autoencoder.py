@@ -37,7 +37,7 @@ class DenoisingAutoencoder(Autoencoder):
     """A denoising autoencoder."""
 
     corruption: Corruption = choice(Masking(), *CORRUPTIONS, takes=is_corruption)
-    """What is done to an input that is to be given back clean."""
+    """Corruption of the input, whose clean image is to be reconstructed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,7 @@ class StackedAutoencoder(DenoisingAutoencoder):
     linear_code: bool = False
     """Whether the code has no activation."""
     task: Literal["classify", "reconstruct"] = "classify"
-    """What the fine-tuning teaches."""
+    """Task of the fine-tuning."""
     pretraining: int = 20
     """Passes over the training images for each pair of layers, and for the softmax layer (0: none)."""
     pretraining_rate: float = 1e-3

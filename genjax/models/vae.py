@@ -41,7 +41,7 @@ class IWAE(VAE):
     """An importance-weighted autoencoder."""
 
     bound: Bound = choice(IWAEBound(), ELBO, IWAEBound, takes=is_bound)
-    """What is maximised."""
+    """Objective: the importance-weighted bound, or the ELBO."""
 
 
 @dataclass(frozen=True, kw_only=True)

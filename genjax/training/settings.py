@@ -23,23 +23,23 @@ class RunConfig:
     """How intensities become binary: a fresh draw each time an image is shown, a threshold at 1/2, or not at all (by
     default what the model takes)."""
     validation: bool | float | str = True
-    """Images held out for the learning curves: yes (a tenth, of MNIST the last 5,000, unless the dataset has validation
+    """Validation images, for the learning curves: yes (a tenth, of MNIST the last 5,000, unless the dataset has validation
     images of its own), no (they are trained on, too; also --no-validation), a share, or a file that holds them."""
     epochs: int | None = None
     """Passes over the training images (by default as many as make about 18,000 steps)."""
     batch_size: int = 100
-    """Images a step."""
+    """Batch size: images per step."""
     seed: int = 0
     """Random seed."""
     rng: Generator = "counter"
     """Where random bits come from: the fused counter-based generator, JAX's threefry, or the device's own."""
     stop_gap: float | None = None
-    """Stop early, the learning rate falling over another tenth of the steps so far, where held-out images are this
-    many nats less likely than training ones (by default never)."""
+    """Stop early once validation images are this many nats less likely than training images; the learning rate then
+    falls to 0 over another tenth of the steps so far (by default never)."""
     log_every: int | None = None
     """Steps that one line of metrics.jsonl averages (1: every step; by default those of a chunk, and never more)."""
     checkpoint_seconds: float = 15.0
-    """Least time between two checkpoints."""
+    """Minimum seconds between two checkpoints."""
     steps: int | None = None
     """Steps in place of epochs."""
     devices: Devices = None

@@ -44,7 +44,7 @@ class Rates:
     weight_decay: float = rate(0.0)
     """Decoupled decay of the weights."""
     average: float = 0.2
-    """Share of the run, at its end, over which the parameters are averaged (0: none)."""
+    """Fraction of the run, at its end, over which the parameters are averaged (0: none)."""
 
     def check(self) -> None:
         """Raise `UserError` for what no data would make right."""
