@@ -121,9 +121,9 @@ class GANConfig(Rates):
     loss: Loss = choice(NonSaturating(), *LOSSES, takes=is_loss)
     """Loss of the two networks."""
     penalty: Penalty = choice(R1(), *PENALTIES, takes=is_penalty)
-    """Penalty that keeps the discriminator smooth: the slope's distance from 1 between images (gradient, as in WGAN-GP), its
-    size at real images (r1), parameters that are cut off (clipping), or nothing (none): a small set of images is then
-    soon known by heart, and classes go missing."""
+    """Penalty that keeps the discriminator smooth: the slope's distance from 1 between images (gradient, as in
+    WGAN-GP), its size at real images (r1), parameters that are cut off (clipping), or nothing (none): a small set of
+    images is then soon known by heart, and classes go missing."""
     normalisation: Normalisation = "none"
     """Normalisation of the discriminator's layers; spectral divides each kernel by its largest singular value."""
     batch_norm: bool = True

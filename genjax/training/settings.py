@@ -23,8 +23,9 @@ class RunConfig:
     """How intensities become binary: a fresh draw each time an image is shown, a threshold at 1/2, or not at all (by
     default what the model takes)."""
     validation: bool | float | str = True
-    """Validation images, for the learning curves: yes (a tenth, of MNIST the last 5,000, unless the dataset has validation
-    images of its own), no (they are trained on, too; also --no-validation), a share, or a file that holds them."""
+    """Validation images, for the learning curves: yes (a tenth, of MNIST the last 5,000, unless the dataset has
+    validation images of its own), no (they are trained on, too; also --no-validation), a share, or a file that holds
+    them."""
     epochs: int | None = None
     """Passes over the training images (by default as many as make about 18,000 steps)."""
     batch_size: int = 100
