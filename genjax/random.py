@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.extend.random import define_prng_impl
 from jaxtyping import Array, Bool, Float, Int, Key, UInt32
 
@@ -60,7 +61,7 @@ def key(seed: int, generator: Generator = "counter") -> Key[Array, ""]:
 
 def subkey(key: Key[Array, ""], name: str) -> Key[Array, ""]:
     """The key of one use, found by its name: adding a use elsewhere leaves it as it is."""
-    return jax.random.fold_in(key, zlib.crc32(name.encode()))
+    return jax.random.fold_in(key, np.uint32(zlib.crc32(name.encode())))
 
 
 def words(

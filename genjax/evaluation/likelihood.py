@@ -216,9 +216,10 @@ def tightness(
 ) -> dict[str, Any] | None:
     """How far below log p the bound of a deep machine is for the first examples, by an AIS run for each: `gap` in nats
     as an Estimate, `largest` of them. None where log p is no bound."""
-    data = given(machine, rows(batch, slice(images)))
+    data = given(machine, batch)
     if not coupled(machine, data) or data[-1] is not None:
         return None
+    data = rows(data, slice(images))
     found = conditional.tightness(subkey(key, "tightness"), machine, data[0])
     gaps = found.estimates - found.bounds
     error = float(np.sqrt(np.sum(found.standard_errors**2)) / len(gaps))

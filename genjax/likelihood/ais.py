@@ -56,6 +56,11 @@ def log_ratio(
     return at_now - at_before
 
 
+# As one program each, where op by op a score of them are compiled.
+uncoupled = jax.jit(lambda machine, x: machine.uncoupled(x))
+_log_z = jax.jit(lambda base: base.log_z())
+
+
 @partial(jax.jit, static_argnames=("chains",))
 def _start(key: Key[Array, ""], base: Any, chains: int) -> tuple[States, Float[Array, ""]]:
     return sharded(base.draw(key, chains)), base.log_z()
@@ -150,8 +155,7 @@ def downward(
     """
     state = jax.tree.map(jnp.copy, samples)  # its buffers are given away
     run = _along(jax.random.fold_in(key, 1), path, betas, state, False, progress, kernel)
-    base: Any = path[0]
-    return run._replace(log_weights=run.log_weights - float(base.log_z()))
+    return run._replace(log_weights=run.log_weights - float(_log_z(path[0])))
 
 
 def _along(

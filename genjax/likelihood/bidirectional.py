@@ -94,7 +94,7 @@ def bracket(
     `start`. `kernel` moves the long chains. An averaged path is of a layered `Machine` only.
     """
     go = [part(progress, *ends) for ends in ((0.0, 0.05), (0.05, 0.1), (0.1, 0.65), (0.65, 0.7), (0.7, 1.0))]
-    base = machine.uncoupled(images)
+    base = ais.uncoupled(machine, images)
     most = chains if standard_error is None else MOST_CHAINS
     state = starting_points(subkey(key, "start"), machine, images, start, most)
     knots = (base, machine)

@@ -99,7 +99,8 @@ def refute(machine: Machine, answer: Answer, batches: dict[str, Batch], scores: 
     return likelihood.refuted_by_states(machine, answer, batches, scores)
 
 
-def shown(machine: Machine, _: int, states: States) -> Array:
+@jax.jit
+def shown(machine: Machine, _: Any, states: States) -> Array:
     """Expected values given the layer above."""
     return machine.units[0].intensities(mean(machine, states, 0))
 
@@ -133,7 +134,7 @@ def classes(machine: Machine) -> int:
 def reconstruct(key: Key[Array, ""], machine: Machine, x: np.ndarray, missing: np.ndarray, sweeps: int) -> np.ndarray:
     """Expected missing values given the others."""
     burn_in, unit = max(1, sweeps // 4), machine.units[0]
-    visible, hole = unit.of_intensities(jnp.asarray(x)), jnp.repeat(jnp.asarray(missing), unit.width, axis=-1)
+    visible, hole = unit.of_intensities(jnp.asarray(x)), jnp.asarray(np.repeat(missing, unit.width, axis=-1))
     filled = unit.intensities(inpaint(key, machine, visible, hole, sweeps - burn_in, burn_in))
     return np.where(missing, np.asarray(filled), x)  # grey levels round what is kept
 
@@ -154,7 +155,7 @@ def complete(
 ) -> np.ndarray:
     """Draws of what is missing of one example, the rest clamped: `(count, values)`."""
     unit = machine.units[0]
-    visible, hole = unit.of_intensities(jnp.asarray(given)), jnp.repeat(jnp.asarray(missing), unit.width, axis=-1)
+    visible, hole = unit.of_intensities(jnp.asarray(given)), jnp.asarray(np.repeat(missing, unit.width, axis=-1))
     drawn = unit.intensities(completed(key, machine, visible, hole, count, sweeps))
     return np.where(missing, np.asarray(drawn), given)
 

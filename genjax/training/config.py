@@ -109,7 +109,7 @@ def traced(value: Any, hyper: Hyper, prefix: str = "") -> Any:
 
 def split(config: Config, total_steps: int) -> tuple[Config, Hyper]:
     """What shapes the program (the config with its rates at their defaults), and its rates as float32 scalars."""
-    return static_part(config), completed(config, {"total_steps": total_steps})
+    return static_part(config), completed(config, {"total_steps": float(total_steps)})
 
 
 def static_part(config: Config) -> Config:

@@ -145,17 +145,28 @@ run_piece = jax.jit(piece, static_argnames=("step", "plan"), donate_argnames=("s
 
 def example(data: TrainingSet, plan: Plan) -> Example:
     """What `init` takes: the first batch, binarised by threshold so that it needs no key, and the moments."""
+    batch = _first(on_device(data, slice(plan.batch_size))._replace(held_out=None), plan)
+    return Example(batch, *moments(data.x))
+
+
+@partial(jax.jit, static_argnames="plan")
+def _first(data: TrainingSet, plan: Plan) -> Batch:
+    return _thresholded(rows(data, slice(plan.batch_size)), plan)
+
+
+@partial(jax.jit, static_argnames="plan")
+def _thresholded(batch: Batch, plan: Plan) -> Batch:
     how = "none" if plan.binarisation == "none" else "threshold"
-    batch = rows(data, slice(plan.batch_size))
-    x = binarise(jax.random.key(0), batch.x, how)
-    return Example(batch._replace(x=x), *moments(data.x))
+    return batch._replace(x=binarise(jax.random.key(0), batch.x, how))
+
+
+_copied = jax.jit(partial(jax.tree.map, jnp.copy))
 
 
 def check(algorithm: Algorithm, data: TrainingSet, plan: Plan) -> None:
     """Raise the algorithm's `UserError` where it cannot learn from these data (binarised by threshold, if at all)."""
-    how = "none" if plan.binarisation == "none" else "threshold"
     for batch in blocks(data):
-        algorithm.check(batch._replace(x=binarise(jax.random.key(0), batch.x, how)))
+        algorithm.check(_thresholded(batch, plan))
     if data.held_out is not None:
         algorithm.check(data.held_out)
 
@@ -206,7 +217,7 @@ def train(
     if first_step > total_steps:
         raise UserError(f"`total_steps` {total_steps} is less than the {first_step} steps done; give more of them.")
     started = time.perf_counter()
-    state = jax.tree.map(jnp.copy, state)  # each chunk is given the buffers of the one before it
+    state = _copied(state)  # each chunk is given the buffers of the one before it
     parts = chunks(first_step, total_steps, plan)
     feed = Feed(key, data, plan.batch_size, plan.chunk, parts) if isinstance(data.x, Stored) else None
     data = placed(on_device(data, slice(WATCHED)), mesh)  # of a set on the host what is observed
