@@ -262,8 +262,8 @@ LIKELIHOOD = (
     ),
     mutant(
         "reverse AIS adds the base's log Z",
-        "run.log_weights - float(base.log_z())",
-        "run.log_weights + float(base.log_z())",
+        "run.log_weights - float(_log_z(path[0]))",
+        "run.log_weights + float(_log_z(path[0]))",
         "likelihood/test_bidirectional.py::test_both_ways_are_unbiased_and_their_logs_lie_on_either_side",
     ),
     mutant(
@@ -700,7 +700,7 @@ TRAINING = (
     ),
     mutant(
         "a run destroys the state that it is given",
-        "state = jax.tree.map(jnp.copy, state)",
+        "state = _copied(state)",
         "state = jax.tree.map(lambda x: x, state)",
         "training/test_loop.py::test_a_run_takes_exactly_the_steps_asked_for_and_leaves_its_argument_alive[13]",
     ),

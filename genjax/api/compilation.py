@@ -1,13 +1,15 @@
-"""JAX's persistent cache: what one process has compiled the next one reads."""
+"""JAX's persistent cache: what one process has compiled the next one reads. And what is said while it compiles."""
 
 import os
 import platform
 from importlib.metadata import version
 from pathlib import Path
+from typing import Literal
 
 import jax
 
 from genjax.data.cache import folder as cache_folder
+from genjax.training.mesh import Devices, counted
 
 MOST_BYTES = 10**9
 LEAST_SECONDS = 0.3  # of compiling: shorter ones are not worth a file
@@ -29,6 +31,12 @@ def keep_compiled_programs() -> None:
     jax.config.update("jax_compilation_cache_dir", str(place))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", LEAST_SECONDS)
     jax.config.update("jax_compilation_cache_max_size", MOST_BYTES)
+
+
+def compiling(devices: Devices = None, usual: int | Literal["all"] = 1) -> str:
+    """What a bar says until its first report: that programs are compiled, and for which devices."""
+    count, (device,) = counted(devices, usual), jax.device_put(0.0).devices()
+    return f"compiling for {device.device_kind if count == 1 else f'{count} x {device.device_kind}'} ..."
 
 
 def _processor() -> str:

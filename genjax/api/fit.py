@@ -13,7 +13,7 @@ from typing import Any
 import jax
 
 from genjax.api import folder as on_disk
-from genjax.api.compilation import keep_compiled_programs
+from genjax.api.compilation import compiling, keep_compiled_programs
 from genjax.api.prepared import (
     Prepared,
     as_dataset,
@@ -334,7 +334,7 @@ def bar(training: Training, wanted: bool = True) -> Iterator[tuple[Callable[...,
     stages = training.stages
     before = {stage.name: sum(s.steps for s in stages[:number]) for number, stage in enumerate(stages)}
     first = before[stages[training.here.stage].name] + training.here.step
-    with Bar("training", training.total, first) as shown:
+    with Bar("training", training.total, first, note=compiling(training.run.settings.devices)) as shown:
 
         def update(chunk: loop.Chunk, stage: Stage, alarms: list[str]) -> None:
             notes = [f"ALARM: {', '.join(alarms)}"] if alarms else []  # first: a narrow terminal cuts off the end

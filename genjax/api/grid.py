@@ -15,7 +15,7 @@ from jax.sharding import Mesh
 from genjax import random
 from genjax.api import folder as on_disk
 from genjax.api.compare import interval_of, last, settings_of, shared_scores
-from genjax.api.compilation import keep_compiled_programs
+from genjax.api.compilation import compiling, keep_compiled_programs
 from genjax.api.fit import settled, source_of
 from genjax.api.prepared import Prepared, describe, prepare, stages_of, with_length
 from genjax.api.progress import Bar
@@ -154,7 +154,7 @@ def train_members(
     ended: dict[int, tuple[Any, str | None]] = {}
     total = sum(stage.steps for member in members for stage in member.stages)
     batches = random.key(members[0].run.seed, members[0].run.rng) if common_batches else None
-    with Bar("training", total) if progress else contextlib.nullcontext() as bar:
+    with Bar("training", total, note=compiling(devices, "all")) if progress else contextlib.nullcontext() as bar:
         done = 0
         for group in groups_of(members):
             for indices in side_by_side.split(group, bytes_of(members[group[-1]])):

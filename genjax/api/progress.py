@@ -54,7 +54,8 @@ def clock(seconds: float | int) -> str:
 
 
 class Bar:
-    """Progress from `start` to `total`, on standard error. Use as a context manager and call `update`.
+    """Progress from `start` to `total`, on standard error. Use as a context manager and call `update`; before the first
+    report it says the `note` that it was made with.
 
     Bar, per cent and the time left stand first and keep their widths; notes are cut from the right where the line is
     too short for them.
@@ -67,28 +68,31 @@ class Bar:
         start: float | int = 0,
         now: Callable[[], float | int] = time.perf_counter,
         console: Console | None = None,
+        note: str = "",
     ):
-        self.title, self.total, self.now, self.said = title, total, now, -math.inf
+        self.title, self.total, self.now, self.said, self.note = title, total, now, -math.inf, note
         self.terminal = sys.stderr.isatty() if console is None else console.is_terminal
         self.pace = Pace(total, start)
         fixed = ("{task.description}", "{task.percentage:3.0f} %", "{task.fields[left]} left")
         name, share, left = (TextColumn(text, markup=False) for text in fixed)
-        note = TextColumn("{task.fields[note]}", markup=False, table_column=Column(no_wrap=True, ratio=1))
+        beside = TextColumn("{task.fields[note]}", markup=False, table_column=Column(no_wrap=True, ratio=1))
         self.rich = Progress(
             name,
             BarColumn(bar_width=16),
             share,
             left,
-            note,
+            beside,
             console=console or Console(stderr=True),
             disable=not self.terminal,
             expand=True,
         )
-        self.task = self.rich.add_task(title, total=total, note="", left=clock(math.nan))
+        self.task = self.rich.add_task(title, total=total, note=note, left=clock(math.nan))
         self.rich.update(self.task, completed=start)
 
     def __enter__(self) -> "Bar":
         self.rich.start()
+        if self.note and not self.terminal:
+            self._log(self.pace.done, self.note)
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -102,5 +106,8 @@ class Bar:
         self.rich.update(self.task, completed=done, note=note, left=left)
         if not self.terminal and (now - self.said > LOG_SECONDS or done >= self.total):
             self.said = now
-            share = 100 * done / self.total if self.total else 100.0
-            print(f"{self.title} {share:3.0f} %  {left} left  {note}", file=sys.stderr, flush=True)
+            self._log(done, note)
+
+    def _log(self, done: float | int, note: str) -> None:
+        share = 100 * done / self.total if self.total else 100.0
+        print(f"{self.title} {share:3.0f} %  {clock(self.pace.left())} left  {note}", file=sys.stderr, flush=True)

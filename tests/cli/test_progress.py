@@ -3,9 +3,11 @@
 import io
 import math
 
+import jax
 import pytest
 from rich.console import Console
 
+from genjax.api.compilation import compiling
 from genjax.api.progress import Bar, clock
 
 NOTE = "epoch 100  56 steps/s  pseudo_likelihood -21.99  reconstruction_error 0.1043  free_energy_gap 0.25"
@@ -28,6 +30,21 @@ def reported(capsys, total, reports, start=0):
             now.seconds += seconds
             bar.update(done, "a note")
     return capsys.readouterr().err.splitlines()
+
+
+def test_what_is_compiled_for_is_said_until_the_first_report(capsys):
+    device = jax.local_devices()[0].device_kind
+    with Bar("training", 10, 5, Clock(), note=compiling()) as bar:
+        bar.update(6, "a note")
+    assert capsys.readouterr().err.splitlines() == [
+        f"training  50 %  -:--:-- left  compiling for {device} ...",
+        "training  60 %  -:--:-- left  a note",
+    ]
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, width=80, color_system=None, legacy_windows=False)
+    with Bar("training", 10, console=console, note=compiling()):
+        pass
+    assert f"-:--:-- left compiling for {device} ..." in out.getvalue()
 
 
 def test_compilation_is_not_taken_for_work(capsys):
