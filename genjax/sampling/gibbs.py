@@ -17,7 +17,7 @@ from genjax.errors import UserError
 from genjax.numerics import Numbers, dtype_of_states
 from genjax.random import Noise, subkey
 from genjax.sampling.sharding import place
-from genjax.training.mesh import sharded
+from genjax.training.mesh import parts, sharded
 from genjax.typing import Energy, Kernel
 
 
@@ -71,10 +71,10 @@ def _swept(
 
 
 def _at_once(machine: Energy, states: States, sweeps: int) -> int:
-    """How many sweeps' noise is derived together: 64 of them, or fewer where that would take over 32 MB; else 1."""
+    """How many sweeps' noise is derived together: 64, or fewer where that would take over 32 MB a device; else 1."""
     if not isinstance(machine, Machine):
         return 1
-    a_sweep = sum(math.prod(layer.shape[:-1]) + layer.shape[-1] for layer in states)
+    a_sweep = sum(math.prod(layer.shape[:-1]) // parts() + layer.shape[-1] for layer in states)
     return min(sweeps, 64, 2**22 // a_sweep)
 
 

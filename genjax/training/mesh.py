@@ -91,7 +91,12 @@ def sharded_runs(tree: Tree) -> Tree:
 
 def several() -> bool:
     """Whether the program that is being traced is split over the examples or chains of a batch."""
-    return _size(DATA) > 1
+    return parts() > 1
+
+
+def parts() -> int:
+    """Over how many devices the program that is being traced splits examples and chains."""
+    return max(1, _size(DATA))
 
 
 def _size(name: str) -> int:

@@ -3,11 +3,13 @@
 import textwrap
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.sharding import Mesh
+from jax.sharding import AbstractMesh, AxisType, Mesh
 
 from genjax.errors import UserError
+from genjax.sampling import gibbs
 from genjax.sampling.gibbs import initial_states, sample
 from genjax.sampling.sharding import divide
 from tests.eight import process
@@ -59,3 +61,16 @@ def test_uneven_chains_are_refused():
     sample(jax.random.key(0), machine, state, 1, mesh=mesh)
     with pytest.raises(UserError, match="3 chains do not split evenly over the 8 devices"):
         divide(3, 8, "chains", "data")
+
+
+def test_each_device_derives_the_noise_of_as_many_sweeps_as_it_has_memory_for():
+    """On 256 devices no fewer at once than on one, where each has as many chains."""
+    machine, of_one = random_machine((784, 500)), 16_384
+
+    def states(chains: int) -> tuple:
+        return tuple(jax.ShapeDtypeStruct((chains, size), jnp.float32) for size in machine.sizes)
+
+    assert gibbs._at_once(machine, states(of_one), 128) == 64
+    assert gibbs._at_once(machine, states(256 * of_one), 128) < 2
+    with jax.sharding.use_abstract_mesh(AbstractMesh((256,), ("data",), (AxisType.Auto,))):
+        assert gibbs._at_once(machine, states(256 * of_one), 128) == 64
