@@ -212,7 +212,7 @@ QUICK = (("v5e-1", "v5e-4"), ("sampler", "RBM step"))
 def compiled(program: Program, mesh: Mesh, chip: Chip) -> dict[str, Any]:
     """One line: of one chip and one unit."""
     began = time.process_time()
-    with on(mesh):
+    with on(None if "mesh" in program.static else mesh):
         asked = work(partial(program.function, **program.static), *program.arguments)
         done = program.function.lower(*program.arguments, **program.static).compile()
     mathematics = asked.flops if program.operations is None else program.operations
