@@ -1,7 +1,16 @@
 """What ends a command early, and the one warning. `UserError` means "the person can fix this": it is one sentence."""
 
+import difflib
 import signal
+from collections.abc import Iterable
 from typing import Any
+
+
+def meant(word: str, known: Iterable[str]) -> str:
+    """The end of a sentence about an unknown word: those of the known names that are close to it, if there are any."""
+    plain = {name.lower(): name for name in known}
+    close = [plain[name] for name in difflib.get_close_matches(word.lower(), plain, 2, 0.7)]
+    return f"; did you mean {' or '.join(close)}?" if close else "."
 
 
 class UserError(Exception):

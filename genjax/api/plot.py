@@ -1,5 +1,6 @@
 """The figures of a run: `run.plot.curves()` and the others give matplotlib Figures, shown inline by a notebook."""
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import jax.numpy as jnp
@@ -320,27 +321,36 @@ class Plots:
         pairs = (drawn["samples"][closest], run.prepared.dataset.train[copies.row[closest]])
         return coverage.coverage(sampled, pairs, run.image_shape, summary)
 
-    def all(self, seed: int = 0) -> dict[str, Figure]:
-        """Every figure that `genjax train` draws at its end, by the names of their files."""
-        run, model = self.run, self.run.model
-        figures = {"curves": self.curves(run.summary)}
+    def all(self, seed: int = 0, quick: bool = False, progress: Callable[..., None] | None = None) -> dict[str, Figure]:
+        """Every figure that `genjax train` draws at its end, by the names of their files; `quick`: curves, weights,
+        samples and film alone. `progress(share, name)` is told before each."""
+        run, model, figures = self.run, self.run.model, {}
+        parts: dict[str, Callable[[], Any]] = {"curves": lambda: self.curves(run.summary)}
         if model.filters is not None:
-            figures |= self.filters(seed=seed)
+            parts["filters"] = lambda: self.filters(seed=seed)
         if model.film is not None:
-            figures["film"] = self.film()
+            parts["film"] = self.film
         if model.sample is not None:
-            arrays = run.draw(10 if run.has_chains else 100, TIMES, seed=seed)
-            figures["samples"] = self.of_samples(arrays, TIMES)
-        if run.has_chains and run.persistent_chains() is not None:
-            arrays = run.draw(10, TIMES, start="persistent", seed=seed)
-            figures["samples-persistent"] = self.of_samples(arrays, TIMES, start="persistent")
-        if run.classes:
-            figures["classes"] = self.classes(seed=seed)
-        if model.reconstruct is not None:
-            figures["reconstructions"] = self.reconstructions(seed=seed)
-        if model.space is not None or model.decoder is not None:
-            figures |= {f"latent-{name}": figure for name, figure in self.latent(seed=seed).items()}
+            parts["samples"] = lambda: self._chains("fresh", seed)
+        if run.has_chains and run.persistent_chains() is not None and not quick:
+            parts["samples-persistent"] = lambda: self._chains("persistent", seed)
+        if run.classes and not quick:
+            parts["classes"] = lambda: self.classes(seed=seed)
+        if model.reconstruct is not None and not quick:
+            parts["reconstructions"] = lambda: self.reconstructions(seed=seed)
+        if (model.space is not None or model.decoder is not None) and not quick:
+            parts["latent"] = lambda: {f"latent-{name}": drawn for name, drawn in self.latent(seed=seed).items()}
+        for number, (name, draw) in enumerate(parts.items()):
+            if progress is not None:
+                progress(number / len(parts), name)
+            drawn = draw()
+            figures |= drawn if isinstance(drawn, dict) else {name: drawn}
         return figures
+
+    def _chains(self, start: Start, seed: int) -> Figure:
+        """Samples at the usual times."""
+        arrays = self.run.draw(10 if self.run.has_chains else 100, TIMES, start=start, seed=seed)
+        return self.of_samples(arrays, TIMES, start=start)
 
 
 def refuse_axes(axes: tuple[int, int], units: int) -> None:

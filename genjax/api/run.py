@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,8 @@ from genjax.evaluation.cost import peak_memory_mb
 from genjax.evaluation.inception import inception as inception_network
 from genjax.evaluation.inception import inception_distances
 from genjax.evaluation.likelihood import report
+from genjax.evaluation.references import without_structure
+from genjax.likelihood.bidirectional import part
 from genjax.likelihood.estimate import plain
 from genjax.models.chains import fresh
 from genjax.sampling import diagnostics as of_chains
@@ -253,19 +256,24 @@ class Run(Trained):
         return np.asarray(self.model.classify(self.parameters, self.flat(x)))
 
     def evaluation(
-        self, *, seed: int = 0, progress: Progress | None = None, devices: Devices = None, **effort: Any
+        self, *, seed: int = 0, progress: Callable[..., None] | None = None, devices: Devices = None, **effort: Any
     ) -> dict[str, Any]:
         """Everything that `genjax evaluate` prints, as plain numbers by name; the log-likelihoods are estimates, on
-        all of this machine's devices unless `devices` gives a number."""
+        all of this machine's devices unless `devices` gives a number. `progress(share, note="")` is told how much is
+        done, from 0 to 1, and with what it goes on."""
         began, model = time.perf_counter(), self.model
         effort = _known(model, effort)
         if model.answer is None and model.evaluate is None and model.sample is None:
             raise self._no("likelihood, or anything else that is measured", "evaluate")
         train, test = self.fixed_train(getattr(model.effort, "training", None)), self.fixed_test()
-        answer = None if model.answer is None else self.answer(seed, effort, progress, devices)
-        found: dict[str, Any] = {}
+        found, say = {}, progress or (lambda share, note="": None)
+        answer = None if model.answer is None else self.answer(seed, effort, part(say, 0.0, 0.8), devices)
         if answer is not None:
+            say(0.8, "log p of each image")
             found |= report(answer, train, test, self.refute)[0]
+            if model.read is None and not self.classes:
+                found["without_structure"] = without_structure(np.asarray(train.x), np.asarray(test.x))
+        say(0.9 if answer is not None else 0.0, "what else is measured")
         if model.evaluate is not None:
             key = random.key(seed, self.settings.rng)
             found |= {
@@ -273,7 +281,8 @@ class Run(Trained):
             }
         elif answer is None:
             found |= self.measured_samples(seed=seed, progress=progress, devices=devices, **effort)[0].table
-        found = plain(found) | {
+        say(1.0, "")
+        found = plain({n: v for n, v in found.items() if v is not None}) | {
             "model": model.name,
             "dataset": self.settings.dataset,
             "step": self.step,

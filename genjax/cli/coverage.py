@@ -8,7 +8,10 @@ of an untrained one's pixels is spread over the classes too, while its expected 
 from dataclasses import dataclass
 from typing import Any
 
-from genjax.cli.options import OpenOptions, open_run, parse, say
+from genjax.api.classifier import classifier_of
+from genjax.api.waiting import Waiting
+from genjax.cli.options import OpenOptions, open_run, say
+from genjax.cli.parsing import parse
 from genjax.cli.writing import in_any_case, refuse_run_folder
 from genjax.evaluation.samples import per_sample
 from genjax.evaluation.sentences import of_coverage
@@ -42,7 +45,9 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
         f"{run.name}: "
         + (f"{options.chains} fresh chains, {options.sweeps} sweeps" if chained else f"{options.chains} draws")
     )
-    found, drawn = run.measured_samples(options.chains, options.sweeps, seed=options.seed)
+    classifier = classifier_of(run.prepared.dataset)
+    with Waiting("drawing and measuring samples", "1,000 chains of MNIST over 10,000 sweeps: about two minutes"):
+        found, drawn = run.measured_samples(options.chains, options.sweeps, classifier=classifier, seed=options.seed)
     numbers = {"model": run.model.name, "chains": options.chains, "sweeps": options.sweeps if chained else None}
     numbers |= {"start": "fresh: every unit drawn from its bias alone" if chained else None} | plain(found.table)
     lines = of_coverage(numbers)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from genjax.cli.options import parse
+from genjax.cli.parsing import parse
 from genjax.data import catalog
 
 

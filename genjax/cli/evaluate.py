@@ -20,6 +20,8 @@ class Options(OpenOptions, OnDevices):
 
     seed: int | None = None
     """Random seed of the estimate (by default 0)."""
+    quick: bool = False
+    """A first look: less effort where none is given (AIS: 1,000 temperatures and 100 chains)."""
 
 
 def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
@@ -32,6 +34,7 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
         run.known_log_z = None  # that of a machine of genjax is another estimate
     if options.dataset is not None or options.data_dir is not None:
         run, other = run.on_named_data()
+    effort = at_first_look(run.model.effort, effort) if options.quick else effort
     numbers = measure(run, options.seed or 0, options.devices, **effort) | (
         {} if other is None else {"other_data": other}
     )
@@ -40,6 +43,13 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
         with in_any_case(numbers, text):
             run.write_evaluation(numbers)
     return numbers, text
+
+
+def at_first_look(kind: Any, effort: dict[str, Any]) -> dict[str, Any]:
+    """The effort of an estimate, little where it is not given or is the usual one."""
+    usual = {} if kind is None else vars(kind())
+    little = {n: v for n, v in getattr(kind, "quick", {}).items() if effort.get(n, usual[n]) == usual[n]}
+    return effort | ({} if effort.get("standard_error") else little)
 
 
 def measure(run: Run, seed: int, devices: Devices = None, **effort: Any) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import tyro
 
-from genjax.cli.options import OpenOptions, open_run, parse
+from genjax.cli.options import OpenOptions, open_run
+from genjax.cli.parsing import parse
 from genjax.cli.writing import refuse_file, write_arrays
 from genjax.errors import UserError
 

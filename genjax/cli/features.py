@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from genjax.cli.options import OpenOptions, open_run, parse
+from genjax.api.waiting import Waiting
+from genjax.cli.options import OpenOptions, open_run
+from genjax.cli.parsing import parse
 from genjax.cli.writing import refuse_file, write_arrays
 from genjax.errors import UserError
 
@@ -29,8 +31,9 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     if run.model.features is None:
         raise UserError(f"A {run.model.name} has no features of images.")
     whole = run.prepared.dataset.without_validation()
-    arrays = {"x_train": run.features(whole.train), "y_train": whole.labels.train}
-    arrays |= {"x_test": run.features(whole.test), "y_test": whole.labels.test}
-    path = write_arrays(Path(options.out), arrays, "--out", options.overwrite)
+    with Waiting("features of every image"):
+        arrays = {"x_train": run.features(whole.train), "y_train": whole.labels.train}
+        arrays |= {"x_test": run.features(whole.test), "y_test": whole.labels.test}
+        path = write_arrays(Path(options.out), arrays, "--out", options.overwrite)
     shapes = {name: list(np.shape(array)) for name, array in arrays.items()}
     return {"out": str(path), "arrays": shapes}, f"{path}: " + ", ".join(f"{n} {tuple(s)}" for n, s in shapes.items())

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from genjax.cli.options import OpenOptions, open_run, parse
+from genjax.api.waiting import Waiting
+from genjax.cli.options import OpenOptions, open_run
+from genjax.cli.parsing import parse
 from genjax.cli.writing import refuse_run_folder
 from genjax.plots.images import save
 from genjax.training.config import positive
@@ -26,6 +28,7 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     positive(options, "units")
     run = open_run(options)
     refuse_run_folder(run)
-    figures = run.plot.filters(options.units, options.seed)
-    written = [str(save(figure, run.folder / "figures" / f"{name}.png")) for name, figure in figures.items()]
+    with Waiting("drawing filters", "of deep machines up to two minutes: images are climbed to that drive their units"):
+        figures = run.plot.filters(options.units, options.seed)
+        written = [str(save(figure, run.folder / "figures" / f"{name}.png")) for name, figure in figures.items()]
     return {"figures": written}, "\n".join(written)

@@ -6,7 +6,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from genjax.cli.options import OpenOptions, open_run, parse, say
+from genjax.api.waiting import Waiting
+from genjax.cli.options import OpenOptions, open_run, say
+from genjax.cli.parsing import parse
 from genjax.cli.writing import refuse_file, refuse_run_folder, write_arrays
 from genjax.data.places import Missing
 from genjax.errors import UserError
@@ -51,7 +53,8 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
             run.fixed_test(1)
         except Missing as missing:
             say(f"{missing} Without them only what is made of latents can be pictured.")
-    figures = run.plot.latent(options.label, options.images, options.map, options.axes, options.seed)
+    with Waiting("drawing the latent space", "t-SNE of 2,000 codes: 10 to 40 s; --map pca: seconds"):
+        figures = run.plot.latent(options.label, options.images, options.map, options.axes, options.seed)
     written = [str(save(figure, run.folder / "figures" / f"latent-{name}.png")) for name, figure in figures.items()]
     result: dict[str, Any] = {"units": len(space.centre), "figures": written}
     if test is not None:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from genjax import __version__
-from genjax.errors import DataWarning, Interrupted, Lost, Unwritten, UserError
+from genjax.errors import DataWarning, Interrupted, Lost, Unwritten, UserError, meant
 
 COMMANDS = {
     "train": ("train", "train a model, evaluate and plot it at the end"),
@@ -32,6 +32,7 @@ COMMANDS = {
     "export": ("export", "the parameters as plain arrays"),
     "transfer": ("transfer", "the colours of one picture on another, by optimal transport"),
     "data": ("datasets", "the known datasets"),
+    "completion": ("completion", "a script by which a shell completes commands, models and options"),
 }
 NO_READER = 141  # as a shell calls a process that SIGPIPE has ended
 
@@ -39,7 +40,9 @@ NO_READER = 141  # as a shell calls a process that SIGPIPE has ended
 def usage() -> str:
     """What `genjax --help` prints."""
     lines = [f"  {name:12} {text}" for name, (_, text) in COMMANDS.items()]
-    return "\n".join(["usage: genjax COMMAND ...   (each takes --help and --json)", "", *lines])
+    heading = "usage: genjax COMMAND ...   (each takes --help and --json)   |   genjax --version"
+    first = "first: genjax train rbm   (digits, no download, under a minute), then what its last lines say"
+    return "\n".join([heading, "", *lines, "", first])
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -84,13 +87,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 def answer(arguments: list[str]) -> str:
     """What the command prints."""
-    if arguments[0] in ("-h", "--help"):
+    name = arguments[0].lower()
+    if name in ("-h", "--help", "help"):
         return usage()
-    if arguments[0] == "--version":
-        return f"genjax-models {__version__}"
-    if arguments[0] not in COMMANDS:
-        raise UserError(f"{arguments[0]} is no command; choose one of {', '.join(COMMANDS)}.")
-    command = importlib.import_module(f"genjax.cli.{COMMANDS[arguments[0]][0]}").command
+    if name in ("-v", "--version"):
+        return version()
+    if name not in COMMANDS:
+        raise UserError(f"{arguments[0]} is no command; choose one of {', '.join(COMMANDS)}{meant(name, COMMANDS)}")
+    command = importlib.import_module(f"genjax.cli.{COMMANDS[name][0]}").command
     try:
         with notes_as_lines():
             result, text = command(arguments[1:])
@@ -98,6 +102,18 @@ def answer(arguments: list[str]) -> str:
         print(shown(error.result, error.text, arguments))
         raise
     return shown(result, text, arguments)
+
+
+def version() -> str:
+    """Which genjax on which JAX, Python and device."""
+    why = jax_failure()
+    if why is not None:
+        return f"genjax-models {__version__}; {why}"
+    from genjax.training.folder import environment
+
+    found = environment("")
+    device = f"{found['devices']} x {found['device']}, {found['cores']} cores"
+    return f"genjax-models {__version__}, JAX {found['versions']['jax']}, Python {found['python']}, on {device}"
 
 
 @contextlib.contextmanager

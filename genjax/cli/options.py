@@ -2,8 +2,6 @@
 
 import contextlib
 import dataclasses
-import io
-import itertools
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,8 +10,8 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import tyro
 
-from genjax.errors import UserError
-from genjax.random import LARGEST_SEED
+from genjax.cli.parsing import parse
+from genjax.errors import UserError, meant
 from genjax.training.mesh import Devices
 from genjax.training.options import Option, build, field_docs, fits, flat, options, replaced
 from genjax.training.settings import RunConfig
@@ -21,6 +19,8 @@ from genjax.training.settings import RunConfig
 Options = TypeVar("Options")
 SPLITS = {"yes": True, "no": False}  # what --validation may say besides a share or a file
 LENGTHS = ("epochs", "steps")  # of a run; one of them rules
+FIRST = ("dataset", "data_dir", "epochs", "hidden", "layers", "latents", "backbone", "loss", "learning_rate", "seed")
+FIRST += ("seeds", "quick", "out", "resume")  # what most people give, at the head of the help
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,40 +45,17 @@ class OnDevices:
     """Devices of this machine that share the work: a number, or all (the default)."""
 
 
-def parse(kind: type[Options], arguments: list[str], program: str, default: Options | None = None) -> Options:
-    """The options in `arguments`. Raises `UserError` with tyro's words, out of their box, where one is bad."""
-    box = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(box):
-            parsed: Any = tyro.cli(kind, args=arguments, prog=program, default=default)  # type: ignore[arg-type]
-        refuse_seed(parsed)
-        return parsed
-    except SystemExit as leaving:
-        if not leaving.code:
-            raise
-    heading, *lines = [line.strip("│╭╮╰╯─- ") for line in box.getvalue().splitlines()]
-    rest = itertools.dropwhile(lambda line: not line, lines)  # a rule may follow the heading
-    message = " ".join(itertools.takewhile(bool, rest)) or heading
-    raise UserError(f"{message.rstrip('.')}; see {program} --help.")
-
-
-def refuse_seed(parsed: Any) -> None:
-    """Raise `UserError` for a --seed of which no generator makes a key of its own."""
-    seed = getattr(parsed, "seed", None)
-    if seed is not None and not 0 <= seed <= LARGEST_SEED:
-        raise UserError(f"--seed {seed} is out of range; give a whole number from 0 to {LARGEST_SEED}.")
-
-
 def model_name(command: str, arguments: list[str]) -> str:
     """The model that the arguments begin with. Raises `UserError` where there is none of that name."""
     from genjax.models.table import MODELS  # here, as `genjax data` needs none of them
 
-    name = arguments[0] if arguments else ""
+    name = arguments[0].lower() if arguments else ""
     if name in ("-h", "--help"):
         print(f"usage: genjax {command} MODEL ...   MODEL: {', '.join(MODELS)}; each takes --help")
         raise SystemExit(0)
     if name not in MODELS:
-        raise UserError(f"genjax {command} {name or '...'}: name a model, one of {', '.join(MODELS)}.")
+        given = f"genjax {command} {name or '...'}"
+        raise UserError(f"{given}: name a model, one of {', '.join(MODELS)}{meant(name, MODELS)}")
     return name
 
 
@@ -100,8 +77,27 @@ class Parser:
         fields += [_field(f.name, f.type, f.default, _doc(model.effort, f.name)) for f in self.of_effort]
         fields += [_field(f.name, f.type, f.default, _doc(own, f.name)) for f in self.of_own]
         self.flat: Any = dataclasses.make_dataclass("Flat", fields, frozen=True, kw_only=True)
-        self.flat.__doc__ = f"{own.__doc__} {config.__doc__}"
+        self.groups = self._groups(fields)
+        whole = [(name, group, dataclasses.field(default=group())) for name, group in self.groups.items()]
+        self.grouped: Any = dataclasses.make_dataclass("Grouped", whole, frozen=True, kw_only=True)
+        self.grouped.__doc__ = f"{own.__doc__} {config.__doc__}"
         self.defaults: dict[str, Any] = {}
+
+    def _groups(self, fields: list[Any]) -> dict[str, Any]:
+        """The options as the help has them: those that most people give, then the others by what they are of."""
+        by_name = {field[0]: field for field in fields}
+        of = {
+            "model": [option.name for option in self.of_model],
+            "run": [f.name for f in self.of_run],
+            "evaluation": [f.name for f in (*self.of_effort, *self.of_own)],
+        }
+        groups = {"main": [name for name in FIRST if name in by_name]}
+        groups |= {title: [name for name in names if name not in FIRST] for title, names in of.items()}
+        made = {}
+        for title, names in groups.items():
+            chosen = [by_name[name] for name in names]
+            made[title] = dataclasses.make_dataclass(title, chosen, frozen=True, kw_only=True)
+        return made
 
     def usual(self, defaults: dict[str, Any]) -> None:
         """Other defaults for these options, where they are of their types."""
@@ -130,7 +126,10 @@ class Parser:
         return config, RunConfig(**of_run), effort, self._own(parsed)
 
     def _parsed(self, arguments: list[str], usual: Any) -> Any:
-        return parse(self.flat, _validation(arguments), self.program, usual)
+        groups = {name: group(**{f.name: getattr(usual, f.name) for f in dataclasses.fields(group)})
+                  for name, group in self.groups.items()}  # fmt: skip
+        parsed = parse(self.grouped, _validation(arguments), self.program, self.grouped(**groups))
+        return self.flat(**{name: value for group in groups for name, value in vars(getattr(parsed, group)).items()})
 
     def _own(self, parsed: Any) -> Any:
         return self.own(**{f.name: getattr(parsed, f.name) for f in self.of_own})

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from genjax.cli.options import OpenOptions, open_run, parse, say
+from genjax.cli.options import OpenOptions, open_run, say
+from genjax.cli.parsing import parse
 from genjax.data.places import refuse_missing
 from genjax.errors import UserError
 from genjax.models.table import MODELS

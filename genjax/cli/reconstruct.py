@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from genjax.cli.options import OpenOptions, open_run, parse
+from genjax.api.removal import error_figure, picture, removals
+from genjax.api.waiting import Waiting
+from genjax.cli.options import OpenOptions, open_run
+from genjax.cli.parsing import parse
 from genjax.cli.writing import in_any_case, refuse_file, refuse_run_folder
 from genjax.errors import UserError
-from genjax.evaluation.reconstruction import errors, missing_mask, region
+from genjax.evaluation.reconstruction import region
 from genjax.evaluation.sentences import of_filled
-from genjax.likelihood.estimate import plain
 from genjax.plots.images import save
 from genjax.training.config import at_least, positive
 
@@ -22,8 +22,9 @@ SHOWN = 16  # images of the picture
 class Options(OpenOptions):
     """Remove pixels of test images, clamp the rest, and let the model fill them in."""
 
-    remove: str = "bottom:4"
-    """top:10, middle:6, bottom:8, rows:5-14 (both included, from 0), or random:0.3."""
+    remove: tuple[str, ...] = ("bottom:4",)
+    """top:10, middle:6, bottom:8, rows:5-14 (both included, from 0), or random:0.3; of several the errors are drawn
+    against the share removed."""
     images: int = 1000
     """Test images to measure on."""
     sweeps: int = 400
@@ -39,7 +40,10 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     options = parse(Options, arguments, "genjax reconstruct")
     positive(options, "images")
     at_least(options, 2, "sweeps")
-    where = region(options.remove)
+    if not options.remove:
+        raise UserError("--remove names nothing; give a part of the images, such as bottom:4.")
+    for where in options.remove:
+        region(where)
     if options.out is not None:
         refuse_file(Path(options.out), "--out", ".png", overwrite=True)
     run = open_run(options)
@@ -47,15 +51,19 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
         raise UserError(f"A {run.model.name} does not reconstruct.")
     if options.out is None:
         refuse_run_folder(run)
-    truth = np.asarray(run.fixed_test(options.images).x)
-    missing = missing_mask(where, run.image_shape, len(truth), options.seed)
-    name = options.remove.replace(":", "-").replace(".", "_")
+    name = "-".join(options.remove).replace(":", "-").replace(".", "_")
     path = Path(options.out) if options.out else run.folder / "figures" / f"reconstruct-{name}.png"
-    filled = run.reconstruct(truth, missing, sweeps=options.sweeps, seed=options.seed)
-    found = errors(truth, filled, missing, np.asarray(run.fixed_train().x).mean(0))
-    numbers = {"remove": options.remove, "images": len(truth)} | plain(found)
-    lines = of_filled(numbers)
+    with Waiting(f"filling in {options.images} images, {len(options.remove)} times"):
+        found = removals(run, options.remove, options.images, options.sweeps, options.seed)
+    alone, several = found[0], len(found) > 1
+    numbers = {"removed": [one.numbers for one in found]} if several else alone.numbers
+    lines = [line for one in found for line in of_filled(one.numbers)]
     with in_any_case(numbers, "\n".join(lines)):
         few = slice(SHOWN)
-        save(run.plot.of_reconstructions(truth[few], missing[few], filled[few]), path)
-    return numbers | {"figure": str(path)}, "\n".join([*lines, str(path)])
+        if several:
+            curve = path.with_stem(f"{path.stem}-errors")
+            figures = {path: picture(run, found, SHOWN), curve: error_figure(run, found)}
+        else:
+            figures = {path: run.plot.of_reconstructions(alone.truth[few], alone.missing[few], alone.filled[few])}
+        written = [str(save(figure, where)) for where, figure in figures.items()]
+    return numbers | {"figure": written[0], "figures": written}, "\n".join([*lines, *written])

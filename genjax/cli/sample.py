@@ -8,7 +8,9 @@ import numpy as np
 
 from genjax.api.plot import times_to
 from genjax.api.run import Run, Start
-from genjax.cli.options import OnDevices, OpenOptions, open_run, parse
+from genjax.api.waiting import Waiting
+from genjax.cli.options import OnDevices, OpenOptions, open_run
+from genjax.cli.parsing import parse
 from genjax.cli.writing import in_any_case, refuse_file, refuse_run_folder, write_arrays
 from genjax.errors import UserError
 from genjax.numerics import Numbers
@@ -65,16 +67,18 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     name += f"-label-{options.label}" if options.label else ""
     folder = run.folder / "figures"
     path = folder / f"{name}-{options.sweeps if run.has_chains else options.chains}.png"
-    if options.label == "all":
-        arrays = run.draw_classes(options.chains, options.sweeps, kernel, options.start, options.seed, options.devices)
-        figure = run.plot.of_classes(arrays, options.sweeps)
-    else:
-        times = times_to(options.sweeps)
-        how = options.label, kernel, options.start, options.seed, options.devices
-        arrays = run.draw(options.chains, times, *how)
-        figure = run.plot.of_samples(arrays, times, options.label, options.start)
-    written = [str(save(figure, path))]
-    result, lines = described(run, options, kernel, arrays)
+    how = kernel, options.start, options.seed, options.devices
+    with Waiting("drawing samples"):
+        if options.label == "all":
+            arrays = run.draw_classes(options.chains, options.sweeps, *how)
+            figure = run.plot.of_classes(arrays, options.sweeps)
+        else:
+            times = times_to(options.sweeps)
+            arrays = run.draw(options.chains, times, options.label, *how)
+            figure = run.plot.of_samples(arrays, times, options.label, options.start)
+        written = [str(save(figure, path))]
+    with Waiting("measuring how well chains mix"):
+        result, lines = described(run, options, kernel, arrays)
     if options.kernel == "tempered" and "info" in arrays:
         written.append(str(save(run.plot.of_ladder(arrays["info"]), folder / f"{name}-ladder.png")))
     result |= {"figure": written[0], "figures": written}

@@ -14,6 +14,7 @@ from genjax.api import fit
 from genjax.api import folder as on_disk
 from genjax.api.classifier import classifier_of
 from genjax.api.prepared import blank, completed, read
+from genjax.api.progress import Bar
 from genjax.api.run import Run
 from genjax.api.training import Hooks
 from genjax.cli import evaluate
@@ -21,6 +22,7 @@ from genjax.cli.options import Parser, model_name, say
 from genjax.cli.writing import in_any_case
 from genjax.data.places import refuse_missing, relocated, with_absolute_paths
 from genjax.errors import Interrupted, UserError
+from genjax.evaluation.references import in_short
 from genjax.evaluation.sentences import of_evaluation
 from genjax.models.table import MODELS
 from genjax.networks.mlp import parameter_count
@@ -38,6 +40,9 @@ class Options:
 
     evaluate: bool = True
     """Evaluate at the end."""
+    quick: bool = False
+    """A first look: little effort on the estimate where none is given (AIS: 1,000 temperatures and 100 chains), and
+    few figures."""
     out: str | None = None
     """The run's folder (by default runs/<model>-<dataset>, with -2, -3, ... where that exists)."""
     coordinator: str | None = None
@@ -95,17 +100,31 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     result: dict[str, Any] = {"run": str(made.folder), "steps": steps, "training_seconds": round(seconds, 2)}
     lines = [f"{made.folder}: {steps} steps in {seconds:.0f} s"]
     if options.evaluate and (made.model.answer or made.model.evaluate or made.model.sample):
+        effort = evaluate.at_first_look(made.model.effort, effort) if options.quick else effort
         result["evaluation"] = evaluate.measure(made, made.settings.seed, **effort)
-        lines += of_evaluation(result["evaluation"])
+        lines += [*in_short(result["evaluation"]), "in full:", *of_evaluation(result["evaluation"])]
     from genjax.plots.images import save  # matplotlib is slow to import: the first line of metrics need not wait for it
 
     with in_any_case(result, "\n".join(lines)):
         if "evaluation" in result:
             made.write_evaluation(result["evaluation"])
         assert made.folder is not None
-        figures = made.plot.all(made.settings.seed)
-        result["figures"] = [str(save(f, made.folder / "figures" / f"{n}.png")) for n, f in figures.items()]
-    return result, "\n".join([*lines, f"figures: {made.folder / 'figures'}"])
+        with Bar("drawing", 1.0) as bar:
+            figures = made.plot.all(made.settings.seed, options.quick, bar.update)
+            result["figures"] = [str(save(f, made.folder / "figures" / f"{n}.png")) for n, f in figures.items()]
+            bar.update(1.0)
+    return result, "\n".join([*lines, *next_steps(made, [*figures])])
+
+
+def next_steps(run: Run, figures: list[str]) -> list[str]:
+    """Where the pictures are, and what to do next."""
+    model, folder = run.model, run.folder
+    questions = {"sample": model.sample, "reconstruct": model.reconstruct, "latent": model.space or model.decoder}
+    commands = [f"genjax {name} {folder}" for name, answer in questions.items() if answer is not None]
+    longer = [] if run.settings.epochs is None else [f"--resume {folder} --epochs {2 * run.settings.epochs}"]
+    commands += [f"genjax train {model.name} {option}" for option in longer]
+    shown = "" if not figures else f": {', '.join(f'{name}.png' for name in figures)}"
+    return [f"figures in {folder}/figures{shown}", *([f"next: {'   '.join(commands)}"] if commands else [])]
 
 
 Begin = Callable[[], fit.Training]

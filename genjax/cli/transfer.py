@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from genjax.cli.options import parse
+from genjax.cli.parsing import parse
 from genjax.cli.writing import in_any_case, refuse_file, write_picture
 from genjax.training.config import at_least, positive
 from genjax.transport.colour import EXTENSIONS, closeness, fit_colours, picture, recoloured

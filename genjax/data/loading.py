@@ -15,7 +15,7 @@ from genjax.data.dataset import Dataset, assemble, split_of
 from genjax.data.given import Given
 from genjax.data.images import Images
 from genjax.data.splits import Shares, for_testing
-from genjax.errors import DataWarning, UserError
+from genjax.errors import DataWarning, UserError, meant
 
 FORMS = (
     "an .npz file (x_train, y_train, x_validation, y_validation, x_test, y_test), an .npy file, a folder of images, or "
@@ -201,6 +201,7 @@ def _own(path: Path, size: int | None) -> Images:
 def _unknown(name: str, place: Path | None) -> UserError:
     if Path(name).suffix.lower() in (".npz", ".npy") or len(Path(name).parts) > 1:
         return UserError(f"`dataset` {name}: there is no such file or folder; correct the path.")
-    known = ", ".join(entry.name for entry in catalog.CATALOG)
+    names = [entry.name for entry in catalog.CATALOG]
+    known = ", ".join(names)
     where = "" if place is None else f" and `data_dir` {place} holds nothing of that name"
-    return UserError(f"`dataset` {name}: not one of {known}{where}; choose one, or give {FORMS}.")
+    return UserError(f"`dataset` {name}: not one of {known}{where}; choose one, or give {FORMS}{meant(name, names)}")

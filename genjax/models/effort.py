@@ -23,6 +23,9 @@ class AIS:
     schedule: Schedule = "sine"
     """Where the temperatures stand: denser near 1 (sine), or where a pilot run finds that they are needed (adapted)."""
 
+    quick: ClassVar[dict[str, int]] = {"temperatures": 1000, "ais_chains": 100}
+    """What is enough for a first look."""
+
     def check(self) -> None:
         """Raise `UserError` for numbers out of range."""
         at_least(self, 2, "temperatures", "ais_chains")
@@ -36,6 +39,7 @@ class ImportanceSampling:
     draws: int = 5000
     """Importance samples an image."""
 
+    quick: ClassVar[dict[str, int]] = {"draws": 500}
     training: ClassVar[int] = 1000
     """Training examples that an evaluation takes, as each of them costs so many draws."""
 

@@ -5,7 +5,6 @@
 
 import ast
 import dataclasses
-import difflib
 import inspect
 import itertools
 import linecache
@@ -16,7 +15,7 @@ from functools import lru_cache
 from types import UnionType
 from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from genjax.errors import UserError
+from genjax.errors import UserError, meant
 from genjax.training.config import Choice, choices, either, kind_of
 
 Config = TypeVar("Config")
@@ -117,7 +116,7 @@ def build(kind: type[Config], given: Mapping[str, Any]) -> Config:
     known = {option.name: option for option in options(kind)}
     for name in given:
         if name not in known:
-            raise UserError(f"`{name}` is no option of {kind.__name__}{_meant(name, known)}.")
+            raise UserError(f"`{name}` is no option of {kind.__name__}{_meant(name, known)}")
     values: dict[str, Any] = {n: _fitting(n, v, known[n].type) for n, v in given.items() if _is_plain(kind, n)}
     used = set(values)
     for f, chosen in choices(kind):
@@ -150,8 +149,8 @@ def _is_plain(kind: Any, name: str) -> bool:
 
 
 def _meant(name: str, known: Mapping[str, Any]) -> str:
-    close = difflib.get_close_matches(name, known, 3)
-    return f"; did you mean {either(f'`{one}`' for one in close)}?"[:-1] if close else f"; it has {', '.join(known)}"
+    close = meant(name, [f"`{one}`" for one in known])
+    return close if close != "." else f"; it has {', '.join(known)}."
 
 
 def _value_of(field: Any, chosen: Choice, given: Any) -> Any:

@@ -14,7 +14,7 @@ from genjax.cli.main import main
 SMALL = ["--epochs", "4", "--hidden", "12", "--temperatures", "50", "--ais-chains", "20"]
 
 
-def no_figures(self: Plots, *_: object) -> dict[str, object]:
+def no_figures(self: Plots, *_: object, **__: object) -> dict[str, object]:
     """In place of `Plots.all`."""
     return {}
 

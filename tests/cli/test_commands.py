@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from genjax.cli.evaluate import at_first_look
 from genjax.evaluation import sentences
 from genjax.likelihood.estimate import finite
+from genjax.models.effort import AIS, Inception
 from genjax.training.folder import free_name
 from genjax.typing import Estimate
 from tests.cli.conftest import SMALL
@@ -23,7 +25,7 @@ def one_sentence(status: int, error: str) -> str:
     assert "Traceback" not in error
     line = error.strip().splitlines()[-1]
     assert line.startswith("genjax: ")
-    assert line.endswith(".")
+    assert line.endswith((".", "?"))
     return line
 
 
@@ -125,6 +127,19 @@ def test_reconstruct_beats_the_mean_and_keeps_what_is_known(genjax, trained):
     assert Path(answer["figure"]).name == "reconstruct-rows-2-3.png"
 
 
+@pytest.mark.slow
+def test_several_removals_are_drawn_as_curves(genjax, trained):
+    places = ["top:2", "top:4", "middle:2"]
+    status, answer, _ = genjax("reconstruct", trained, "--remove", *places, "--sweeps", 40, "--json")
+    assert status == 0
+    assert [one["remove"] for one in answer["removed"]] == places
+    alone = genjax("reconstruct", trained, "--remove", "top:4", "--sweeps", 40, "--json")[1]
+    assert answer["removed"][1] == {name: alone[name] for name in answer["removed"][1]}
+    assert [Path(f).name for f in answer["figures"]] == [
+        f"reconstruct-top-2-top-4-middle-2{end}.png" for end in ("", "-errors")
+    ]
+
+
 @pytest.mark.parametrize("text", ["top", "left:3", "top:8"])
 def test_bad_regions_are_refused(genjax, trained, text):
     assert f"--remove {text}" in one_sentence(*genjax("reconstruct", trained, "--remove", text)[::2])
@@ -141,10 +156,16 @@ def test_data_lists_sets_with_licence_and_citation(genjax):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["trian"], "trian is no command"),
+        (["trian"], "did you mean train?"),
+        (["train", "RBMM"], "did you mean rbm?"),
+        (["train", "rbm", "--dataset", "MNISTT"], "did you mean mnist or kmnist?"),
+        (["train", "rbm", "--hidden", "10", "20"], "--hidden takes one value, and 20 is one more; genjax grid"),
+        (["sample"], "genjax sample RUN: name a run"),
+        (["sample", "run", "--sweeps", "ten"], "--sweeps ten is not a whole number"),
+        (["train", "rbm", "--learning-rate", "slow"], "--learning-rate slow is not a number"),
         (["train"], "name a model, one of rbm"),
         (["train", "gann"], "gann: name a model"),
-        (["train", "rbm", "--hiden", "3"], "--hiden"),
+        (["train", "rbm", "--hiden", "3"], "did you mean --hidden"),
         (["train", "rbm", "--hidden", "x"], "--hidden"),
         (["train", "rbm", "--hidden", "0"], "--hidden 0 is not positive"),
         (["train", "rbm", "--learning-rate", "nan"], "--learning-rate nan"),
@@ -247,3 +268,12 @@ def test_help_is_for_people(genjax, capsys):
     with pytest.raises(SystemExit, match="0"):
         genjax("train", "rbm", "--help")
     assert "--learning-rate" in capsys.readouterr().out
+
+
+def test_a_first_look_takes_little_effort_where_none_is_given():
+    usual = vars(AIS())
+    assert at_first_look(AIS, {}) == {"temperatures": 1000, "ais_chains": 100}
+    assert at_first_look(AIS, {"temperatures": 50, "ais_chains": 500}) == {"temperatures": 50, "ais_chains": 100}
+    assert at_first_look(AIS, usual) == usual | {"temperatures": 1000, "ais_chains": 100}
+    assert at_first_look(AIS, {"standard_error": 0.1}) == {"standard_error": 0.1}
+    assert at_first_look(None, {}) == at_first_look(Inception, {}) == {}

@@ -2,6 +2,7 @@
 
 import io
 import math
+import time
 
 import jax
 import pytest
@@ -9,6 +10,7 @@ from rich.console import Console
 
 from genjax.api.compilation import compiling
 from genjax.api.progress import Bar, clock
+from genjax.api.waiting import Waiting
 
 NOTE = "epoch 100  56 steps/s  pseudo_likelihood -21.99  reconstruction_error 0.1043  free_energy_gap 0.25"
 
@@ -93,3 +95,19 @@ def test_a_terminal_shows_bar_share_and_time_first(width, title):
     assert "━" * 8 + " " * 8 in before  # half of the bar
     assert note.startswith("[/] epoch" if width > 60 else "[/]")
     assert ("0.25" in note) == (width == 200)
+
+
+def test_a_log_says_what_takes_long_and_nothing_of_what_does_not(capsys):
+    with Waiting("drawing filters", "two minutes", patience=0.01):
+        time.sleep(0.1)
+    with Waiting("drawing samples", patience=60.0):
+        pass
+    assert capsys.readouterr().err == "drawing filters (two minutes) ...\n"
+
+
+def test_a_terminal_shows_what_goes_on():
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, width=60, color_system=None, legacy_windows=False)
+    with Waiting("drawing filters", "two minutes", console):
+        pass
+    assert "drawing filters (two minutes) 0:00:00" in out.getvalue()

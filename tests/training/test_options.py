@@ -106,7 +106,7 @@ def test_objects_from_outside_are_taken_where_values_are():
         (RBMConfig, {"rungs": 20}, "`rungs` 20 has no effect with `negative` pcd; it belongs to tempered or"),
         (GANConfig, {"discriminator_optimiser": "sgd", "discriminator_second_moment": 0.9},
          "has no effect with `discriminator_optimiser` sgd; it belongs to adam or adamw."),
-        (RBMConfig, {"hiden": 3}, "`hiden` is no option of RBMConfig; did you mean `hidden`"),
+        (RBMConfig, {"hiden": 3}, "`hiden` is no option of RBMConfig; did you mean `hidden`."),
         (RBMConfig, {"negative": "dc"}, "`negative` dc is unknown; choose pcd, cd, tempered or trajectory."),
         (DBMConfig, {"negative": "cd"}, "`negative` cd is unknown; choose pcd, tempered or trajectory."),
         (RBMConfig, {"hidden": "many"}, "`hidden` many is of another type; give int."),
