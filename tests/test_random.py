@@ -86,3 +86,13 @@ def test_words_of_one_draw_are_uncorrelated():
         assert abs(product.sum()) < 5.5 * np.sqrt(product.size)
     corners = bits[1:, 1:] * bits[1:, :-1] * bits[:-1, 1:] * bits[:-1, :-1]
     assert abs(corners.sum()) < 5.5 * np.sqrt(corners.size)
+
+
+def test_noise_is_the_pairs_of_each_key():
+    """Its hash is written out; that of `pairs` is JAX's own."""
+    keys = jax.random.split(jax.random.key(3), 5)
+    found = random.noise(keys, 7, 11)
+    for number, key in enumerate(keys):
+        rows, columns = random.pairs(key, 7, 11)
+        np.testing.assert_array_equal([found.a[number], found.b[number]], rows)
+        np.testing.assert_array_equal([found.c[number], found.d[number]], columns)
