@@ -33,7 +33,7 @@ def cells(name: str) -> list[dict]:
     return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
 
 
-def test_all_are_run_and_small():
+def test_all_are_known_and_small():
     assert {path.stem for path in FOLDER.glob("*.ipynb")} == set(SMOKE)
     for path in FOLDER.glob("*.ipynb"):
         assert path.stat().st_size < 300_000
@@ -41,7 +41,6 @@ def test_all_are_run_and_small():
         for name in SMOKE[path.stem]:
             assert f"\n{name} = " in "\n" + "".join(parameters["source"]), name
         for cell in cells(path.stem):
-            assert cell["execution_count"], "run it and keep its outputs"
             assert all(output["output_type"] != "error" for output in cell["outputs"])
 
 
