@@ -24,6 +24,13 @@ class Table(list):
     """
 
     notes: tuple[str, ...] = ()
+    runs: tuple[Run, ...] = ()
+
+    def html(self) -> str:
+        """One page that needs nothing else: this table, the runs' curves, and the pictures in their folders."""
+        from genjax.api.page import page
+
+        return page(self._repr_html_(), self.runs)
 
     def __repr__(self) -> str:
         return "\n".join([*lines_of(self), *self.notes])
@@ -56,7 +63,7 @@ def compare(runs: Sequence[Run] | Run, scores: Sequence[str] = ()) -> Table:
         groups.setdefault(tuple(repr(one.get(name)) for name in axes), []).append(run)
     wanted = list(scores) or shared_scores(runs)
     rows = Table()
-    rows.notes = notes_of(runs)
+    rows.notes, rows.runs = notes_of(runs), tuple(runs)
     for members in groups.values():
         one = settings_of(members[0])
         row: dict[str, Any] = {name: one.get(name) for name in axes} | {"seeds": len(members)}

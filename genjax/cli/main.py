@@ -28,6 +28,8 @@ COMMANDS = {
     "reconstruct": ("reconstruct", "fill in removed pixels, measured against the truth"),
     "coverage": ("coverage", "the quality of samples: classes, distances, copies"),
     "latent": ("latent", "pictures of a model's latent space"),
+    "compare": ("compare", "runs side by side: a table, and one page for a browser"),
+    "runs": ("runs", "the runs in a folder, with settings, dates and results"),
     "recommend": ("recommend", "the items that a user would like best"),
     "export": ("export", "the parameters as plain arrays"),
     "transfer": ("transfer", "the colours of one picture on another, by optimal transport"),

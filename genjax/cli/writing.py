@@ -12,7 +12,7 @@ from genjax.errors import Unwritten, UserError
 from genjax.training import folder as run_folder
 
 REMEDY = "name a place that can"
-ARTICLES = {".npz": "an", ".png": "a"}
+ARTICLES = {".npz": "an", ".png": "a", ".html": "an"}
 
 
 @contextlib.contextmanager
