@@ -6,7 +6,7 @@ Writes 200,000 made-up images of 64x64x3 into a .npy file of 2.5 GB in a tempora
 floats), trains a convolutional GAN and a VAE on it for a few steps, each in a process of its own, and takes the
 folder away. Into DIR/images.jsonl: a process's greatest resident memory, the file's pages that the system had mapped
 into it included, and seconds to the last step, which are those of compiling and of the two passes over all images
-before the first step. At most 8 GB are claimed, and about 3 to expect.
+before the first step. At most 8 GB are claimed, and 6.5 to expect, in those two passes; a step takes far less.
 """
 
 import argparse
