@@ -85,7 +85,8 @@ def join(coordinator: str | None, processes: int | None, process_id: int | None)
     jax.config.update("jax_enable_preemption_service", False)  # it would take SIGTERM
     options |= {"local_device_ids": devices_of_task(), "heartbeat_timeout_seconds": HEARTBEAT}
     try:
-        jax.distributed.initialize(**options, initialization_timeout=PATIENCE, shutdown_timeout_seconds=PATIENCE)
+        with aborts_in_words():  # so it answers where they do not come
+            jax.distributed.initialize(**options, initialization_timeout=PATIENCE, shutdown_timeout_seconds=PATIENCE)
     except (RuntimeError, ValueError, OSError) as error:
         if not told:
             return False  # a TPU that belongs to no pod
