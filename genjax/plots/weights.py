@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
+from matplotlib import colormaps
 from matplotlib.image import AxesImage
 
 from genjax.plots import images
@@ -12,6 +13,7 @@ from genjax.plots.figure import Figure
 from genjax.plots.heat_maps import Shape, heat_map, no_images
 from genjax.plots.text import plain
 
+SIGNED = colormaps["RdBu_r"].with_extremes(bad="0.6")
 GREY: dict[str, Any] = {"cmap": "gray", "vmin": 0, "vmax": 1}
 SCALE = "weight / largest weight of the "
 
@@ -84,7 +86,8 @@ def filters(weights: Float[np.ndarray, "visible hidden"], shape: Shape, title: s
         return heat_map(rows, title, "number of the unit", caption, signed=True, scale=f"{SCALE}unit")
     figure = Figure(figsize=(7, 7))
     axes = figure.subplots()
-    picture = axes.imshow(**_signed(images.tile(chosen, shape, images.square(len(chosen)), border=0.0)))
+    border = np.nan if shape[2] == 1 else 0.0  # grey, so that weights of zero are told from it
+    picture = axes.imshow(**_signed(images.tile(chosen, shape, images.square(len(chosen)), border)))
     axes.set(xticks=[], yticks=[], title=plain(title), xlabel=caption)
     if shape[2] == 1:
         figure.colorbar(picture, ax=axes, shrink=0.8, label=f"{SCALE}unit")
@@ -131,7 +134,7 @@ def _flat(shape: Shape) -> tuple[int, ...]:
 
 def _signed(picture: np.ndarray) -> dict[str, Any]:
     """How a picture of weights in [-1, 1] is drawn: white at zero; of colours, grey."""
-    return {"X": (picture + 1) / 2 if picture.ndim == 3 else picture, "cmap": "RdBu_r", "vmin": -1, "vmax": 1}
+    return {"X": (picture + 1) / 2 if picture.ndim == 3 else picture, "cmap": SIGNED, "vmin": -1, "vmax": 1}
 
 
 def _named(pictures: Sequence[dict[str, Any]], names: Sequence[str], title: str) -> tuple[Figure, list[AxesImage]]:
