@@ -58,7 +58,7 @@ def learn(images: genjax.Dataset, seed: int, scale: Scale, limit: float | None) 
         total = scale.epochs * (IMAGES // 100)
         if limit is None or stopped or early.new_end(chunk.step, total) == total:
             return
-        if early.too_wide(chunk, limit):
+        if early.too_wide([gap for _, gap in gaps], limit):
             stopped = True
             raise early.Stopped(chunk)
 

@@ -218,6 +218,19 @@ def as_they_are(config: Any) -> str:
     return "none"
 
 
+class Measure(NamedTuple):
+    """By what is held out a model is judged as it learns: a metric, and whether more of it is better.
+
+    Where `observe` does not report it, `take(config, state, metrics)` gives it, and what else it finds, by name;
+    `needs` is the observed metric without which it cannot. It is then taken every 1,000 steps, as it costs some tens.
+    """
+
+    metric: str
+    higher: bool = True
+    take: Callable[[Any, Any, Mapping[str, float]], dict[str, float]] | None = None
+    needs: str = ""
+
+
 class Padding(NamedTuple):
     """How runs of several sizes (`hidden`) are held in arrays of one.
 
@@ -249,6 +262,7 @@ class Model(NamedTuple):
     - `whole`: whether of examples given as an array none are set aside unless that is asked for: it remembers them.
     - `watch(config, run, dataset, classifier)`: gives what is called with each chunk and answers with numbers and
       alarms.
+    - `measures`: the first of them that a run reports judges which of its states was best on held-out examples.
     - `padding`: how a grid holds several sizes of it in one program; without it each size costs one.
 
     Questions:
@@ -293,6 +307,7 @@ class Model(NamedTuple):
     defaults: Mapping[str, Any] = MappingProxyType({})
     whole: bool = False
     watch: Callable[..., Any] | None = None
+    measures: tuple[Measure, ...] = ()
     padding: Padding | None = None
     answer: Callable[..., Answer] | None = None
     effort: type | None = None

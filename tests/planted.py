@@ -772,9 +772,21 @@ TRAINING = (
     ),
     mutant(
         "a narrow gap stops a run",
-        'chunk.metrics["free_energy_gap"] > limit',
-        'chunk.metrics["free_energy_gap"] < limit',
+        "mean - SURE * error > limit",
+        "mean - SURE * error < limit",
         "training/test_early.py::test_a_gap_is_too_wide_above_its_limit",
+    ),
+    mutant(
+        "the state that was worst on held-out examples is kept",
+        "if not now > self.best:",
+        "if now > self.best > -np.inf:",
+        "training/test_best.py::test_the_state_that_was_best_is_copied_and_a_run_that_goes_on_ends_alike",
+    ),
+    mutant(
+        "the last state answers for the best one",
+        'return worse and self.settings.keep == "best"',
+        'return worse and self.settings.keep == "last"',
+        "api/test_best.py::test_the_best_answers_where_the_last_is_worse",
     ),
     mutant(
         "the average of a stopped run begins at its new end",
@@ -1174,8 +1186,8 @@ COMMANDS = (
     ),
     mutant(
         "a run is stopped where its end is near",
-        "may_stop and early.new_end(chunk.step, total) < total and early",
-        "may_stop and early",
+        "may_stop and early.new_end(chunk.step, total) < total and too_long",
+        "may_stop and too_long",
         "cli/test_train.py::test_early_stopping_never_lengthens_a_run",
     ),
     mutant(

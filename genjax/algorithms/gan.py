@@ -16,6 +16,7 @@ from genjax import random
 from genjax.algorithms import examples
 from genjax.algorithms.gan_game import Game, GANConfig, Network
 from genjax.algorithms.gan_losses import boundary as boundary_of
+from genjax.algorithms.kernel_distance import kernel_distance
 from genjax.errors import UserError
 from genjax.networks.adversarial import Shape
 from genjax.networks.mlp import parameter_count
@@ -136,6 +137,8 @@ def gan(
             metrics["score_held_out"] = jnp.mean(game.score(network, *whole_packs(held_out, config.packing))[0])
             metrics["score_gap"] = metrics["score_training"] - metrics["score_held_out"]
         x = generate(subkey(key, "latents"), state, train.target)
+        if held_out is not None:
+            metrics["held_out_kernel_distance"] = kernel_distance(x, held_out.x)
         return metrics | {
             "score_samples": jnp.mean(game.score(network, *whole_packs(Batch(x, train.target), config.packing))[0])
         }

@@ -290,7 +290,15 @@ def vae(config: VAEConfig, shape: Shape | None = None, classes: int = 0, axis_na
         if held_out is not None:  # common noise: a fairer gap
             metrics |= elbo_parts(key, model, held_out, "held_out_")
             metrics["free_energy_gap"] = metrics["elbo"] - metrics["held_out_elbo"]
+            metrics["held_out_objective"] = objective(key, state, held_out)
         return metrics
+
+    def objective(key: Key[Array, ""], state: VAEState, batch: Batch) -> Float[Array, ""]:
+        """What learning maximises, with the divergence's last weight, on so many examples that it costs 1,000 draws."""
+        model, bound = trained_model(state), traced(config.bound, state.hyper)
+        some = jax.tree.map(lambda x: x[: max(1000 // bound.draws, 50)], batch)
+        beta = state.hyper["beta"]
+        return bound.objective(key, model, BoundInputs(some.x, condition_of(model, some), bound.draws, beta))[0]
 
     def check(batch: Batch) -> None:
         pixels_fit(config, batch.x)

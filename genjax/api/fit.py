@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import jax
 
@@ -19,6 +19,7 @@ from genjax.api.prepared import (
     as_dataset,
     as_long,
     begin,
+    blank,
     completed,
     describe,
     prepare,
@@ -29,11 +30,12 @@ from genjax.api.prepared import (
 )
 from genjax.api.progress import Bar
 from genjax.api.run import Run
-from genjax.api.training import Hooks, Position, Recorder, going_on, newest, schedule_of, train
+from genjax.api.training import Hooks, Position, Recorder, best_of, going_on, newest, schedule_of, train
 from genjax.data.places import with_absolute_paths
 from genjax.data.record import Record
 from genjax.errors import UserError
 from genjax.training import early, loop, processes
+from genjax.training.best import Tracker
 from genjax.training.config import Checked, choices
 from genjax.training.mesh import Devices, counted, home
 from genjax.training.options import build, replaced
@@ -59,6 +61,8 @@ def fit(
     start: Any = None,
     out: str | os.PathLike | None = None,
     devices: Devices = None,
+    keep: Literal["best", "last"] | None = None,
+    patience: int | None = None,
     on_chunk: OnChunk | Sequence[OnChunk] = (),
     progress: bool = True,
 ) -> Run:
@@ -78,6 +82,8 @@ def fit(
     - `out`: a folder that is kept as `genjax train` keeps it; an interrupted call with the same one goes on.
     - `devices`: how many of this machine's share each step, or "all"; by default one. What is learned is the same to
       rounding, and it may be another number when a run goes on.
+    - `keep`: which parameters answer, the "best" on held-out examples where the last are worse by more than noise, or
+      the "last"; a run goes on from its last ones. `patience`: epochs without a better measure after which it ends.
     - `on_chunk`: called with each `training.loop.Chunk`; one that raises `training.early.Stopped(chunk)` ends the run
       early, after another tenth of its steps, over which the rate falls. `progress`: whether a bar is shown.
 
@@ -91,6 +97,7 @@ def fit(
     calls = (on_chunk,) if callable(on_chunk) else tuple(on_chunk)
     length = {"epochs": epochs, "steps": steps}
     given = {"seed": seed, "batch_size": batch_size, "binarisation": binarisation}
+    given |= {"keep": keep, "patience": patience}
     given |= {} if isinstance(model, Run) else {"devices": devices}
     given = {name: value for name, value in given.items() if value is not None}
     if isinstance(model, Run):
@@ -125,14 +132,18 @@ class Training:
     prepared: Prepared
     stages: tuple[Stage, ...]
     here: Position
+    tracker: Tracker
 
     def finished(self, hooks: Hooks) -> Run:
         """The run after all that is left of it, or as far as it came."""
         run = self.run
         recorder = Recorder(run.folder if processes.writes() else None, run.entries, run.decided)
         schedule = schedule_of(run.config)
-        there, stages = train(run.settings, self.prepared, self.stages, self.here, recorder, hooks, schedule)
-        return dataclasses.replace(run, state=home(there.state), step=there.step, stage=stages[there.stage].name)
+        there, stages = train(
+            run.settings, self.prepared, self.stages, self.here, recorder, hooks, self.tracker, schedule
+        )
+        last = {"state": home(there.state), "step": there.step, "stage": stages[there.stage].name}
+        return dataclasses.replace(run, **last, best=self.tracker.kept)
 
     @property
     def total(self) -> int:
@@ -195,7 +206,7 @@ def new(config: Any, run: RunConfig, source: Any, folder: Path | None = None, st
     if folder is not None and processes.writes():
         on_disk.create(folder, config, run, facts, licence, record)
     made = Run(config, run, record, state, 0, stages[0].name, folder, prepared, decided=facts, licence=licence)
-    return Training(made, prepared, stages, Position(0, state, 0))
+    return Training(made, prepared, stages, Position(0, state, 0), Tracker(config.model.measures, config))
 
 
 def refuse_other_processes(config: Any, run: RunConfig, record: Record | None, step: int) -> None:
@@ -239,13 +250,14 @@ def again(
     made = dataclasses.replace(
         old, settings=run, state=here.state, folder=folder, loaded=prepared, entries=list(old.entries), decided=facts
     )
+    tracker = Tracker(old.model.measures, old.config, made.entries, old.best)
     if folder is None or not processes.writes():
-        return Training(made, prepared, stages, here)
+        return Training(made, prepared, stages, here, tracker)
     if folder != old.folder:
         on_disk.save(made, folder)
     else:
         on_disk.lengthen(folder, old.config, run, facts)
-    return Training(made, prepared, stages, here)
+    return Training(made, prepared, stages, here, tracker)
 
 
 def data_again(old: Run, data: Any, validation: Any = True) -> Prepared:
@@ -281,13 +293,16 @@ def resume(folder: Path, saved: on_disk.Saved, run: RunConfig, source: Any) -> T
     stages = stages_of(config, run, prepared)
     here = newest(folder, run, prepared, stages)
     here, stages, facts = going_on(str(folder), config, run, saved.run, here, stages, dict(saved.decided), _say)
+    before = sum(stage.steps for stage in stages[: here.stage])
+    entries = on_disk.entries_until(folder, before + here.step)
+    tracker = Tracker(config.model.measures, config, entries)
+    tracker.kept = best_of(folder, tracker, here, before, blank(prepared, stages[-1], run))
     refuse_other_processes(config, run, record, here.step)
-    entries = []
     if processes.writes():
         on_disk.lengthen(folder, config, run, facts)
-        entries = on_disk.rewound(folder, here.step + sum(stage.steps for stage in stages[: here.stage]))
+        on_disk.rewind(folder, before + here.step)
     made = Run(config, run, record, here.state, here.step, stages[here.stage].name, folder, prepared, entries, facts)
-    return Training(made, prepared, stages, here)
+    return Training(made, prepared, stages, here, tracker)
 
 
 def _outside(config: Any) -> dict[str, Any]:

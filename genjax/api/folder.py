@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from genjax.api.training import BEST, save_best
 from genjax.data.record import Record
 from genjax.errors import UserError
 from genjax.models.table import MODELS
 from genjax.training import folder as run_folder
 from genjax.training import loop
-from genjax.training.checkpoint import Checkpoints
+from genjax.training.checkpoint import Checkpoints, any_saved
 from genjax.training.options import flat, from_json, to_json
 from genjax.training.settings import RunConfig
 
@@ -131,10 +132,18 @@ def lengthen(folder: Path, config: Any, run: RunConfig, facts: dict[str, Any]) -
     run_folder.write_json(folder / "config.json", whole)
 
 
-def rewound(folder: Path, step: int) -> list[dict[str, Any]]:
-    """The entries of a run up to a step; what lies after it is dropped, as a resumed run writes it again."""
+def entries_until(folder: Path, step: int) -> list[dict[str, Any]]:
+    """The entries of a run up to a step."""
+    return [entry for entry in run_folder.read_metrics(folder) if entry["step"] <= step]
+
+
+def rewind(folder: Path, step: int) -> None:
+    """Drop what a run has recorded and kept after a step, as it writes it again when it goes on."""
     run_folder.rewind_metrics(folder, step)
-    return run_folder.read_metrics(folder)
+    if any_saved(folder, BEST):
+        checkpoints = Checkpoints(folder / "checkpoints", BEST)
+        checkpoints.drop_after(step)
+        checkpoints.close()
 
 
 def save(run: Any, folder: Path) -> None:
@@ -152,6 +161,7 @@ def save(run: Any, folder: Path) -> None:
             checkpoints = Checkpoints(inner / "checkpoints", run.stage)
             checkpoints.save(run.step, run.state)
             checkpoints.close()
+            save_best(inner, run.best, run.entries[-1]["step"] if run.entries else 0)
         for name in ("evaluation.json", "figures"):
             if run.folder is not None and (run.folder / name).exists() and run.folder != folder:
                 copy = shutil.copytree if (run.folder / name).is_dir() else shutil.copy2

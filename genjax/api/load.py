@@ -7,14 +7,15 @@ from typing import Any
 
 from genjax import pretrained
 from genjax.api import folder as on_disk
-from genjax.api.prepared import describe, outline, reread, stages_of
+from genjax.api.prepared import blank, describe, outline, reread, stages_of
 from genjax.api.run import Run
-from genjax.api.training import newest
+from genjax.api.training import best_of, newest
 from genjax.boltzmann.arrays import layered
 from genjax.data.places import relocated
 from genjax.errors import UserError
 from genjax.likelihood.estimate import both_from_numbers
 from genjax.training import folder as run_folder
+from genjax.training.best import Tracker
 from genjax.training.checkpoint import any_saved
 
 
@@ -49,6 +50,10 @@ def load(
     if not any(any_saved(path, stage.name) for stage in stages):
         raise UserError(f"{path} has no checkpoint of {stages[-1].name}; go on with `resume`, or train it again.")
     here = newest(path, run, prepared, stages)
+    before = sum(stage.steps for stage in stages[: here.stage])
+    entries = on_disk.entries_until(path, before + here.step)
+    tracker = Tracker(saved.config.model.measures, saved.config, entries)
+    best = best_of(path, tracker, here, before, blank(prepared, stages[-1], run))
     return Run(
         saved.config,
         run,
@@ -58,8 +63,9 @@ def load(
         stages[here.stage].name,
         folder=path,
         loaded=loaded,
-        entries=run_folder.read_metrics(path),
+        entries=entries,
         decided=saved.decided,
+        best=best,
     )
 
 

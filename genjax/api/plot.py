@@ -43,7 +43,8 @@ class Plots:
     def curves(self, summary: str = "") -> Figure:
         """What was measured as it learned, against epochs."""
         run = self.run
-        return curves.learning_curves(run.history, run.model.panels, f"{run.name}: learning curves", summary)
+        best = run.judgement.step if run.over_fitting else None
+        return curves.learning_curves(run.history, run.model.panels, f"{run.name}: learning curves", summary, best)
 
     def samples(
         self,

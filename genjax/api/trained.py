@@ -14,6 +14,7 @@ from genjax.api.prepared import FIXED_DRAW, Prepared, fixed, reread
 from genjax.data import binarise_fixed
 from genjax.data.record import Record
 from genjax.errors import UserError
+from genjax.training.best import Judgement, Kept, Tracker
 from genjax.training.options import flat
 from genjax.training.settings import RunConfig
 from genjax.training.stages import LAST
@@ -30,6 +31,7 @@ class Trained:
     - `config`, `settings`: the model's and the run's options. `step`: steps of the last stage that are done.
     - `folder`: where it is kept, or None; figures and evaluations of the command line go there.
     - `entries`: what was measured as it learned, one dict a line of metrics.jsonl.
+    - `best`: the state that was best on held-out examples (`training.best`), which answers where the last is worse.
     - `state`: of its training, from which it goes on; None for a machine that comes with genjax, whose
       `kept_parameters` and `known_log_z` are given.
     """
@@ -48,6 +50,7 @@ class Trained:
     kept_parameters: Any = None
     known_log_z: tuple[Estimate, Estimate | None] | None = None
     diverged: str | None = None
+    best: Kept | None = None
 
     # What it is
 
@@ -70,13 +73,46 @@ class Trained:
 
     @cached_property
     def parameters(self) -> Any:
-        """The trained parameters, a pytree: the average over the end of the run where there is one."""
+        """The trained parameters, a pytree: the average over the end of the run where there is one; the best on
+        held-out examples where the last are worse, unless the run keeps the last."""
         if self.state is None:
             return self.kept_parameters
         if self.stage != LAST:
             remedy = "go on with genjax.fit(run) or `resume`"
             raise UserError(f"{self.name} is still in {self.stage}, before its last stage; {remedy}.")
-        return self.model.parameters(self.state)
+        return self.model.parameters(self.answering)
+
+    @cached_property
+    def judgement(self) -> Judgement | None:
+        """How its last state compares with its best on held-out examples; None where too little is measured."""
+        return Tracker(self.model.measures, self.config, self.entries).judgement()
+
+    @property
+    def keeps_best(self) -> bool:
+        """Whether it answers with what was best on held-out examples, and not with the last state."""
+        judged, best = self.judgement, self.best
+        worse = judged is not None and judged.worse and best is not None and best.step == judged.step
+        return worse and self.settings.keep == "best"
+
+    @cached_property
+    def answering(self) -> Any:
+        """The state that answers."""
+        return jax.tree.map(jnp.asarray, self.best.state) if self.keeps_best and self.best else self.state
+
+    @property
+    def over_fitting(self) -> str | None:
+        """What happened and what to do, where the last state is worse on held-out examples than an earlier one."""
+        judged = self.judgement
+        if judged is None or not judged.worse:
+            return None
+        epochs = judged.step / self.decided.get("steps_per_epoch", 1)
+        name = judged.metric.removeprefix("held_out_").replace("_", " ")
+        which = "the best" if self.keeps_best else "the last"
+        return (
+            f"OVER-FITTING: validation {name} was best at step {judged.step} (epoch {epochs:.0f}), {judged.best:.4g}, "
+            f"and is {judged.last:.4g} at the end; {which} parameters answer. A shorter run costs less; more weight "
+            "decay, a smaller model or more data may do better."
+        )
 
     @property
     def machine(self) -> Any:
@@ -117,7 +153,8 @@ class Trained:
         settings = ", ".join(f"{name}={value!r}" for name, value in _changed(self.config).items())
         data = f"{self.settings.dataset or 'arrays'}, {self.record.counts['train']} training examples"
         lines = [f"Run: {self.model.name}({settings})", f"  on {data}, {self.step} steps, seed {self.settings.seed}"]
-        return "\n".join([*lines, *([f"  in {self.folder}"] if self.folder else [])])
+        more = [f"  in {self.folder}"] if self.folder else []
+        return "\n".join([*lines, *more, *([f"  {self.over_fitting}"] if self.over_fitting else [])])
 
     # Its data
 
@@ -216,7 +253,7 @@ class Trained:
         """The chains that training left, `(chains, units)` a layer, or None."""
         if self.model.chains is None or self.state is None:
             return None
-        return self.model.chains(self.config, self.state)
+        return self.model.chains(self.config, self.answering)
 
     def _persistent(self, n: int, label: Any) -> Any:
         chains = self.persistent_chains()

@@ -14,6 +14,7 @@ from genjax.api.prepared import Prepared, begin, blank
 from genjax.errors import Diverged, UserError
 from genjax.training import early, loop, processes
 from genjax.training import folder as run_folder
+from genjax.training.best import Kept, Tracker
 from genjax.training.checkpoint import Checkpoints, any_saved, restore_newest
 from genjax.training.mesh import mesh_of_all
 from genjax.training.optimisers import Constant, is_finished
@@ -44,6 +45,9 @@ class Hooks(NamedTuple):
     watch: Callable[[loop.Chunk], tuple[dict[str, float], list[str]]] | None = None
     on_chunk: Sequence[Callable[[loop.Chunk, Stage, list[str]], None]] = ()
     ending: Callable[[], bool] = lambda: False
+
+
+BEST = "best"  # where the checkpoints of the best states lie, beside those of the stages
 
 
 class Ended(Exception):
@@ -80,25 +84,25 @@ def train(
     here: Position,
     recorder: Recorder,
     hooks: Hooks,
+    tracker: Tracker,
     schedule: Any = None,
 ) -> tuple[Position, tuple[Stage, ...]]:
     """All that is left of a run: where it stands at its end, or where it was ended, and its stages as they were.
 
-    `schedule` is that of the last stage's learning rate, which an early stop shortens.
+    `tracker` keeps what was best. `schedule` is that of the last stage's learning rate, which an early stop shortens.
     """
     number, state, step = here
     hooks = hooks._replace(ending=lambda ending=hooks.ending: bool(processes.most(ending())))  # all at the same chunk
     while True:
         before, stage = sum(stage.steps for stage in stages[:number]), stages[number]
         try:
-            state, step = _stage(run, stage, prepared, state, step, before, recorder, hooks)
+            state, step = _stage(run, stage, prepared, state, step, before, recorder, hooks, tracker)
         except early.Stopped as stop:
-            step, gap = stop.chunk.step, stop.chunk.metrics.get("free_energy_gap")
+            step = stop.chunk.step
             end, state = early.new_end(step, stage.steps), stop.chunk.state
             if end == stage.steps:  # there is no tenth left: it ends as it would have
                 continue
-            why = "stopped early" if gap is None else f"the held-out gap is {gap:.2f} nats"
-            hooks.say(f"{why}: ends at step {before + end}")
+            hooks.say(f"{stop}: ends at step {before + end}")
             state = early.shorten(state, schedule or Constant(), step, end)
             recorder.decide(stopped_early={"step": step, "total_steps": end})
             stages = (*stages[:number], stage._replace(steps=end), *stages[number + 1 :])
@@ -118,28 +122,35 @@ def _stage(
     before: int,
     recorder: Recorder,
     hooks: Hooks,
+    tracker: Tracker,
 ) -> tuple[Any, int]:
     """One stage with its record and checkpoints; its last state and step. Metrics count the steps `before` too.
 
-    Raises `early.Stopped` where the held-out gap is too wide, `Diverged` with the last good checkpoint.
+    Raises `early.Stopped` where it is to be shortened, `Diverged` with the last good checkpoint.
     """
     checkpoints = None if recorder.folder is None else Checkpoints(recorder.folder / "checkpoints", stage.name)
     if checkpoints is not None:
         checkpoints.save(first_step, state)
     kept, total, last = time.perf_counter(), stage.steps, (state, first_step)
-    may_stop = run.stop_gap is not None and stage.name == LAST and "stopped_early" not in recorder.decided
+    may_stop = stage.name == LAST and "stopped_early" not in recorder.decided
+    each = prepared.plan.steps_per_epoch
 
     def record(chunk: loop.Chunk) -> None:
         nonlocal kept, last
         numbers, alarms = ({}, []) if hooks.watch is None or stage.name != LAST else hooks.watch(chunk)
+        if stage.name == LAST:
+            numbers = numbers | tracker.follow(chunk, before, total)
+            worse = (judged := tracker.judgement()) is not None and judged.worse
+            alarms = [*alarms, f"over-fitting since epoch {tracker.best_step / each:.0f}"] if worse else alarms
         for step, metrics in logged(chunk, run.log_every):
             entry: dict[str, Any] = {"step": before + step, "epoch": (before + step) / prepared.plan.steps_per_epoch}
             entry |= {} if stage.name == LAST else {"stage": stage.name}
             recorder.write(entry | metrics | (numbers if step == chunk.step else {}))
-        stop = may_stop and early.new_end(chunk.step, total) < total and early.too_wide(chunk, run.stop_gap or 0.0)
+        stop = may_stop and early.new_end(chunk.step, total) < total and too_long(run, recorder.entries, tracker, each)
         now, ending, last = time.perf_counter(), hooks.ending(), (chunk.state, chunk.step)
         due = chunk.step == total or ending or stop or now - kept >= run.checkpoint_seconds
         if checkpoints is not None and due:
+            save_best(recorder.folder, tracker.kept, before + chunk.step)
             checkpoints.save(chunk.step, chunk.state)
             kept = now
         for call in hooks.on_chunk:
@@ -147,7 +158,7 @@ def _stage(
         if ending or hooks.ending():  # also where Ctrl-C came after the checkpoint
             raise Ended
         if stop:
-            raise early.Stopped(chunk)
+            raise early.Stopped(chunk, stop)
 
     try:
         key = key_of(random.key(run.seed, run.rng), stage)
@@ -158,10 +169,12 @@ def _stage(
         if any(leaf.is_deleted() for leaf in jax.tree.leaves(last[0]) if isinstance(leaf, jax.Array)):
             raise  # within a chunk, which was given the buffers: there is no state to return
         if checkpoints is not None and last[1] > first_step:
+            save_best(recorder.folder, tracker.kept, before + last[1])
             checkpoints.save(last[1], last[0])
         return last
     except early.Stopped as stop:  # a caller's own stop comes after the checkpoint of its chunk would have been due
         if checkpoints is not None:
+            save_best(recorder.folder, tracker.kept, before + stop.chunk.step)
             checkpoints.save(stop.chunk.step, stop.chunk.state)
         raise
     except Diverged as error:
@@ -171,6 +184,39 @@ def _stage(
     finally:
         if checkpoints is not None:
             checkpoints.close()
+
+
+def too_long(run: RunConfig, entries: list[dict[str, Any]], tracker: Tracker, steps_per_epoch: int) -> str:
+    """Why a run is to end before its steps; nothing where it is not. Entries are those so far."""
+    gaps = [entry["free_energy_gap"] for entry in entries if "free_energy_gap" in entry and "stage" not in entry]
+    if run.stop_gap is not None and early.too_wide(gaps, run.stop_gap):
+        return f"the held-out gap is {gaps[-1]:.2f} nats"
+    if run.patience is not None and processes.most(tracker.waited()) >= run.patience * steps_per_epoch:
+        assert tracker.measure is not None
+        return f"no better {tracker.measure.metric} since step {tracker.best_step}"
+    return ""
+
+
+def save_best(folder: Path | None, kept: Kept | None, step: int) -> None:
+    """Write the best state after so many steps of the run, where it is not the last one, which is written anyway."""
+    if folder is None or kept is None or kept.step == step:
+        return
+    checkpoints = Checkpoints(folder / "checkpoints", BEST)
+    checkpoints.save(*kept)
+    checkpoints.close()
+
+
+def best_of(folder: Path, tracker: Tracker, here: Position, before: int, like: Any) -> Kept | None:
+    """The best state of the run in a folder that stands `here`, which may be the last one; None where it kept none."""
+    if tracker.best_step and tracker.best_step == before + here.step:
+        return Kept(tracker.best_step, here.state)
+    if not tracker.best_step or not any_saved(folder, BEST):
+        return None
+    checkpoints = Checkpoints(folder / "checkpoints", BEST)
+    found = tracker.best_step in checkpoints.steps()
+    kept = Kept(tracker.best_step, checkpoints.restore(tracker.best_step, like)) if found else None
+    checkpoints.close()
+    return kept
 
 
 def logged(chunk: loop.Chunk, every: int | None) -> list[tuple[int, dict[str, float]]]:

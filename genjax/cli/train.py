@@ -99,6 +99,9 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     steps = training.total if stopped is None else training.total - training.stages[-1].steps + stopped["total_steps"]
     result: dict[str, Any] = {"run": str(made.folder), "steps": steps, "training_seconds": round(seconds, 2)}
     lines = [f"{made.folder}: {steps} steps in {seconds:.0f} s"]
+    if made.over_fitting:
+        result["over_fitting"] = made.over_fitting
+        lines.append(made.over_fitting)
     if options.evaluate and (made.model.answer or made.model.evaluate or made.model.sample):
         effort = evaluate.at_first_look(made.model.effort, effort) if options.quick else effort
         result["evaluation"] = evaluate.measure(made, made.settings.seed, **effort)

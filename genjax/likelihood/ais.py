@@ -108,6 +108,21 @@ def _anneal(
     return state, total, jnp.std(increments, axis=1)  # once: many devices would wait for each other at each step
 
 
+def rough_log_z(
+    key: Key[Array, ""],
+    machine: Energy,
+    x: Float[Array, "chains visible"] | None = None,
+    count: int = 200,
+    chains: int = 50,
+) -> float:
+    """Log Z in nats by short AIS: what a run may afford again and again, too low where the machine is hard.
+
+    Few temperatures and chains, but the same noise each time, so that a run's estimates differ by its machines.
+    """
+    found = upward(key, (machine.uncoupled(x), machine), temperatures(count), chains).log_weights
+    return float(np.logaddexp.reduce(found) - np.log(chains))
+
+
 class Annealed(NamedTuple):
     """What a run along a path leaves.
 

@@ -24,7 +24,7 @@ from genjax.networks.stack import StackModel
 from genjax.plots import panels
 from genjax.training.config import choice, split
 from genjax.training.stages import LAST
-from genjax.typing import Answer, Batch, Model, Stage
+from genjax.typing import Answer, Batch, Measure, Model, Stage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,6 +197,9 @@ Autoencoder.model = Model(
     filters=weights,
     space=space,
     arrays=arrays,
+    measures=tuple(
+        Measure(f"held_out_{name}", higher=False) for name in ("error", "cross_entropy", "reconstruction_error")
+    ),
     panels=panels.AUTOENCODER,
 )
 DenoisingAutoencoder.model = Autoencoder.model._replace(name="dae", config=DenoisingAutoencoder)

@@ -24,7 +24,7 @@ from genjax.sampling.ancestral import ancestral, completed, expected
 from genjax.training.config import split
 from genjax.training.settings import RunConfig
 from genjax.training.stages import LAST
-from genjax.typing import Answer, Batch, Model, Stage
+from genjax.typing import Answer, Batch, Measure, Model, Stage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +135,7 @@ Autoregressive.model = Model(
     features=features,
     filters=filters,
     arrays=arrays,
+    measures=(Measure("held_out_log_likelihood"),),
     panels=(
         LIKELIHOOD,
         Panel("gap, training - validation", "nats per example", {"free_energy_gap": "gap"}),

@@ -162,5 +162,6 @@ ConvRBM.model = Model(
     features=features,
     filters=filters,
     arrays=arrays,
+    measures=rbm.LIKELIHOODS,
     panels=panels.BOLTZMANN,
 )

@@ -21,6 +21,7 @@ from genjax.evaluation import importance
 from genjax.models import chains
 from genjax.models.base import Config
 from genjax.models.effort import AIS
+from genjax.models.rbm import LIKELIHOODS
 from genjax.plots import panels
 from genjax.random import bernoulli_of_mean, subkey
 from genjax.training.settings import RunConfig
@@ -167,5 +168,6 @@ DBN.model = Model(
     filters=weights,
     maxima=maxima,
     arrays=arrays,
+    measures=LIKELIHOODS,
     panels=panels.BOLTZMANN,
 )

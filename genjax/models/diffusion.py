@@ -19,7 +19,7 @@ from genjax.models.base import Config
 from genjax.plots import panels
 from genjax.training.config import split
 from genjax.training.stages import LAST
-from genjax.typing import Answer, Model, Stage
+from genjax.typing import Answer, Measure, Model, Stage
 
 BLOCK = 500  # images made at once
 
@@ -165,6 +165,7 @@ MODEL = Model(
     reconstruct=reconstruct,
     complete=complete,
     arrays=arrays,
+    measures=(Measure("held_out_elbo"), Measure("held_out_denoising_error", higher=False)),
     panels=PANELS,
 )
 

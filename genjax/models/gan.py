@@ -26,7 +26,7 @@ from genjax.training import loop
 from genjax.training.config import split
 from genjax.training.settings import RunConfig
 from genjax.training.stages import LAST
-from genjax.typing import Batch, Model, Stage
+from genjax.typing import Batch, Measure, Model, Stage
 
 BLOCK = 1000  # images made at once
 ALARMS = {name: "alarm_" + name.replace(" ", "_") for name in collapse.ALARMS}  # as metrics.jsonl names them
@@ -211,5 +211,6 @@ GAN.model = Model(
     arrays=arrays,
     watch=watch,
     film=film,
+    measures=(Measure("held_out_kernel_distance", higher=False),),
     panels=panels.GAN,
 )

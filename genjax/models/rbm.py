@@ -1,5 +1,6 @@
 """The restricted Boltzmann machine, and the questions that Boltzmann machines of any depth answer."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -22,6 +23,7 @@ from genjax.data import Dataset
 from genjax.errors import UserError
 from genjax.evaluation import likelihood
 from genjax.evaluation.classes import error
+from genjax.likelihood import ais
 from genjax.models import chains
 from genjax.models.base import Config
 from genjax.models.effort import AIS
@@ -31,7 +33,7 @@ from genjax.sampling.inpainting import completed, inpaint
 from genjax.training.config import kind_of, split
 from genjax.training.settings import RunConfig
 from genjax.training.stages import LAST
-from genjax.typing import Answer, Batch, Kernel, Model, Padding, Stage
+from genjax.typing import Answer, Batch, Kernel, Measure, Model, Padding, Stage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +76,24 @@ def begin(state: Any, machine: Any) -> Any:
 def remaining_chains(config: Any, state: Any) -> States | None:
     """The chains of the negative phase, where it has kept any."""
     return None if state.chains is None else config.negative.chains_of(state.chains)
+
+
+def short_ais(config: Any, state: Any, metrics: Mapping[str, float]) -> dict[str, float]:
+    """Roughly the log-likelihood of what was observed, training and held-out examples: log Z by 50 chains of AIS.
+
+    AIS begins at the means of the persistent chains, or at the machine's own biases. Free energies are those observed.
+    """
+    model = config.model
+    machine, left = jax.tree.map(np.array, (model.machine(model.parameters(state)), model.chains(config, state)))
+    machine, left = jax.tree.map(jnp.asarray, (machine, left))
+    log_z = ais.rough_log_z(jax.random.key(0), machine, None if left is None else left[0])
+    return {p + "short_ais": -metrics[p + "free_energy"] - log_z for p in ("", "held_out_")}
+
+
+LIKELIHOODS = (
+    Measure("held_out_log_likelihood"),
+    Measure("held_out_short_ais", take=short_ais, needs="held_out_free_energy"),
+)
 
 
 def answer(key: Key[Array, ""], machine: Any, mean: np.ndarray, chains: States | None = None, **effort: Any) -> Answer:
@@ -245,6 +265,7 @@ RBM.model = Model(
     filters=weights,
     maxima=maxima,
     arrays=arrays,
+    measures=LIKELIHOODS,
     panels=panels.BOLTZMANN,
     padding=Padding(paddable, padded, unpadded),
 )

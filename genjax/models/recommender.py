@@ -23,7 +23,7 @@ from genjax.training import loop
 from genjax.training.config import split
 from genjax.training.settings import RunConfig
 from genjax.training.stages import LAST
-from genjax.typing import Answer, Batch, Model, Stage
+from genjax.typing import Answer, Batch, Measure, Model, Stage
 
 GENERATED = "generated"
 
@@ -173,5 +173,6 @@ Recommender.model = Model(
     prepare=prepare,
     describe=of_ratings,
     recommend=recommend,
+    measures=(Measure("held_out_rmse", higher=False),),
     panels=panels.RECOMMENDER,
 )

@@ -21,7 +21,7 @@ from genjax.plots.panels import Panel
 from genjax.training.config import split
 from genjax.training.settings import RunConfig
 from genjax.training.stages import LAST
-from genjax.typing import Answer, Batch, Model, Stage
+from genjax.typing import Answer, Batch, Measure, Model, Stage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +121,7 @@ Supervised.model = Model(
     predict=predict,
     classify=classify,
     arrays=arrays,
+    measures=(Measure("held_out_loss", higher=False),),
     panels=(
         LOSS,
         Panel("classification error", "share of examples", {"train_error": "training", "held_out_error": "validation"}),

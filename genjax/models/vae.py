@@ -28,7 +28,7 @@ from genjax.training.config import choice, split
 from genjax.training.mesh import sharded
 from genjax.training.settings import RunConfig
 from genjax.training.stages import LAST
-from genjax.typing import Answer, Batch, Model, Stage
+from genjax.typing import Answer, Batch, Measure, Model, Stage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,6 +213,7 @@ VAE.model = Model(
     space=space,
     decoder=decoder,
     arrays=arrays,
+    measures=(Measure("held_out_objective"),),
     panels=panels.VAE,
 )
 IWAE.model = VAE.model._replace(name="iwae", config=IWAE)

@@ -27,8 +27,12 @@ def label_of(panels: Sequence[Panel], metric: str) -> str:
     return metric.replace("_", " ")
 
 
-def learning_curves(history: History, panels: Sequence[Panel], title: str, summary: str = "") -> Figure:
+def learning_curves(
+    history: History, panels: Sequence[Panel], title: str, summary: str = "", best: int | None = None
+) -> Figure:
     """A panel for each group of metrics against epochs, with the evaluation's summary below; panels without data go.
+
+    After the step `best`, from which on a run over-fits, panels are shaded.
 
     Without `panels` every metric has its own. Of a run in stages each has lines of its own, because each measures other
     layers: pixels are the first's data, and units of the layer below those of the next.
@@ -41,10 +45,14 @@ def learning_curves(history: History, panels: Sequence[Panel], title: str, summa
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, panel in zip(grid, panels):
         _draw(axes, history, parts, panel)
+        if best is not None:
+            times = np.asarray(history["epoch" if "epoch" in history else "step"], np.float64)
+            since = float(times[np.searchsorted(history["step"], best)])
+            axes.axvspan(since, float(times[-1]), color="C3", alpha=0.12, linewidth=0, label="over-fitting")
         axes.set(xlabel="epoch" if "epoch" in history else "step", ylabel=plain(panel.unit), title=plain(panel.label))
         axes.title.set_fontsize(9)
         axes.grid(alpha=0.3)
-        if len(panel.metrics) > 1 or len(parts) > 1:
+        if len(panel.metrics) > 1 or len(parts) > 1 or best is not None:
             axes.legend(fontsize=8)
     for axes in grid[len(panels) :]:
         axes.set_axis_off()

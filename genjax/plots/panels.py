@@ -25,6 +25,7 @@ ACTIVITY = Panel("mean hidden activity", "probability", {"hidden_activity": "tra
 
 BOLTZMANN = (
     Panel("log-likelihood (deep: its lower bound), from the trajectory", "nats per example", both("log_likelihood")),
+    Panel("log-likelihood (deep: its lower bound), by short AIS: rough", "nats per example", both("short_ais")),
     ERROR,
     Panel("pseudo-log-likelihood, one-value estimate", "nats per example", both("pseudo_likelihood")),
     RECONSTRUCTION,
@@ -35,7 +36,11 @@ BOLTZMANN = (
 )
 VAE = (
     Panel("ELBO (a lower bound of the log-likelihood)", "nats per example", both("elbo")),
-    Panel("objective: the bound of the batch", "nats per example", {"bound": "training"}),
+    Panel(
+        "objective: the bound of the batch",
+        "nats per example",
+        {"bound": "training", "held_out_objective": "validation, with its beta"},
+    ),
     Panel("reconstruction term, E log p(x | z)", "nats per example", both("reconstruction")),
     Panel("KL divergence from the prior", "nats per example", both("divergence")),
     Panel("ELBO gap, training - validation", "nats per example", {"free_energy_gap": "gap"}),
@@ -58,6 +63,9 @@ GAN = (
         {"real_accuracy": "real examples", "fake_accuracy": "generated examples"},
     ),
     Panel("generator success rate", "share of samples taken for real", {"fooled": "generator"}),
+    Panel(
+        "kernel distance, samples to validation", "squared, of kernel means", {"held_out_kernel_distance": "samples"}
+    ),
     Panel("score difference, real - generated", "score (Wasserstein: distance)", {"score_difference": "training"}),
     Panel(
         "mean score",

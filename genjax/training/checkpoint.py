@@ -98,6 +98,15 @@ class Checkpoints:
             raise UserError(f"Checkpoint {self.path(step)} is damaged (its checksum differs); {remedy}.")
         return jax.tree.unflatten(jax.tree.structure(like), [jnp.asarray(leaves[name]) for name in wanted])
 
+    def steps(self) -> list[int]:
+        """Those that are kept, in their order."""
+        return sorted(self.manager.all_steps())
+
+    def drop_after(self, step: int) -> None:
+        """Delete what a run that goes on from this step will write again."""
+        for later in (kept for kept in self.steps() if kept > step):
+            self.manager.delete(later)
+
     def close(self) -> None:
         """Wait for what is being written."""
         self.manager.close()

@@ -1,9 +1,11 @@
-"""Early stopping: a run whose held-out gap has become too wide is shortened, and ends as a shorter run would.
+"""Early stopping: a run whose held-out gap has become too wide is shortened, and ends as a shorter run would. So is one
+that has not improved for too long (`--patience`, or a `Patience` of one's own).
 
 Stopping dead would leave the parameters shaking at a high learning rate (4 to 10 nats on MNIST), so the run goes on
 for a tenth of its steps so far, while its rate falls to where the schedule ends.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -12,17 +14,20 @@ from jaxtyping import Array, Float, Int
 
 from genjax.errors import UserError
 from genjax.training import loop
+from genjax.training.best import smoothed
 from genjax.training.loop import Chunk
 from genjax.training.optimisers import Schedule
 from genjax.training.update import learning_rate_at
 from genjax.typing import Hyper, Stage
 
+SURE = 2.0  # standard errors by which the gap has to be beyond its limit
+
 
 class Stopped(Exception):
-    """The gap is too wide; `chunk` is the last one. Raised by a callable of the training loop."""
+    """The run is to be shortened; `chunk` is the last one. Raised by a callable of the training loop."""
 
-    def __init__(self, chunk: Chunk):
-        super().__init__(f"stopped at step {chunk.step}")
+    def __init__(self, chunk: Chunk, why: str = "stopped early"):
+        super().__init__(why)
         self.chunk = chunk
 
 
@@ -51,12 +56,14 @@ class Patience:
             raise Stopped(chunk)
 
 
-def too_wide(chunk: Chunk, limit: float) -> bool:
-    """Whether held-out images are more than `limit` nats less likely than training ones.
+def too_wide(gaps: Sequence[float], limit: float) -> bool:
+    """Whether held-out images are more than `limit` nats less likely than training ones, beyond the gap's own noise.
 
-    The gap of the free energies is that of the log-likelihoods: log Z is the same for both (Hinton 2012, section 6).
+    `gaps` are those after each chunk so far; noise is judged as in `training.best`, from three of them on. The gap of
+    the free energies is that of the log-likelihoods: log Z is the same for both (Hinton 2012, section 6).
     """
-    return chunk.metrics["free_energy_gap"] > limit
+    mean, error = smoothed(gaps)
+    return mean - SURE * error > limit
 
 
 def refuse_without_gap(stage: Stage, data: loop.TrainingSet, plan: loop.Plan) -> None:
@@ -83,5 +90,7 @@ def shortened(hyper: Hyper, schedule: Schedule, step: int | Int[Array, ""], tota
 
 
 def shorten(state: Any, schedule: Schedule, step: int, total: int) -> Any:
-    """The state with its rates `shortened`."""
+    """The state with its rates `shortened`; as it is where they do not depend on the run's length."""
+    if "total_steps" not in state.hyper:
+        return state
     return state._replace(hyper=shortened(state.hyper, schedule, step, total))

@@ -1,6 +1,7 @@
 """What a run is besides its model: its data, its length, its chances. Kept in config.json; knows of no parser."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from genjax.data.binarisation import Binarisation
 from genjax.errors import UserError
@@ -35,8 +36,13 @@ class RunConfig:
     rng: Generator = "counter"
     """Where random bits come from: the fused counter-based generator, JAX's threefry, or the device's own."""
     stop_gap: float | None = None
-    """Stop early once validation images are this many nats less likely than training images; the learning rate then
-    falls to 0 over another tenth of the steps so far (by default never)."""
+    """Stop early once validation images are this many nats less likely than training images, beyond noise; the
+    learning rate then falls to 0 over another tenth of the steps so far (by default never)."""
+    keep: Literal["best", "last"] = "best"
+    """Which parameters answer: the best on validation images where the last are worse beyond noise, or the last."""
+    patience: int | None = None
+    """Epochs without a better result on validation images after which a run stops early, as by stop_gap (by default
+    never)."""
     log_every: int | None = None
     """Steps that one line of metrics.jsonl averages (1: every step; by default those of a chunk, and never more)."""
     checkpoint_seconds: float = 15.0
@@ -51,4 +57,4 @@ class RunConfig:
         """Raise `UserError` for numbers out of range."""
         if self.epochs is not None and self.steps is not None:
             raise UserError(f"`epochs` {self.epochs} and `steps` {self.steps} are both lengths of the run; give one.")
-        positive(self, "epochs", "steps", "batch_size", "size", "stop_gap", "log_every")
+        positive(self, "epochs", "steps", "batch_size", "size", "stop_gap", "patience", "log_every")

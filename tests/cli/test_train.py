@@ -47,25 +47,25 @@ def test_a_gap_that_is_never_measured_is_refused(genjax, tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_early_stopping_never_lengthens_a_run(genjax, tmp_path, no_pictures):
-    """Held-out images unlike all others: stopped at the first look, a tenth later, and not where the end is nearer.
+    """Held-out images unlike all others: stopped at the third look, a tenth later, and not where the end is nearer.
 
-    Looks come after 240 steps, and at the end. A run that was stopped has ended when it is resumed.
+    Looks come after each 240 steps, and at the end. A run that was stopped has ended when it is resumed.
     """
     left = np.tile(np.arange(6) < 3, (120, 1)).reshape(120, 2, 3).astype(np.uint8)
     np.savez(tmp_path / "own.npz", x_train=left, x_validation=1 - left[:10], x_test=left[:10])
     options = ["--dataset", tmp_path / "own.npz", "--batch-size", "10", "--no-evaluate", "--stop-gap", "0.01", "--json"]
-    for epochs, expected in ((19, 228), (25, 264)):
+    for epochs, expected in ((64, 768), (70, 792)):
         folder = tmp_path / str(epochs)
         status, answer, error = genjax("train", "rbm", "--hidden", 3, "--epochs", epochs, "--out", folder, *options)
         assert status == 0, error
         assert answer["steps"] == expected
         assert read_metrics(folder)[-1]["step"] == expected
         decided = json.loads((folder / "config.json").read_text())["decided"]
-        assert ("stopped_early" in decided) == (epochs == 25)
-    assert decided["stopped_early"] == {"step": 240, "total_steps": 264}
+        assert ("stopped_early" in decided) == (epochs == 70)
+    assert decided["stopped_early"] == {"step": 720, "total_steps": 792}
     status, answer, error = genjax("train", "rbm", "--resume", folder, "--json")
-    assert (status, answer["steps"]) == (0, 264), error
-    assert read_metrics(folder)[-1]["step"] == 264
+    assert (status, answer["steps"]) == (0, 792), error
+    assert read_metrics(folder)[-1]["step"] == 792
 
 
 def test_lines_of_the_log_are_means_over_as_many_steps_as_asked_for():

@@ -29,9 +29,14 @@ def test_a_stopped_run_ends_a_tenth_later_and_never_after_its_end():
 
 
 def test_a_gap_is_too_wide_above_its_limit():
-    chunk = loop.Chunk(1, 1.0, 1.0, {"free_energy_gap": 2.0}, None, {})
-    assert early.too_wide(chunk, 1.9)
-    assert not early.too_wide(chunk, 2.1)
+    assert early.too_wide([2.0, 2.0, 2.0], 1.9)
+    assert not early.too_wide([2.0, 2.0, 2.0], 2.1)
+
+
+def test_a_gap_is_not_too_wide_by_its_noise():
+    noisy = [-20.0, -13.0, 4.0, -18.0, 18.0]
+    assert not any(early.too_wide(noisy[:count], 2.0) for count in range(1, 6))
+    assert early.too_wide([*noisy, 40.0, 60.0, 60.0], 2.0)
 
 
 @pytest.mark.parametrize(("held_out", "gap", "why"), [(False, True, "none to validate on"), (True, False, "no free")])
