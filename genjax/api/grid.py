@@ -35,7 +35,7 @@ from genjax.training.settings import RunConfig
 from genjax.training.stages import LAST, key_of
 from genjax.typing import Batch, Stage
 
-OF_SINGLE_RUNS = ("stop_gap", "checkpoint_seconds", "log_every")
+OF_SINGLE_RUNS = ("stop_gap", "keep", "patience", "checkpoint_seconds", "log_every")
 OF_A_RUN = ("epochs", "steps", "batch_size", "binarisation", "data_dir", "size", "rng")
 SCORES = ("log_likelihood", "pseudo_log_likelihood")
 
