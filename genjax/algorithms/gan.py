@@ -137,7 +137,7 @@ def gan(
             metrics["score_held_out"] = jnp.mean(game.score(network, *whole_packs(held_out, config.packing))[0])
             metrics["score_gap"] = metrics["score_training"] - metrics["score_held_out"]
         x = generate(subkey(key, "latents"), state, train.target)
-        if held_out is not None:
+        if held_out is not None and len(held_out.x) > 1:
             metrics["held_out_kernel_distance"] = kernel_distance(x, held_out.x)
         return metrics | {
             "score_samples": jnp.mean(game.score(network, *whole_packs(Batch(x, train.target), config.packing))[0])

@@ -12,9 +12,9 @@ def kernel_distance(x: Float[Array, "n values"], y: Float[Array, "m values"]) ->
     """The squared maximum mean discrepancy without bias (Gretton et al. 2012, equation 3), of Gaussian kernels.
 
     It is 0 in expectation where both are drawn from one distribution, and may then be below 0. Each set has two
-    examples at least; fewer give NaN.
+    examples at least.
     """
-    scale = 2 * jnp.mean(jnp.var(y, axis=0)) * y.shape[1]
+    scale = jnp.maximum(2 * jnp.mean(jnp.var(y, axis=0)) * y.shape[1], 1e-6)
 
     def mean(a: Array, b: Array, same: bool) -> Array:
         squared = jnp.sum(a**2, 1)[:, None] + jnp.sum(b**2, 1) - 2 * numerics.exact(a, b.T)

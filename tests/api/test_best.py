@@ -62,7 +62,7 @@ def test_the_best_answers_where_the_last_is_worse(run):
     assert "the best parameters answer" in repr(run)
     last = fit(keep="last")
     assert float(last.parameters) == STEPS
-    assert "the last parameters answer" in last.over_fitting
+    assert "the last parameters answer" in str(last.over_fitting)
 
 
 def test_the_last_answers_where_it_is_as_good():
