@@ -2,10 +2,10 @@
 
     python -m experiments.walk [--run dbm-mnist] [--sweeps 20] [--quick | --smoke] [--out DIR]
 
-A hundred fresh chains, drawn from the biases alone and never from images, sweep 2,000 times (--quick: 200) before the
-first frame; then every frame is `--sweeps` Gibbs sweeps after the one before, each tile p(v | h) of one chain. Expect
-digits that keep their class for many frames and now and then turn into another. Writes walk.gif, 50 frames in 16 greys,
-1.4 MB; two minutes on two busy cores. --smoke: 3 frames of a tiny machine.
+A hundred fresh chains, drawn from the biases alone and never from images; every frame is `--sweeps` Gibbs sweeps after
+the one before, each tile p(v | h) of one chain. Expect digits that keep their class for many frames and now and then
+turn into another. Writes walk.gif, 50 frames in 16 greys, 1.4 MB. Full: 2,000 sweeps before the first frame, two minutes
+on two busy cores; --quick: 200. --smoke: 3 frames of a tiny machine.
 """
 
 from collections.abc import Sequence
