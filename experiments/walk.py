@@ -4,8 +4,8 @@
 
 A hundred fresh chains, drawn from the biases alone and never from images; every frame is `--sweeps` Gibbs sweeps after
 the one before, each tile p(v | h) of one chain. Expect digits that keep their class for many frames and now and then
-turn into another. Writes walk.gif, 50 frames in 16 greys, 1.4 MB. Full: 2,000 sweeps before the first frame, two minutes
-on two busy cores; --quick: 200. --smoke: 3 frames of a tiny machine.
+turn into another. Writes walk.gif, 50 frames in 16 greys, 1.4 MB. Full: 2,000 sweeps before the first frame; two
+minutes on two busy cores. --quick: 200. --smoke: 3 frames of a tiny machine.
 """
 
 from collections.abc import Sequence
