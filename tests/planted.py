@@ -140,9 +140,21 @@ BOLTZMANN = (
     ),
     mutant(
         "a rating is predicted from itself too",
-        "others = fields[user] - jnp.sum(",
-        "others = fields[user] - 0 * jnp.sum(",
+        "others = row.fields - jnp.sum(",
+        "others = row.fields - 0 * jnp.sum(",
         "algorithms/test_recommender.py::test_predictions_are_the_conditional_probabilities",
+    ),
+    mutant(
+        "a rating says something of the offset that predicts it",
+        "(row.pull - loading * jnp.sum(own * score))",
+        "(row.pull - 0 * loading * jnp.sum(own * score))",
+        "algorithms/test_recommender.py::test_predictions_are_the_conditional_probabilities",
+    ),
+    mutant(
+        "an offset is as sure of one rating as of many",
+        "1 + jnp.matmul(known(x).astype(jnp.float32), offset.loadings**2",
+        "1 + 0 * jnp.matmul(known(x).astype(jnp.float32), offset.loadings**2",
+        "algorithms/test_recommender.py::test_the_offset_is_a_shrunk_bias",
     ),
 )
 
@@ -452,10 +464,10 @@ LEARNING = (
         "algorithms/test_discriminative.py::test_dropout_keeps_the_mean",
     ),
     mutant(
-        "a rating's own level stays in the pseudo-likelihood",
-        "hidden_fields(machine, x)[:, None, None, :] - own + weights",
-        "hidden_fields(machine, x)[:, None, None, :] + weights",
-        "algorithms/test_recommender.py::test_the_pseudo_gradient_is_that_of_the_predictions",
+        "a rating stands for itself alone in the pseudo-likelihood, and not for those that were not drawn",
+        "weight = drawn * (ratings / jnp.maximum(here, 1))[:, None]",
+        "weight = drawn * (0 * ratings + 1)[:, None]",
+        "algorithms/test_recommender.py::test_the_pseudo_gradient_of_a_part_is_unbiased",
     ),
     mutant(
         "the prior of ratings pulls away from zero",

@@ -241,6 +241,15 @@ def row(
     return found
 
 
+def matrix(
+    ratings: Ratings, user_ids: tuple[str, ...], item_ids: tuple[str, ...], values: tuple[float, ...], place: str
+) -> Float32[np.ndarray, "users items"]:
+    """`row` of each of these users; of users of whom there is nothing an empty one."""
+    here = set(ratings.user_ids)
+    empty = np.zeros((1, len(item_ids)), np.float32)
+    return np.concatenate([row(ratings, u, item_ids, values, place) if u in here else empty for u in user_ids])
+
+
 def split(
     ratings: Ratings, name: str = "ratings", seed: int = 0, validation: float = 0.1, test: float = 0.1
 ) -> SplitRatings:

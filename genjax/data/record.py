@@ -64,9 +64,10 @@ class Record:
 
     @property
     def examples(self) -> tuple[int, int]:
-        """Rows and columns of the training set: images and pixels, or users and items."""
+        """Rows and columns of the training set: images and pixels, or users and items, or items and users."""
         if self.what == "ratings":
-            return self.shape[0], self.shape[1]
+            users, items = self.shape
+            return (users, items) if self.settled.get("rows", users) == users else (items, users)
         return self.counts["train"], math.prod(self.shape)
 
     @property

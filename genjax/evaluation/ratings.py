@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from genjax.evaluation import ranking
 from genjax.likelihood.estimate import NORMAL
 from genjax.typing import Estimate
 
@@ -106,6 +107,19 @@ def mae(errors: Float[np.ndarray, " ratings"], users: Int[np.ndarray, " ratings"
     return _over_users(mean, mean - half, mean + half, half / NORMAL, users)
 
 
+def difference(
+    errors: Float[np.ndarray, " ratings"], others: Float[np.ndarray, " ratings"], users: Int[np.ndarray, " ratings"]
+) -> Estimate:
+    """RMSE less that of the other errors, of the same ratings: negative is better. Paired, 95 %, over users.
+
+    Exact to first order: the difference of the mean squares over the sum of the roots.
+    """
+    square = errors**2 - others**2
+    total = root_mean_square(errors) + root_mean_square(others) or 1.0
+    mean, half = float(np.mean(square)) / total, half_over_users(square, users) / total
+    return _over_users(mean, mean - half, mean + half, half / NORMAL, users)
+
+
 def half_over_users(values: Float[np.ndarray, " ratings"], users: Int[np.ndarray, " ratings"]) -> float:
     """Half the 95 % interval of the mean, where values of one user depend on each other and users do not."""
     spread = np.bincount(users, values - values.mean())
@@ -123,10 +137,10 @@ def evaluate(
     train: Float[np.ndarray, "users items"],
     test: Float[np.ndarray, "users items"],
 ) -> dict[str, Any]:
-    """RMSE and MAE of a recommender on the ratings that `test` asks for, beside both baselines on the same ratings.
+    """How a recommender does on the ratings that `test` asks for, beside both baselines on the same ratings.
 
-    `predict(users, items)` gives expected ratings. `rmse` and `mae` have Estimates by name: `test`, `biases`,
-    `item_means`.
+    `predict(users, items)` gives expected ratings. `rmse`, `mae`, `ndcg` and `precision` (both at 10) have Estimates by
+    name: `test`, `biases`, `item_means`. `rmse_difference` has the RMSE of the machine less that of each baseline.
     """
     learned, wanted = known(train, values), queries(test, values)
     biases, penalty = best_biases(learned, train.shape)
@@ -136,9 +150,21 @@ def evaluate(
         "item_means": item_means(learned, train.shape[1])[wanted.items],
     }
     errors = {name: guess - wanted.ratings for name, guess in predictions.items()}
+    liked = float(learned.ratings.mean())
     return {
         "rmse": {name: rmse(error, wanted.users) for name, error in errors.items()},
         "mae": {name: mae(error, wanted.users) for name, error in errors.items()},
+        "rmse_difference": {
+            name: difference(errors["test"], errors[name], wanted.users) for name in ("biases", "item_means")
+        },
+        "ndcg": {
+            name: ranking.ndcg(guess, wanted.ratings, wanted.users, float(values[0]))
+            for name, guess in predictions.items()
+        },
+        "precision": {
+            name: ranking.precision(guess, wanted.ratings, wanted.users, liked) for name, guess in predictions.items()
+        },
+        "liked": liked,
         "bias_penalty": penalty,
         "items": train.shape[1],
         "ratings": {"train": len(learned.ratings), "test": len(wanted.ratings)},

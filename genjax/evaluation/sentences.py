@@ -114,9 +114,27 @@ def of_ratings(numbers: dict[str, Any]) -> list[str]:
     for name, text in BASELINES.items():
         rmse, mae = numbers["rmse"][name], numbers["mae"][name]
         interval = f"[{rmse['low']:.4f}, {rmse['high']:.4f}]"
-        lines.append(f"{text}: RMSE {rmse['mean']:.4f} {interval}, MAE {mae['mean']:.4f}")
+        order = f", NDCG@10 {numbers['ndcg'][name]['mean']:.4f}, precision@10 {numbers['precision'][name]['mean']:.4f}"
+        lines.append(f"{text}: RMSE {rmse['mean']:.4f} {interval}, MAE {mae['mean']:.4f}{order}")
+    lines.append(against_biases(numbers["rmse_difference"]["biases"]))
     counts = numbers["ratings"]
-    return [*lines, f"{counts['test']} held-out ratings, {counts['train']} learned from, {numbers['items']} items"]
+    liked = f"precision: of the ten put first, rated {numbers['liked']:.2f} or more"
+    return [
+        *lines,
+        liked,
+        f"{counts['test']} held-out ratings, {counts['train']} learned from, {numbers['items']} items",
+    ]
+
+
+def against_biases(difference: dict[str, Any]) -> str:
+    """Whether a recommender is better than its baseline, by the paired interval; and what to do where it is not."""
+    span = f"{difference['mean']:+.4f} [{difference['low']:+.4f}, {difference['high']:+.4f}] in RMSE, paired over users"
+    if difference["high"] < 0:
+        return f"better than user + item biases: {span}"
+    remedy = "predict by the biases, or train with fewer --hidden, more --weight-decay or on more ratings"
+    if difference["low"] > 0:
+        return f"WORSE THAN USER + ITEM BIASES: {span}; {remedy}"
+    return f"not shown to be better than user + item biases: {span}; {remedy}"
 
 
 def of_errors(numbers: dict[str, Any]) -> list[str]:

@@ -26,6 +26,7 @@ from genjax.training.stages import LAST
 from genjax.typing import Answer, Batch, Measure, Model, Stage
 
 GENERATED = "generated"
+WATCHED = 4000  # rows, at most, that learning curves are about
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,11 +42,15 @@ class Parameters(NamedTuple):
 
 
 def stages(
-    config: Recommender, steps: int, steps_per_epoch: int, values: tuple[float, ...] = FIVE_STARS
+    config: Recommender,
+    steps: int,
+    steps_per_epoch: int,
+    values: tuple[float, ...] = FIVE_STARS,
+    rows: int | None = None,
 ) -> tuple[Stage, ...]:
-    """One stage, for the levels that the data have."""
+    """One stage, for the levels and the number of rows that the data have."""
     static, hyper = split(config, steps)
-    return (Stage(LAST, recommender(static, values=tuple(values)), hyper, steps),)
+    return (Stage(LAST, recommender(static, values=tuple(values), rows=rows), hyper, steps),)
 
 
 def parameters(state: RecommenderState) -> Parameters:
@@ -82,20 +87,33 @@ def prepare(
     """
     if run.binarisation not in (None, "none"):
         raise UserError(f"`binarisation` {run.binarisation}: ratings are learned as they are; leave it out.")
-    held_out = Batch(jnp.asarray(data.validation[:1000])) if (data.validation <= -1).any() else None
-    training = loop.TrainingSet(jnp.asarray(data.train), None, held_out)
-    return training, loop.plan(len(data.train), run.batch_size, "none"), {"values": data.values}
+    x, validation = (part.T if items_are_rows(data.shape) else part for part in (data.train, data.validation))
+    asked = np.flatnonzero((validation <= -1).any(axis=1))
+    watched = asked[:: -(-len(asked) // WATCHED)] if len(asked) else asked
+    held_out = Batch(jnp.asarray(validation[watched])) if len(asked) else None
+    training = loop.TrainingSet(jnp.asarray(x), None, held_out)
+    return training, loop.plan(len(x), run.batch_size, "none"), {"values": data.values, "rows": len(x)}
+
+
+def items_are_rows(shape: tuple[int, int]) -> bool:
+    """Whether each item has a machine over users, and not each user one over items.
+
+    Rows are what there is more of. What is known of a row is summed out, and a column's weights are learned from all
+    of its ratings, so that those who have few of them each should be rows.
+    """
+    users, items = shape
+    return items > users
 
 
 @jax.jit
 def _expected(
     machine: RatingMachine,
     values: Float[Array, " levels"],
-    x: Float[Array, "users items"],
-    users: Int[Array, " queries"],
-    items: Int[Array, " queries"],
+    x: Float[Array, "rows columns"],
+    rows: Int[Array, " queries"],
+    columns: Int[Array, " queries"],
 ) -> Float[Array, " queries"]:
-    return numerics.exact(jnp.exp(predict(machine, x, users, items)), values)
+    return numerics.exact(jnp.exp(predict(machine, x, rows, columns)), values)
 
 
 def expected(
@@ -106,6 +124,8 @@ def expected(
 ) -> Float[np.ndarray, " queries"]:
     """Expected ratings, in their own units, given the known ratings of x."""
     queries = (jnp.asarray(users), jnp.asarray(items))
+    if len(p.machine.biases) != x.shape[1]:  # each item has a machine over users
+        x, queries = x.T, queries[::-1]
     return np.asarray(_expected(p.machine, p.values, jnp.asarray(x), *queries))
 
 
@@ -145,16 +165,38 @@ def recommend(
     unrated = np.flatnonzero(known_ratings[0] == 0)
     if not len(unrated):
         return [], said
-    guess = expected(p, known_ratings, np.zeros(len(unrated), np.int32), unrated)
+    if len(p.machine.biases) == len(items):
+        guess = expected(p, known_ratings, np.zeros(len(unrated), np.int32), unrated)
+    else:
+        assert record is not None
+        guess = _of_columns(p, record, source, user, unrated, run.dataset)
     best = np.argsort(-guess, kind="stable")[:top]
     return [{"item": items[unrated[n]], "rating": round(float(guess[n]), 4)} for n in best], said
 
 
+def _of_columns(
+    p: Parameters, record: Record, source: Ratings, user: str, unrated: Int[np.ndarray, " queries"], place: str
+) -> Float[np.ndarray, " queries"]:
+    """Expected ratings of a user who is a column of the machine. Raises `UserError` for one whom it does not know."""
+    users, values = record.names["users"], tuple(np.asarray(p.values).tolist())
+    if user not in users:
+        raise UserError(
+            f"`user` {user} is new since training, and this machine has learned what each of its {len(users)} users is "
+            "like (there are more items than users); train anew."
+        )
+    known = ratings.matrix(source, users, record.names["items"], values, place)
+    return expected(p, known, np.full(len(unrated), users.index(user), np.int32), unrated)
+
+
 def arrays(p: Parameters) -> dict[str, np.ndarray]:
-    """Plain arrays: weights_0 `(items, levels, hidden)`, bias_0 `(items, levels)`, bias_1 `(hidden,)`, values."""
+    """Plain arrays: weights_0 `(columns, levels, hidden)`, bias_0 `(columns, levels)`, bias_1 `(hidden,)`, values; and
+    those of the offset. Columns are items, or users where there are more items than users."""
     machine = p.machine
     named = {"weights_0": machine.weights, "bias_0": machine.biases, "bias_1": machine.hidden_biases}
     named |= {"values": p.values} | ({} if machine.implicit is None else {"implicit": machine.implicit})
+    if machine.offset is not None:
+        offset = machine.offset
+        named |= {"means": offset.means, "loadings": offset.loadings, "spacing": offset.spacing}
     return {name: np.asarray(array) for name, array in named.items()}
 
 

@@ -98,7 +98,7 @@ RECOMMENDER = (
     Panel(
         "root mean squared error",
         "units of the ratings",
-        {"rmse": "training, each from the user's others", "held_out_rmse": "validation"},
+        {"rmse": "training, each from the others", "held_out_rmse": "validation"},
     ),
     Panel("mean absolute error", "units of the ratings", both("mae")),
     Panel("Gibbs sweeps of the negative phase", "sweeps", {"sweeps": "k"}),

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from genjax.algorithms.recommender import (
+    LOADINGS,
+    MEANS,
     RecommenderConfig,
     a_rating,
     gradient,
@@ -19,7 +21,16 @@ from genjax.algorithms.recommender import (
     trained_machine,
     with_prior,
 )
-from genjax.boltzmann.rating import RatingMachine, draw_ratings, energy, hidden_fields, predict, rating_fields
+from genjax.boltzmann.rating import (
+    Offset,
+    RatingMachine,
+    draw_offsets,
+    draw_ratings,
+    energy,
+    hidden_fields,
+    predict,
+    rating_fields,
+)
 from genjax.data import ratings, tastes
 from genjax.data.ratings import WITHHELD
 from genjax.training import loop
@@ -32,10 +43,13 @@ SETTINGS = [(False, False), (True, False), (True, True)]
 
 
 def machine_of(conditional=False, withheld=False, seed=0) -> RatingMachine:
+    """With an offset where it is not conditional."""
     rng = np.random.default_rng(seed)
     draw = lambda *shape: jnp.asarray(rng.normal(size=shape), jnp.float32)  # noqa: E731
     weights, biases, hidden = draw(ITEMS, LEVELS, HIDDEN), draw(ITEMS, LEVELS), draw(HIDDEN)
-    return RatingMachine(weights, biases, hidden, draw(ITEMS, HIDDEN) if conditional else None, withheld)
+    if conditional:
+        return RatingMachine(weights, biases, hidden, draw(ITEMS, HIDDEN), withheld)
+    return RatingMachine(weights, biases, hidden, None, withheld, Offset(draw(ITEMS), draw(ITEMS), jnp.float32(0.7)))
 
 
 def seen(machine: RatingMachine, x: np.ndarray) -> np.ndarray:
@@ -43,8 +57,9 @@ def seen(machine: RatingMachine, x: np.ndarray) -> np.ndarray:
     return (x != 0) if machine.withheld else (x >= 1)
 
 
-def table(machine: RatingMachine, items: list[int], r: np.ndarray) -> dict:
-    """log of the unnormalised p(levels of these items, hidden units), in float64, term by term."""
+def table(machine: RatingMachine, items: list[int], r: np.ndarray, a: float | None = None) -> dict:
+    """log of the unnormalised p(levels of these items, hidden units), in float64, term by term; with an offset `a`, or
+    over all of them."""
     w, b, c = (np.asarray(a, np.float64) for a in (machine.weights, machine.biases, machine.hidden_biases))
     d = np.zeros((ITEMS, HIDDEN)) if machine.implicit is None else np.asarray(machine.implicit, np.float64)
     entries = {}
@@ -55,8 +70,17 @@ def table(machine: RatingMachine, items: list[int], r: np.ndarray) -> dict:
                 total += b[item, level] + sum(h[j] * w[item, level, j] for j in range(HIDDEN))
             for j in range(HIDDEN):
                 total += h[j] * (c[j] + sum(r[item] * d[item, j] for item in range(ITEMS)))
-            entries[v, h] = total
+            entries[v, h] = total + (0 if machine.offset is None else of_offset(machine.offset, items, v, a))
     return entries
+
+
+def of_offset(offset: Offset, items: list[int], v: tuple[int, ...], a: float | None) -> float:
+    m, t, s = (np.asarray(x, np.float64) for x in (offset.means, offset.loadings, offset.spacing))
+    z = [s * (level - (LEVELS - 1) / 2) for level in v]
+    pull = sum(t[item] * (z[n] - m[item]) for n, item in enumerate(items))
+    precision = 1 + sum(t[item] ** 2 for item in items)
+    total = float(sum(m[item] * z[n] for n, item in enumerate(items)))
+    return total + (pull**2 / (2 * precision) - np.log(precision) / 2 if a is None else a * pull - a**2 * precision / 2)
 
 
 def log_sum(values) -> float:
@@ -77,8 +101,9 @@ def test_conditionals_and_energy_are_those_of_the_enumerated_machine(conditional
     for h in itertools.product((0, 1), repeat=HIDDEN):
         state = jnp.asarray(h, jnp.float32)[None]
         assert float(energy(machine, row(), state)[0]) == pytest.approx(-entries[(1, 0), h], abs=1e-5)
-        chance = jax.nn.softmax(rating_fields(machine, state))[0]
-        below = {v: value for (v, other), value in entries.items() if other == h}
+        chance = jax.nn.softmax(rating_fields(machine, state, jnp.array([0.4])))[0]
+        given_both = table(machine, [0, 3], seen(machine, USER), a=0.4)
+        below = {v: value for (v, other), value in given_both.items() if other == h}
         for place, item in enumerate((0, 3)):
             exact = [log_sum(x for v, x in below.items() if v[place] == k) for k in range(LEVELS)]
             np.testing.assert_allclose(chance[item], np.exp(exact - np.logaddexp.reduce(exact)), atol=1e-6)
@@ -98,10 +123,7 @@ def test_predictions_are_the_conditional_probabilities(conditional, withheld, it
 
 
 def exact_log_likelihood(weights: list[np.ndarray], machine: RatingMachine) -> float:
-    changed = dataclasses.replace(
-        machine, weights=weights[0], biases=weights[1], hidden_biases=weights[2],
-        implicit=weights[3] if len(weights) > 3 else None,
-    )  # fmt: skip
+    changed = jax.tree.unflatten(jax.tree.structure(machine), weights)
     entries = table(changed, [0, 3], seen(machine, USER))
     return log_sum(v for (x, _), v in entries.items() if x == (1, 0)) - log_sum(entries.values())
 
@@ -172,9 +194,10 @@ def test_the_pseudo_gradient_of_a_part_is_unbiased():
 
 
 @pytest.mark.slow
-def test_the_negative_phase_samples_the_users_own_machine():
+@pytest.mark.parametrize("conditional", [True, False])
+def test_the_negative_phase_samples_the_users_own_machine(conditional):
     """Long chains of one user: every pair of levels as often as the enumerated machine has it; the rest untouched."""
-    machine, count = machine_of(True, True), 40_000
+    machine, count = machine_of(conditional, conditional), 40_000
     machine = dataclasses.replace(machine, weights=2 * machine.weights)
     x = jnp.tile(row(), (count, 1))
     run = jax.jit(negative_phase, static_argnums=4)
@@ -238,6 +261,39 @@ def test_an_empty_user_is_harmless_and_predicted_by_the_hidden_prior():
     exact = np.array([log_sum(x for (v, _), x in entries.items() if v == (k,)) for k in range(LEVELS)])
     exact -= np.logaddexp.reduce(exact)
     np.testing.assert_allclose(predict(machine, empty, jnp.array([0]), jnp.array([2]))[0], exact, atol=1e-6)
+
+
+def test_the_offset_is_a_shrunk_bias():
+    """With equal loadings: the mean deviation as if 1 / t^2 ratings more were at the mean, and as sure as their number.
+
+    In levels from the columns' means, by many draws.
+    """
+    means, t, s = np.array([0.5, -0.2, 0.1, 0.3]), 0.5, 0.7
+    offset = Offset(jnp.asarray(means, jnp.float32), jnp.full(ITEMS, t), jnp.float32(s))
+    machine = dataclasses.replace(machine_of(), offset=offset)
+    drawn = np.asarray(draw_offsets(jax.random.key(0), machine, jnp.tile(row(), (20_000, 1)))) * t / s
+    deviations = USER[[0, 3]] - (LEVELS + 1) / 2 - means[[0, 3]] / s
+    expected, spread = deviations.sum() / (2 + 1 / t**2), 1 / s / np.sqrt(2 + 1 / t**2)
+    assert abs(drawn.mean() - expected) < 5 * spread / np.sqrt(20_000)
+    assert abs(drawn.std() / spread - 1) < 5 / np.sqrt(2 * 20_000)
+
+
+def test_the_prior_of_an_offset_and_of_its_biases():
+    machine, rows = machine_of(), 7
+    slope = with_prior(jax.tree.map(jnp.zeros_like, machine), machine, jnp.asarray(0.3), jnp.asarray(0.7), rows)
+
+    def prior(machine):
+        offset, biases = machine.offset, machine.biases - jax.lax.stop_gradient(machine.biases.mean(0))
+        bend = jnp.diff(biases, n=2, axis=1)
+        held = offset.loadings - jax.lax.stop_gradient(offset.loadings.mean())
+        total = 0.3 * jnp.sum(biases**2) + 0.7 * jnp.sum(bend**2)
+        return (total + MEANS * jnp.sum(offset.means**2) + LOADINGS * jnp.sum(held**2)) / (2 * rows)
+
+    exact = jax.grad(prior)(machine)
+    np.testing.assert_allclose(slope.biases, exact.biases, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(slope.offset.means, exact.offset.means, rtol=1e-5)
+    np.testing.assert_allclose(slope.offset.loadings, exact.offset.loadings, rtol=1e-4, atol=1e-6)
+    assert float(slope.offset.spacing) == 0
 
 
 def test_data_and_prior_are_divided_alike():
