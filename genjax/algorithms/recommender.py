@@ -166,7 +166,7 @@ def is_objective(value: Any) -> bool:
 class RecommenderConfig(Rates):
     """How an RBM of ratings learns."""
 
-    hidden: int = 16
+    hidden: int = 8
     """Hidden units."""
     conditional: Literal["no", "rated", "withheld"] = "no"
     """Whether hidden units also take in WHICH items were rated: those with a rating to learn from, or also those whose
@@ -174,7 +174,7 @@ class RecommenderConfig(Rates):
     objective: Objective = choice(Pseudo(), Pseudo, ContrastiveDivergence, takes=is_objective)
     """Objective: the pseudo-likelihood (each rating given the others of its row, exact and without sampling), or
     the likelihood by contrastive divergence as in the paper."""
-    learning_rate: float = rate(0.03)
+    learning_rate: float = rate(0.1)
     weight_decay: float = rate(20.0)
     """Precision of the prior on weights and biases."""
     smoothness: float = rate(200.0)

@@ -86,6 +86,7 @@ def test_resume_goes_on_and_export_has_the_arrays(genjax, run, tmp_path, no_pict
     arrays = np.load(tmp_path / "w.npz")
     assert {name: arrays[name].shape for name in arrays} == {
         "weights_0": (12, 5, 4), "bias_0": (12, 5), "bias_1": (4,), "values": (5,), "implicit": (12, 4),
+        "means": (12,), "loadings": (12,), "spacing": (),
     }  # fmt: skip
 
 
