@@ -131,7 +131,7 @@ def against_biases(difference: dict[str, Any]) -> str:
     span = f"{difference['mean']:+.4f} [{difference['low']:+.4f}, {difference['high']:+.4f}] in RMSE, paired over users"
     if difference["high"] < 0:
         return f"better than user + item biases: {span}"
-    remedy = "predict by the biases, or train with fewer --hidden, more --weight-decay or on more ratings"
+    remedy = "predict by the biases, or train with fewer `hidden`, a larger `weight_decay` or more ratings"
     if difference["low"] > 0:
         return f"WORSE THAN USER + ITEM BIASES: {span}; {remedy}"
     return f"not shown to be better than user + item biases: {span}; {remedy}"

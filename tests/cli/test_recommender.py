@@ -1,5 +1,6 @@
 """The recommender from a file to recommendations, as a person types it."""
 
+import dataclasses
 import json
 import re
 import shutil
@@ -10,8 +11,11 @@ import numpy as np
 import pytest
 
 import genjax as library
+from genjax.boltzmann.rating import predict
 from genjax.data import ratings, tastes
-from genjax.models.recommender import evaluate, expected, parameters
+from genjax.data.record import of_ratings
+from genjax.models.recommender import evaluate, expected, parameters, prepare
+from genjax.training.settings import RunConfig
 from genjax.typing import Batch, Example
 
 
@@ -214,3 +218,41 @@ def test_a_run_of_an_older_version_splits_by_line(genjax, run, file, tmp_path):
     items = np.flatnonzero(row[0] == 0)
     best = np.argsort(-expected(opened.parameters, row, np.zeros(len(items), np.int32), items), kind="stable")[:2]
     assert (status, [entry["item"] for entry in answer["items"]]) == (0, [made.item_ids[items[n]] for n in best])
+
+
+def test_what_there_is_more_of_are_rows():
+    made, _ = tastes.generate(0, users=12, items=40, density=0.5)
+    prepared = prepare(library.recommender(hidden=2), RunConfig(), data := ratings.split(made))
+    assert prepared[0].x.shape == (40, 12)
+    assert prepared[2]["rows"] == 40
+    np.testing.assert_array_equal(prepared[0].x, data.train.T)
+    assert dataclasses.replace(of_ratings(data), settled=prepared[2]).examples == (40, 12)
+    made, _ = tastes.generate(0, users=12, items=12, density=0.8)
+    prepared = prepare(library.recommender(hidden=2), RunConfig(), data := ratings.split(made))
+    np.testing.assert_array_equal(prepared[0].x, data.train)
+
+
+@pytest.mark.slow
+def test_users_who_are_columns(genjax, tmp_path):
+    """More items than users: saved, opened without its data, evaluated; a user whom it has not learned is refused."""
+    made, _ = tastes.generate(0, users=20, items=50, density=0.5)
+    path, folder = tmp_path / "u.data", tmp_path / "films"
+    rows = "".join(f"u{u}\tfilm {i}\t{level}\t1\n" for u, i, level in zip(made.users, made.items, made.levels))
+    path.write_text(rows)
+    library.fit(library.recommender(hidden=2), path, epochs=4, batch_size=25, out=folder, progress=False)
+    status, answer, _ = genjax("evaluate", folder, "--json")
+    assert (status, answer["rmse_difference"]["biases"]["kind"]) == (0, "estimate")
+    run = library.load(folder)
+    assert run.machine.biases.shape == (20, 5)
+    known = run.prepared.dataset.all_known()
+    user = run.record.names["users"].index("u7")
+    unrated = np.flatnonzero(known[user] == 0)
+    guess = expected(run.parameters, known, np.full(len(unrated), user), unrated)
+    rows_of = predict(run.machine, jnp.asarray(known.T), jnp.asarray(unrated), jnp.full(len(unrated), user))
+    np.testing.assert_allclose(guess, np.exp(rows_of) @ np.arange(1, 6), rtol=1e-5)
+    status, answer, _ = genjax("recommend", folder, "--user", "u7", "--top", 1, "--json")
+    assert answer["items"][0]["item"] == run.record.names["items"][unrated[guess.argmax()]]
+    path.write_text(rows + "u99\tfilm 3\t5\t1\n")
+    status, _, error = genjax("recommend", folder, "--user", "u99")
+    assert status == 2
+    assert "u99 is new since training" in error

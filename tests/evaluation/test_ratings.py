@@ -3,7 +3,21 @@
 import numpy as np
 import pytest
 
-from genjax.evaluation.ratings import Rated, best_biases, evaluate, fit_biases, item_means, known, mae, queries, rmse
+from genjax.evaluation.ranking import ndcg, precision
+from genjax.evaluation.ratings import (
+    Rated,
+    best_biases,
+    difference,
+    evaluate,
+    fit_biases,
+    item_means,
+    known,
+    mae,
+    queries,
+    rmse,
+    root_mean_square,
+)
+from genjax.evaluation.sentences import against_biases
 
 VALUES = np.array([0.5, 1.0, 1.5])
 
@@ -73,3 +87,33 @@ def test_a_recommender_is_measured_beside_the_baselines():
     assert found["rmse"]["item_means"].mean == pytest.approx(np.sqrt(np.mean((means - [1.0, 1.5]) ** 2)))
     assert set(found["rmse"]) == set(found["mae"]) == {"test", "biases", "item_means"}
     assert found["ratings"] == {"train": 4, "test": 2}
+
+
+def test_the_difference_is_paired():
+    """Errors that go together: the difference is far surer than either."""
+    rng, users = np.random.default_rng(0), np.repeat(np.arange(100), 20)
+    common = rng.normal(size=2000)
+    paired = difference(0.95 * common, common, users)
+    assert paired.mean == pytest.approx(root_mean_square(0.95 * common) - root_mean_square(common))
+    assert paired.high < 0
+    assert paired.standard_error < rmse(common, users).standard_error / 5
+    assert difference(common, common, users).mean == 0
+    assert difference(np.zeros(3), np.zeros(3), np.arange(3)).mean == 0
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"), [(-0.2, -0.1, "better than"), (-0.1, 0.1, "not shown to be better"), (0.1, 0.2, "WORSE")]
+)
+def test_a_machine_that_loses_to_its_baseline_says_so(low, high, said):
+    assert said in against_biases({"mean": (low + high) / 2, "low": low, "high": high})
+
+
+def test_order_by_hand():
+    """Two users: one put in the worst order, one with a single rating."""
+    guess, given, users = np.array([1.0, 2.0, 3.0, 5.0]), np.array([5.0, 3.0, 1.0, 2.0]), np.array([0, 0, 0, 1])
+    log = np.log2
+    assert ndcg(guess, given, users, 1.0).mean == pytest.approx((2 / log(3) + 4 / log(4)) / (4 + 2 / log(3)))
+    assert ndcg(given, given, users, 1.0).mean == 1
+    assert precision(guess, given, users, 3.0).mean == pytest.approx((2 / 3 + 0) / 2)
+    many = np.arange(20.0)
+    assert precision(many, many, np.zeros(20, int), 15.0).mean == 0.5
