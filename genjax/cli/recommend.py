@@ -33,5 +33,5 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     best, said = run.model.recommend(run.settings, run.parameters, run.record, options.user, options.top)
     for sentence in said:
         say(sentence)
-    lines = [f"{entry['rating']:.2f}  item {entry['item']}" for entry in best]
+    lines = [f"{entry['rating']:.2f}  item {entry['item']}  {entry.get('title', '')}".rstrip() for entry in best]
     return {"user": options.user, "items": best}, "\n".join(lines) or f"User {options.user} has rated every item."

@@ -24,6 +24,7 @@ from genjax.data import splits
 from genjax.errors import UserError
 
 ENCODINGS = ("utf-8-sig", "latin-1")
+TITLES = {"movies.csv": ",", "u.item": "|"}
 WITHHELD = -0.5
 MOST_LEVELS = 50  # more distinct ratings than this are not levels but a column of something else
 LARGEST = 10**9  # entries of one matrix: 4 GB
@@ -296,6 +297,27 @@ def find(name: str, data_dir: str | None = None) -> Path:
     if not path.is_file():
         raise UserError(f"`dataset` {name}: there is no such file of ratings; {REMEDY}.")
     return path
+
+
+def titles(path: Path) -> dict[str, str]:
+    """What MovieLens calls its items, by name: of `movies.csv` or `u.item` beside a file of ratings; none elsewhere.
+
+    Raises `UserError` for a file that cannot be read.
+    """
+    found = next((path.parent / name for name in TITLES if (path.parent / name).is_file()), None)
+    if found is None:
+        return {}
+    try:
+        content = found.read_bytes()
+    except OSError as error:
+        raise UserError(f"`dataset`: {found} beside it cannot be read ({error.strerror or error}).") from None
+    try:
+        text = content.decode(ENCODINGS[0])
+    except UnicodeDecodeError:
+        text = content.decode(ENCODINGS[1])
+    quoting = csv.QUOTE_MINIMAL if TITLES[found.name] == "," else csv.QUOTE_NONE
+    rows = csv.reader(text.splitlines(), delimiter=TITLES[found.name], quoting=quoting)
+    return {row[0].strip(): row[1].strip() for row in rows if len(row) > 1}
 
 
 def load(

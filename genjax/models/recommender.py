@@ -171,7 +171,9 @@ def recommend(
         assert record is not None
         guess = _of_columns(p, record, source, user, unrated, run.dataset)
     best = np.argsort(-guess, kind="stable")[:top]
-    return [{"item": items[unrated[n]], "rating": round(float(guess[n]), 4)} for n in best], said
+    called = {} if run.dataset == GENERATED else ratings.titles(ratings.find(run.dataset, run.data_dir))
+    chosen = [{"item": items[unrated[n]], "rating": round(float(guess[n]), 4)} for n in best]
+    return [one | ({"title": called[one["item"]]} if one["item"] in called else {}) for one in chosen], said
 
 
 def _of_columns(

@@ -180,3 +180,16 @@ def test_names_that_differ_in_one_letter_stay_apart(tmp_path, encoding):
     read = ratings.read(write(tmp_path, text.encode(encoding)))
     assert read.user_ids == ("J\xfcrgen", "J\xf6rgen", "J\xf6rgen\xa0", "ann")
     assert read.item_ids == ("1", "caf\xe9")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("movies.csv", 'movieId,title,genres\n1,"Am\xe9lie, or so (2001)",Comedy\n'.encode()),
+        ("u.item", "1|Am\xe9lie, or so (2001)|01-Jan-1995||http://x|0|0\n".encode("latin-1")),
+    ],
+)
+def test_titles_beside_the_ratings(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    assert ratings.titles(tmp_path / "ratings.csv")["1"] == "Am\xe9lie, or so (2001)"
+    assert ratings.titles(tmp_path / "elsewhere" / "ratings.csv") == {}
