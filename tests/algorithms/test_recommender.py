@@ -290,6 +290,7 @@ def test_the_prior_of_an_offset_and_of_its_biases():
         return (total + MEANS * jnp.sum(offset.means**2) + LOADINGS * jnp.sum(held**2)) / (2 * rows)
 
     exact = jax.grad(prior)(machine)
+    assert slope.offset is not None
     np.testing.assert_allclose(slope.biases, exact.biases, rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(slope.offset.means, exact.offset.means, rtol=1e-5)
     np.testing.assert_allclose(slope.offset.loadings, exact.offset.loadings, rtol=1e-4, atol=1e-6)
