@@ -1,5 +1,6 @@
 """The figures of a run: `run.plot.curves()` and the others give matplotlib Figures, shown inline by a notebook."""
 
+import textwrap
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -44,7 +45,8 @@ class Plots:
         """What was measured as it learned, against epochs."""
         run = self.run
         best = run.judgement.step if run.over_fitting else None
-        return curves.learning_curves(run.history, run.model.panels, f"{run.name}: learning curves", summary, best)
+        title = f"{run.name}: learning curves\n{textwrap.shorten(run.about, 120, placeholder=' ...')}"
+        return curves.learning_curves(run.history, run.model.panels, title, summary, best)
 
     def samples(
         self,

@@ -67,6 +67,14 @@ class Trained:
         )
 
     @property
+    def about(self) -> str:
+        """Its settings in a line, for figures: model, what differs from its defaults, data, steps and seed."""
+        settings = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in _changed(self.config).items())
+        data = Path(self.settings.dataset or "arrays").name
+        parts = [self.model.name, settings or "default settings", data, f"{self.step} steps"]
+        return "; ".join([*parts, f"seed {self.settings.seed}"])
+
+    @property
     def identity(self) -> str | None:
         """What tells this run from all others, also in another folder."""
         return self.decided.get("identity")

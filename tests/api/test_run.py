@@ -95,7 +95,7 @@ def test_every_question_of_a_given_x_needs_no_training_data(without_data, bits, 
     ):
         np.testing.assert_array_equal(question(without_data), question(run))
     assert without_data.machine.sizes == (12, 4)
-    assert without_data.plot.curves().axes
+    assert without_data.about in without_data.plot.curves().get_suptitle()
     repr(without_data)
 
 
