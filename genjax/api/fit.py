@@ -291,7 +291,7 @@ def resume(folder: Path, saved: on_disk.Saved, run: RunConfig, source: Any) -> T
         prepared = same(folder, config, run, record, source)
     record = record or describe(prepared, config.model)
     stages = stages_of(config, run, prepared)
-    here = newest(folder, run, prepared, stages)
+    here = newest(folder, run, prepared, stages, going_on=True)
     here, stages, facts = going_on(str(folder), config, run, saved.run, here, stages, dict(saved.decided), _say)
     before = sum(stage.steps for stage in stages[: here.stage])
     entries = on_disk.entries_until(folder, before + here.step)

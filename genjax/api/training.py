@@ -235,13 +235,15 @@ def logged(chunk: loop.Chunk, every: int | None) -> list[tuple[int, dict[str, fl
     return lines
 
 
-def newest(folder: Path, run: RunConfig, prepared: Prepared, stages: tuple[Stage, ...]) -> Position:
+def newest(
+    folder: Path, run: RunConfig, prepared: Prepared, stages: tuple[Stage, ...], going_on: bool = False
+) -> Position:
     """Where the run in a folder stands; at its beginning where it was killed before it saved anything."""
     number = max((i for i, stage in enumerate(stages) if any_saved(folder, stage.name)), default=None)
     if number is None:
         return Position(0, begin(prepared, stages[0], run), 0)
     like = blank(prepared, stages[number], run)
-    return Position(number, *restore_newest(folder, like, stages[number].name))
+    return Position(number, *restore_newest(folder, like, stages[number].name, going_on))
 
 
 def going_on(

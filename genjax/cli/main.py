@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
+import genjax.signals as signals  # `from genjax import` would ask the table of models, and import JAX, first
 from genjax import __version__
 from genjax.errors import DataWarning, Interrupted, Lost, Unwritten, UserError, meant
 
@@ -167,14 +168,15 @@ def console() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed
             setattr(sys, name, io.StringIO())
-    try:
-        status = main()
-    except SystemExit as leaving:  # after --help
-        status = int(leaving.code or 0)
-    except BrokenPipeError:  # of standard error
-        status = NO_READER
-    if status:
-        os._exit(status)
+    with signals.answered(sys.argv[1:]):
+        try:
+            status = main()
+        except SystemExit as leaving:  # after --help
+            status = int(leaving.code or 0)
+        except BrokenPipeError:  # of standard error
+            status = NO_READER
+        if status:
+            os._exit(status)
 
 
 def fail(sentence: str, status: int = 2) -> int:

@@ -1,13 +1,11 @@
 """`genjax train MODEL`: train a model, keep, evaluate and plot it."""
 
 import dataclasses
-import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from genjax.api import fit
@@ -26,6 +24,7 @@ from genjax.evaluation.references import in_short
 from genjax.evaluation.sentences import of_evaluation
 from genjax.models.table import MODELS
 from genjax.networks.mlp import parameter_count
+from genjax.signals import Noted
 from genjax.training import folder as run_folder
 from genjax.training import processes
 from genjax.training.mesh import counted
@@ -60,26 +59,6 @@ class Options:
     """Print one JSON object instead of sentences."""
 
 
-class Signals:
-    """While open, SIGINT and SIGTERM are noted and answered at the end of the chunk; a second SIGINT ends at once."""
-
-    def __enter__(self) -> "Signals":
-        self.number: int | None = None
-        self.before = {number: signal.signal(number, self.note) for number in (signal.SIGINT, signal.SIGTERM)}
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self.before.items():
-            signal.signal(number, handler)
-
-    def note(self, number: int, frame: FrameType | None) -> None:
-        """Handler: remember the signal."""
-        if self.number is not None and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        self.number = number
-        say("saving at the end of this chunk ...")
-
-
 def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     """Run `genjax train` with what stands behind it; returns the result as numbers and as sentences."""
     name = model_name("train", arguments)
@@ -88,7 +67,7 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     prepared = started if own.resume is None else partial(resumed, Path(own.resume))
     with processes.together(own.coordinator, own.processes, own.process_id):
         begin, effort, options = prepared(name, parser, arguments[1:])
-        with Signals() as signals:  # from before the folder exists: what exists can be resumed
+        with Noted() as signals:  # from before the folder exists: what exists can be resumed
             training = begin()
             began = time.perf_counter()
             made = trained(training, signals, options)
@@ -172,7 +151,7 @@ def resumed(folder: Path, name: str, parser: Parser, arguments: list[str]) -> tu
     return partial(fit.resume, folder, saved, run, source), effort, options
 
 
-def trained(training: fit.Training, signals: Signals, options: Options) -> Run:
+def trained(training: fit.Training, signals: Noted, options: Options) -> Run:
     """The run after all that is left of it, with a bar. Raises `Interrupted` after a signal, once it is saved."""
     run, dataset = training.run, training.prepared.dataset
     many = f"{len(dataset.train)} {'users' if run.model.read else 'images'}"

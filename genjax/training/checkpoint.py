@@ -1,7 +1,11 @@
 """Checkpoints of a run: the whole state as named arrays, by Orbax, each written whole or not at all."""
 
+import errno
 import logging
+import os
 import re
+import shutil
+import warnings
 import zlib
 from pathlib import Path
 from typing import Any
@@ -11,7 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 
-from genjax.errors import UserError
+from genjax.errors import DataWarning, UserError
+from genjax.training import processes
 
 logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax tells of every file it touches
 
@@ -71,7 +76,12 @@ class Checkpoints:
         leaves = {name: np.asarray(leaf) for name, leaf in named_leaves(state).items()}
         record = ocp.args.JsonSave({"shapes": shapes(leaves), "digest": digest(leaves)})  # type: ignore[call-arg]
         arrays = ocp.args.StandardSave(leaves)  # type: ignore[call-arg]
-        self.manager.save(step, args=ocp.args.Composite(state=arrays, record=record))
+        try:
+            self.manager.save(step, args=ocp.args.Composite(state=arrays, record=record))
+        except Exception as error:  # Orbax raises whatever its storage layers raise
+            why = reason(error)
+            text = f"Checkpoint {self.path(step)} cannot be written ({why}); make room, then go on with `resume`."
+            raise UserError(text) from error
 
     def restore(self, step: int, like: Any) -> Any:
         """The state of a step, in the structure of `like` (a state or its `jax.eval_shape`).
@@ -112,19 +122,51 @@ class Checkpoints:
         self.manager.close()
 
 
+def reason(error: Exception) -> str:
+    """Why a file could not be written, in the operating system's words where an error of a storage layer has them."""
+    known = (os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES))
+    said = str(error)
+    return next((words for words in known if words in said), type(error).__name__)
+
+
 def any_saved(folder: Path, stage: str) -> bool:
     """Whether a stage of the run in this folder has a checkpoint: its own folder alone may be what a killed process
     left."""
     return any(path.name.isdigit() for path in (folder / "checkpoints" / stage).glob("*"))
 
 
-def restore_newest(folder: Path, like: Any, stage: str) -> tuple[Any, int]:
-    """The newest checkpoint's state and its step. Raises `UserError` where the stage has none."""
-    exists = (folder / "checkpoints" / stage).is_dir()
-    checkpoints = Checkpoints(folder / "checkpoints", stage) if exists else None
-    step = checkpoints.latest() if checkpoints else None
-    if checkpoints is None or step is None:
+def restore_newest(folder: Path, like: Any, stage: str, going_on: bool = False) -> tuple[Any, int]:
+    """The newest whole checkpoint's state and its step; those after it that are damaged are told in a warning.
+
+    For a run that is `going_on`, whose own will have their places, they are set aside, and the state before the first
+    step will do. Raises `UserError` where the stage has none, or none that is whole.
+    """
+    place = folder / "checkpoints" / stage
+    steps = sorted((int(path.name) for path in place.glob("*") if path.name.isdigit()), reverse=True)
+    if not steps:
         raise UserError(f"{folder} has no checkpoint of {stage}; go on with `resume`, or train it again.")
-    state = checkpoints.restore(step, like)
-    checkpoints.close()
-    return state, step
+    checkpoints, damaged = Checkpoints(place.parent, stage), []
+    try:
+        for step in steps if going_on or steps[0] == 0 else filter(None, steps):
+            try:
+                state = checkpoints.restore(step, like)
+            except UserError as error:
+                damaged.append((step, error))
+                continue
+            for number, _ in damaged:
+                text = f"Checkpoint {place / str(number)} is damaged; the one before it, {step}, is used."
+                warnings.warn(text, DataWarning, stacklevel=2)
+                if going_on and processes.writes():
+                    _set_aside(place / str(number))
+            return state, step
+    finally:
+        checkpoints.close()
+    raise damaged[0][1]
+
+
+def _set_aside(path: Path) -> None:
+    """A damaged checkpoint goes to `checkpoints/damaged/`, out of the way."""
+    place = path.parent.parent / "damaged" / f"{path.parent.name}-{path.name}"
+    shutil.rmtree(place, ignore_errors=True)
+    place.parent.mkdir(exist_ok=True)
+    os.replace(path, place)

@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import subprocess
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ import numpy as np
 
 from genjax.data import record as records
 from genjax.data.record import Record
-from genjax.errors import UserError
+from genjax.errors import DataWarning, UserError
+from genjax.training import lock
 
 FORMAT = 2
 READ = (1, 2)  # before 2, the options of model and run stood flat beside each other
 NAMES = "names.json"  # of users and items, where ratings have them
+BEFORE_CONFIG = (lock.NAME, "environment.json", "environment.json.part", NAMES, records.MEAN, "config.json.part")
 
 
 def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
@@ -50,6 +53,15 @@ def free_name(folder: Path) -> Path:
     return candidate
 
 
+def refuse_taken(folder: Path) -> None:
+    """Raise `UserError` where a new run has no place: anything is there but what one left that was killed as it began,
+    before it had a config."""
+    if not folder.exists() and not folder.is_symlink():
+        return
+    if not folder.is_dir() or any(path.name not in BEFORE_CONFIG for path in folder.iterdir()):
+        raise UserError(f"`out` {folder} exists; name another folder, or continue it with `resume` {folder}.")
+
+
 def create(
     folder: Path,
     model: str,
@@ -64,8 +76,9 @@ def create(
     keeps of its data, for which a folder without it needs these data whenever it is opened.
     """
     content = {"format": FORMAT, "model": model, **config, "decided": decided}
+    refuse_taken(folder)
     try:
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "environment.json", environment(licence))
         if data is not None:
             content["data"] = records.to_json(data)
@@ -74,8 +87,6 @@ def create(
         if data is not None:
             records.write_mean(folder, data)
         write_json(folder / "config.json", content)
-    except FileExistsError:
-        raise UserError(f"`out` {folder} exists; name another folder, or continue it with `resume` {folder}.") from None
     except OSError as error:
         raise UserError(f"`out` {folder} cannot be written ({error.strerror}); name a folder that can.") from None
     return folder
@@ -156,17 +167,25 @@ def append_metrics(folder: Path, entry: dict[str, Any]) -> None:
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """All whole lines of metrics.jsonl (a killed run may have left half of one)."""
+    """All whole lines of metrics.jsonl (a killed run may have left half of one), told in a warning where others than
+    the last are damaged."""
     path = folder / "metrics.jsonl"
-    entries = []
-    for line in path.read_text().splitlines() if path.exists() else []:
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(entry, dict) and "step" in entry:
-            entries.append(entry)
-    return entries
+    lines = path.read_bytes().splitlines() if path.exists() else []
+    entries = [_entry(line) for line in lines]
+    if damaged := sum(entry is None for entry in entries[:-1]):
+        what = "a line is" if damaged == 1 else f"{damaged} lines are"
+        warnings.warn(f"{path}: {what} damaged and left out.", DataWarning, stacklevel=2)
+    return [entry for entry in entries if entry is not None]
+
+
+def _entry(line: bytes) -> dict[str, Any] | None:
+    """What a line of metrics.jsonl says; None where it is no entry."""
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    whole = isinstance(entry, dict) and type(entry.get("step")) is int
+    return entry if whole and all(isinstance(value, int | float | str) for value in entry.values()) else None
 
 
 def rewind_metrics(folder: Path, step: int) -> None:

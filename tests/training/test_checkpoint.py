@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from genjax.errors import UserError
-from genjax.training.checkpoint import Checkpoints, digest
+from genjax.errors import DataWarning, UserError
+from genjax.training.checkpoint import Checkpoints, digest, restore_newest
 from tests.machines import random_machine
 
 
@@ -83,3 +83,56 @@ def test_the_digest_is_of_names_and_bytes():
     assert right != digest({"a": b, "b": a})
     assert right != digest({"a": a, "c": b})
     assert right != digest({"a": a, "b": np.nextafter(b, 9)})
+
+
+def damage(checkpoint: Path) -> None:
+    for path in checkpoint.rglob("*"):
+        if path.is_file():
+            path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def test_the_last_whole_checkpoint_is_used_and_damaged_ones_are_set_aside(tmp_path):
+    """Where a run goes on: the step of a damaged one is written again."""
+    checkpoints = Checkpoints(tmp_path / "checkpoints")
+    for step in (1, 2, 3):
+        checkpoints.save(step, state(step))
+    checkpoints.close()
+    damage(tmp_path / "checkpoints" / "train" / "3")
+    for aside in (False, True):
+        with pytest.warns(DataWarning, match="3 is damaged; the one before it, 2, is used"):
+            restored, step = restore_newest(tmp_path, jax.eval_shape(state), "train", aside)
+        assert step == int(restored.step) - 7 == 2
+    assert (tmp_path / "checkpoints" / "damaged" / "train-3").is_dir()
+    again = Checkpoints(tmp_path / "checkpoints")
+    again.save(3, state(3))
+    again.close()
+    assert restore_newest(tmp_path, jax.eval_shape(state), "train")[1] == 3
+    for step in (1, 2, 3):
+        damage(tmp_path / "checkpoints" / "train" / str(step))
+    with pytest.raises(UserError, match="train/3 is damaged"):
+        restore_newest(tmp_path, jax.eval_shape(state), "train", True)
+
+
+def test_a_state_that_has_learned_nothing_stands_for_none_that_has(tmp_path):
+    checkpoints = Checkpoints(tmp_path / "checkpoints")
+    for step in (0, 4):
+        checkpoints.save(step, state(step))
+    checkpoints.close()
+    damage(tmp_path / "checkpoints" / "train" / "4")
+    with pytest.raises(UserError, match="train/4 is damaged"):
+        restore_newest(tmp_path, jax.eval_shape(state), "train")
+    with pytest.warns(DataWarning):
+        assert restore_newest(tmp_path, jax.eval_shape(state), "train", True)[1] == 0
+
+
+def test_a_checkpoint_that_cannot_be_written_is_told_and_the_others_stay(tmp_path, monkeypatch):
+    checkpoints = Checkpoints(tmp_path / "checkpoints")
+    checkpoints.save(1, state(1))
+
+    def full(*_, **__):
+        raise ValueError("INTERNAL: Error writing local file: No space left on device [os_error_code=28]")
+
+    monkeypatch.setattr(checkpoints.manager, "save", full)
+    with pytest.raises(UserError, match=r"train/2 cannot be written \(No space left on device\); make room"):
+        checkpoints.save(2, state(2))
+    assert restore_newest(tmp_path, jax.eval_shape(state), "train")[1] == 1
