@@ -125,6 +125,7 @@ def test_grids_that_cannot_be_get_one_sentence(genjax, tmp_path, monkeypatch, op
 
 def test_a_folder_that_exists_is_refused_before_anything_is_trained(genjax, tmp_path, monkeypatch):
     monkeypatch.setattr(grid, "train_members", lambda *_: pytest.fail("it was trained"))
+    (tmp_path / "mine.txt").touch()
     assert "exists" in one_sentence(*genjax(*TINY, "--out", tmp_path)[::2])
 
 
