@@ -70,7 +70,7 @@ def measured(devices: int) -> dict[str, Any]:
     example = genjax.example(x, batch_size=BATCH)
     algorithm, hyper = genjax.rbm(hidden=HIDDEN, chains=BATCH).algorithm(10_000, example)
     state = jax.jit(algorithm.init)(jax.random.key(0), example, hyper)
-    machine = genjax.Machine(state.machine.weights, state.machine.biases)
+    machine = jax.tree.map(jnp.copy, state.machine)  # training is given the state's buffers
     states = jax.tree.map(jnp.asarray, machine.uncoupled().draw(jax.random.key(0), CHAINS))
     plan = loop.plan(BATCH, BATCH, "none", TOGETHER)
     mesh = mesh_of_all(devices)
