@@ -175,7 +175,7 @@ class RecommenderConfig(Rates):
     """Objective: the pseudo-likelihood (each rating given the others of its row, exact and without sampling), or
     the likelihood by contrastive divergence as in the paper."""
     learning_rate: float = rate(0.1)
-    weight_decay: float = rate(20.0)
+    weight_decay: float = rate(1.0)
     """Precision of the prior on weights and biases."""
     smoothness: float = rate(200.0)
     """Precision of the prior on how far these are from a straight line over neighbouring levels."""
