@@ -51,10 +51,15 @@ LARGEST_SEED = 2**32 - 1
 """JAX takes the lower 32 bits of a seed, unless 64 bits are enabled: beyond this, two seeds would be one."""
 
 
+def refuse_seed(seed: int) -> None:
+    """Raise `UserError` for a seed of which no generator makes a key of its own."""
+    if not 0 <= seed <= LARGEST_SEED:
+        raise UserError(f"`seed` {seed} is out of range; give a whole number from 0 to {LARGEST_SEED}.")
+
+
 def key(seed: int, generator: Generator = "counter") -> Key[Array, ""]:
     """A key whose draws come from this generator. Raises `UserError` for a seed not from 0 to 2^32 - 1."""
-    if not 0 <= seed <= LARGEST_SEED:
-        raise UserError(f"seed {seed} is out of range; give a whole number from 0 to {LARGEST_SEED}.")
+    refuse_seed(seed)
     implementations = {"counter": "threefry2x32", "threefry": _THREEFRY, "rbg": "rbg"}
     return jax.random.key(seed, impl=implementations[generator])
 

@@ -477,7 +477,8 @@ def test_nothing_but_the_command_line_imports_it():
     """Experiments, benchmarks and the library go through the front door."""
     root = Path(__file__).parent.parent
     files = [path for name in ("experiments", "benchmarks", "genjax") for path in (root / name).rglob("*.py")]
-    assert [path.name for path in files if "genjax.cli" in path.read_text() and path.parent.name != "cli"] == []
+    of_it = [path for path in files if path.parent.name == "cli" or path == root / "genjax" / "__main__.py"]
+    assert [path for path in files if "genjax.cli" in path.read_text() and path not in of_it] == []
 
 
 @pytest.mark.slow

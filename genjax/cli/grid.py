@@ -105,6 +105,7 @@ def refuse(run: RunConfig, options: Options, of_estimates: set[str]) -> None:
     """Raise `UserError` for seeds that are none, and for options that a grid does not have, or does not vary."""
     if options.seeds < 1:
         raise UserError(f"--seeds {options.seeds} is not positive; give the number of runs of each setting.")
+    random.refuse_seed(run.seed)
     if run.seed + options.seeds - 1 > random.LARGEST_SEED:
         raise UserError(f"--seed {run.seed} with --seeds {options.seeds} goes beyond {random.LARGEST_SEED}.")
     for name in OF_SINGLE_RUNS:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import tyro
 
 from genjax.errors import UserError, meant
-from genjax.random import LARGEST_SEED
+from genjax.random import refuse_seed
 
 Options = TypeVar("Options")
 KINDS = {"int": "a whole number", "float": "a number"}
@@ -24,7 +24,7 @@ def parse(kind: type[Options], arguments: list[str], program: str, default: Opti
         with contextlib.redirect_stderr(box):
             named = (tyro.conf.OmitArgPrefixes,)
             parsed: Any = tyro.cli(kind, args=arguments, prog=program, default=default, config=named)  # type: ignore[arg-type]
-        refuse_seed(parsed)
+        refuse_seed(getattr(parsed, "seed", None) or 0)
         return parsed
     except SystemExit as leaving:
         if not leaving.code:
@@ -58,10 +58,3 @@ def names_of(kind: Any) -> list[str]:
     fields = dataclasses.fields(kind)
     inner = [names_of(f.type) if dataclasses.is_dataclass(f.type) else [f.name] for f in fields]
     return [name for names in inner for name in names]
-
-
-def refuse_seed(parsed: Any) -> None:
-    """Raise `UserError` for a --seed of which no generator makes a key of its own."""
-    seed = getattr(parsed, "seed", None)
-    if seed is not None and not 0 <= seed <= LARGEST_SEED:
-        raise UserError(f"--seed {seed} is out of range; give a whole number from 0 to {LARGEST_SEED}.")

@@ -5,7 +5,7 @@ from typing import Literal
 
 from genjax.data.binarisation import Binarisation
 from genjax.errors import UserError
-from genjax.random import Generator
+from genjax.random import Generator, refuse_seed
 from genjax.training.config import positive
 from genjax.training.mesh import Devices
 
@@ -57,4 +57,5 @@ class RunConfig:
         """Raise `UserError` for numbers out of range."""
         if self.epochs is not None and self.steps is not None:
             raise UserError(f"`epochs` {self.epochs} and `steps` {self.steps} are both lengths of the run; give one.")
+        refuse_seed(self.seed)
         positive(self, "epochs", "steps", "batch_size", "size", "stop_gap", "patience", "log_every")

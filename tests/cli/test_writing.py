@@ -111,7 +111,7 @@ def test_keys_of_all_seeds_differ_and_others_are_refused():
         bits = {np.asarray(random.bits(random.key(seed, generator), (2, 2))).tobytes() for seed in seeds}
         assert len(bits) == len(seeds)
         for seed in (-1, 2**32, 2**63):
-            with pytest.raises(UserError, match=f"seed {seed} is out of range"):
+            with pytest.raises(UserError, match=f"`seed` {seed} is out of range"):
                 random.key(seed, generator)
 
 
