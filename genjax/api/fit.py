@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import jax
+from filelock import FileLock
 
 from genjax.api import folder as on_disk
 from genjax.api.compilation import compiling, keep_compiled_programs
@@ -37,6 +38,7 @@ from genjax.errors import UserError
 from genjax.training import early, loop, processes
 from genjax.training.best import Tracker
 from genjax.training.config import Checked, choices
+from genjax.training.lock import hold, released_on_failure
 from genjax.training.mesh import Devices, counted, home
 from genjax.training.options import build, replaced
 from genjax.training.settings import RunConfig
@@ -133,15 +135,20 @@ class Training:
     stages: tuple[Stage, ...]
     here: Position
     tracker: Tracker
+    lock: FileLock | None = None  # of the run's folder
 
     def finished(self, hooks: Hooks) -> Run:
-        """The run after all that is left of it, or as far as it came."""
+        """The run after all that is left of it, or as far as it came; its folder is another process's to train then."""
         run = self.run
         recorder = Recorder(run.folder if processes.writes() else None, run.entries, run.decided)
         schedule = schedule_of(run.config)
-        there, stages = train(
-            run.settings, self.prepared, self.stages, self.here, recorder, hooks, self.tracker, schedule
-        )
+        try:
+            there, stages = train(
+                run.settings, self.prepared, self.stages, self.here, recorder, hooks, self.tracker, schedule
+            )
+        finally:
+            if self.lock is not None:
+                self.lock.release()
         last = {"state": home(there.state), "step": there.step, "stage": stages[there.stage].name}
         return dataclasses.replace(run, **last, best=self.tracker.kept)
 
@@ -203,10 +210,11 @@ def new(config: Any, run: RunConfig, source: Any, folder: Path | None = None, st
     record, facts = describe(prepared, config.model), on_disk.decided(prepared.plan)
     licence = getattr(prepared.dataset, "licence", "see source")
     refuse_other_processes(config, run, record, 0)
+    lock = None
     if folder is not None and processes.writes():
-        on_disk.create(folder, config, run, facts, licence, record)
+        lock = on_disk.create(folder, config, run, facts, licence, record)
     made = Run(config, run, record, state, 0, stages[0].name, folder, prepared, decided=facts, licence=licence)
-    return Training(made, prepared, stages, Position(0, state, 0), Tracker(config.model.measures, config))
+    return Training(made, prepared, stages, Position(0, state, 0), Tracker(config.model.measures, config), lock)
 
 
 def refuse_other_processes(config: Any, run: RunConfig, record: Record | None, step: int) -> None:
@@ -255,9 +263,11 @@ def again(
         return Training(made, prepared, stages, here, tracker)
     if folder != old.folder:
         on_disk.save(made, folder)
-    else:
-        on_disk.lengthen(folder, old.config, run, facts)
-    return Training(made, prepared, stages, here, tracker)
+    lock = hold(folder)
+    with released_on_failure(lock):
+        if folder == old.folder:
+            on_disk.lengthen(folder, old.config, run, facts)
+    return Training(made, prepared, stages, here, tracker, lock)
 
 
 def data_again(old: Run, data: Any, validation: Any = True) -> Prepared:
@@ -290,19 +300,21 @@ def resume(folder: Path, saved: on_disk.Saved, run: RunConfig, source: Any) -> T
     else:
         prepared = same(folder, config, run, record, source)
     record = record or describe(prepared, config.model)
-    stages = stages_of(config, run, prepared)
-    here = newest(folder, run, prepared, stages, going_on=True)
-    here, stages, facts = going_on(str(folder), config, run, saved.run, here, stages, dict(saved.decided), _say)
-    before = sum(stage.steps for stage in stages[: here.stage])
-    entries = on_disk.entries_until(folder, before + here.step)
-    tracker = Tracker(config.model.measures, config, entries)
-    tracker.kept = best_of(folder, tracker, here, before, blank(prepared, stages[-1], run))
-    refuse_other_processes(config, run, record, here.step)
-    if processes.writes():
-        on_disk.lengthen(folder, config, run, facts)
-        on_disk.rewind(folder, before + here.step)
+    stages, writes = stages_of(config, run, prepared), processes.writes()
+    lock = hold(folder) if writes else None
+    with released_on_failure(lock):
+        here = newest(folder, run, prepared, stages, going_on=True)
+        here, stages, facts = going_on(str(folder), config, run, saved.run, here, stages, dict(saved.decided), _say)
+        before = sum(stage.steps for stage in stages[: here.stage])
+        entries = on_disk.entries_until(folder, before + here.step)
+        tracker = Tracker(config.model.measures, config, entries)
+        tracker.kept = best_of(folder, tracker, here, before, blank(prepared, stages[-1], run))
+        refuse_other_processes(config, run, record, here.step)
+        if writes:
+            on_disk.lengthen(folder, config, run, facts)
+            on_disk.rewind(folder, before + here.step)
     made = Run(config, run, record, here.state, here.step, stages[here.stage].name, folder, prepared, entries, facts)
-    return Training(made, prepared, stages, here, tracker)
+    return Training(made, prepared, stages, here, tracker, lock)
 
 
 def _outside(config: Any) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from filelock import FileLock
+
 from genjax.api.training import BEST, save_best
 from genjax.data.record import Record
 from genjax.errors import UserError
@@ -16,6 +18,7 @@ from genjax.models.table import MODELS
 from genjax.training import folder as run_folder
 from genjax.training import loop
 from genjax.training.checkpoint import Checkpoints, any_saved
+from genjax.training.lock import hold, released_on_failure
 from genjax.training.options import flat, from_json, to_json
 from genjax.training.settings import RunConfig
 
@@ -53,9 +56,22 @@ def refuse_place(out: str | None) -> None:
         raise UserError(f"`out` {out or 'runs'} is in a folder whose name is not UTF-8; choose another one.") from None
 
 
-def create(folder: Path, config: Any, run: RunConfig, facts: dict[str, Any], licence: str, record: Record) -> Path:
-    """A new run's folder. Raises `UserError` where it exists or cannot be written."""
-    return run_folder.create(folder, config.model.name, content(config, run), facts, licence, record)
+def create(folder: Path, config: Any, run: RunConfig, facts: dict[str, Any], licence: str, record: Record) -> FileLock:
+    """A new run's folder, held for who trains it. Raises `UserError` where it exists or cannot be written."""
+    lock = claimed(folder)
+    with released_on_failure(lock):
+        run_folder.create(folder, config.model.name, content(config, run), facts, licence, record)
+    return lock
+
+
+def claimed(folder: Path) -> FileLock:
+    """The lock of a folder where nothing is yet. Raises `UserError` where something is, or it cannot be written."""
+    run_folder.refuse_taken(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"`out` {folder} cannot be written ({error.strerror}); name a folder that can.") from None
+    return hold(folder)
 
 
 def create_grid(folder: Path, config: Any, members: Sequence[Any], facts: dict[str, Any]) -> None:
@@ -150,11 +166,13 @@ def save(run: Any, folder: Path) -> None:
     """Write a run as `genjax train` does. Raises `UserError` where the folder holds something else."""
     if folder.exists() and not _holds(run, folder):
         raise UserError(f"{folder} exists and does not hold this run; name another folder.")
+    if (folder / "config.json").exists():
+        hold(folder).release()  # refuses while it is trained
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         inner = temporary / "run"
-        create(inner, run.config, run.settings, run.decided, run.licence, run.record)
+        create(inner, run.config, run.settings, run.decided, run.licence, run.record).release()
         for entry in run.entries:
             run_folder.append_metrics(inner, entry)
         if run.state is not None:

@@ -13,6 +13,7 @@ import genjax
 from genjax.boltzmann.units import Gaussian
 from genjax.errors import UserError
 from genjax.training import loop
+from genjax.training.lock import hold
 
 LONG = {"steps": 500}  # chunks are of 248 steps
 
@@ -298,3 +299,35 @@ def test_a_start_is_where_it_begins(fit):
     run = fit(genjax.rbm(hidden=4, chains=10, learning_rate=1e-12, weight_decay=0.0), steps=1, start=first.parameters)
     np.testing.assert_allclose(run.parameters.weights[0], first.parameters.weights[0], atol=1e-6)
     assert run.step == 1
+
+
+def test_a_folder_that_is_trained_is_refused_to_others(fit, tmp_path):
+    folder, tried = tmp_path / "run", []
+
+    def others(chunk):
+        for call in (lambda: fit(steps=3, out=folder), lambda: genjax.load(folder).save(folder)):
+            with pytest.raises(UserError, match=f"{folder} is being trained by another process"):
+                call()
+            tried.append(chunk.step)
+
+    fit(steps=3, out=folder, on_chunk=others)
+    assert tried == [3, 3]
+    hold(folder).release()
+
+
+@pytest.mark.slow
+def test_a_folder_is_free_again_however_its_training_ends(fit, tmp_path):
+    def stop(chunk):
+        raise KeyboardInterrupt
+
+    folder = tmp_path / "run"
+    run = fit(steps=2, out=folder, on_chunk=stop)
+    hold(folder).release()
+    run = fit(run, steps=3)
+    with pytest.raises(UserError, match="`steps` 1 is less"):
+        fit(steps=1, out=folder)
+    hold(folder).release()
+    with pytest.raises(ZeroDivisionError):
+        fit(run, steps=4, on_chunk=lambda chunk: 1 / 0)
+    hold(folder).release()
+    assert fit(steps=4, out=folder).step == 4
