@@ -5,18 +5,20 @@ import dataclasses
 import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh
 
 from genjax import random
 from genjax.api import folder as on_disk
 from genjax.api.compare import interval_of, last, settings_of, shared_scores
 from genjax.api.compilation import compiling, keep_compiled_programs
-from genjax.api.fit import settled, source_of
+from genjax.api.fit import interruption, settled, source_of
+from genjax.api.grid_folder import Keeper, opened, was_halved
+from genjax.api.grid_training import FAILED, Member, refuse_all_failed, together, whole_or_halves
 from genjax.api.prepared import Prepared, describe, prepare, stages_of, with_length
 from genjax.api.progress import Bar
 from genjax.api.run import Run
@@ -32,22 +34,11 @@ from genjax.training.mesh import Devices, counted, mesh_of
 from genjax.training.options import replaced
 from genjax.training.sets import on_device
 from genjax.training.settings import RunConfig
-from genjax.training.stages import LAST, key_of
-from genjax.typing import Batch, Stage
+from genjax.typing import Batch
 
-OF_SINGLE_RUNS = ("stop_gap", "keep", "patience", "checkpoint_seconds", "log_every")
-OF_A_RUN = ("epochs", "steps", "batch_size", "binarisation", "data_dir", "size", "rng")
+OF_SINGLE_RUNS = ("stop_gap", "keep", "patience", "log_every")
+OF_A_RUN = ("epochs", "steps", "batch_size", "binarisation", "data_dir", "size", "rng", "checkpoint_seconds")
 SCORES = ("log_likelihood", "pseudo_log_likelihood")
-
-
-class Member(NamedTuple):
-    """One run of a grid, before it is trained."""
-
-    config: Any
-    run: RunConfig
-    prepared: Prepared
-    record: Record
-    stages: tuple[Stage, ...]
 
 
 def grid(
@@ -57,6 +48,7 @@ def grid(
     seeds: int | Sequence[int] = 8,
     common_batches: bool = False,
     validation: Any = True,
+    out: str | os.PathLike | None = None,
     devices: Devices = None,
     progress: bool = True,
     **options: Any,
@@ -67,13 +59,18 @@ def grid(
     an axis, a tuple a value: `learning_rate=[0.01, 0.06], layers=[(64, 32), (128, 64)]`; `data` is an axis too, the
     first one, where it is a list of names or Datasets. `seeds=8` is 0 to 7, a sequence those. Each run is the one that
     `fit` makes of its seed: its own batches, binarisation and noise; with `common_batches` all share order and
-    binarisation, which is faster, but intervals over seeds say less. The runs are split over all of this machine's
-    devices unless `devices` gives a number; more than there are runs split their batches too. A run that diverges
-    leaves the others alone, and its `diverged` says so. Raises `UserError` before any work.
+    binarisation, which is faster, but intervals over seeds say less. With `out`, a folder, an interrupted call with the
+    same one goes on where it was (Ctrl-C ends at the end of a chunk). The runs are split over all of this machine's
+    devices unless `devices` gives a number; more than there are runs split their batches too. A run that diverges,
+    or fails, leaves the others alone, and its `diverged` says so. Raises `UserError` before any work.
     """
     counted(devices)
     members = members_of(model, data, seeds, validation, options)
-    return train_members(members, common_batches, progress, devices)
+    if out is None:
+        return train_members(members, common_batches, progress, devices)
+    on_disk.refuse_place(os.fspath(out))
+    with interruption() as noted, opened(Path(out), members, common_batches):
+        return train_members(members, common_batches, progress, devices, Path(out), noted.is_set)
 
 
 def members_of(model: Any, data: Any, seeds: Any, validation: Any, options: dict[str, Any]) -> list[Member]:
@@ -146,9 +143,17 @@ def _values(name: str, value: Any) -> list[Any]:
 
 
 def train_members(
-    members: Sequence[Member], common_batches: bool = False, progress: bool = True, devices: Devices = None
+    members: Sequence[Member],
+    common_batches: bool = False,
+    progress: bool = True,
+    devices: Devices = None,
+    folder: Path | None = None,
+    ending: Callable[[], bool] = lambda: False,
 ) -> list[Run]:
-    """All runs, in as few programs as their options allow, in the order of `members`, on so many devices (`grid`)."""
+    """All runs, in as few programs as their options allow, in the order of `members`, on so many devices (`grid`).
+
+    In a `folder` they go on from what is there. Raises `KeyboardInterrupt` after the chunk at which `ending` says so.
+    """
     keep_compiled_programs()
     entries: list[list[dict[str, Any]]] = [[] for _ in members]
     ended: dict[int, tuple[Any, str | None]] = {}
@@ -158,15 +163,21 @@ def train_members(
         done = 0
         for group in groups_of(members):
             for indices in side_by_side.split(group, bytes_of(members[group[-1]])):
-                some = [members[i] for i in indices]
 
                 def shown(steps: int, runs: int, before: int = done, earlier: int = len(ended)) -> None:
                     if bar is not None:
                         bar.update(before + steps, f"{earlier + runs} of {len(members)} runs")
 
-                mesh = mesh_of(devices, min(counted(None, "all"), len(some)), len(some))
-                ended |= zip(indices, together(some, [entries[i] for i in indices], batches, shown, mesh))
-                done += sum(stage.steps for member in some for stage in member.stages)
+                def train(rows: Sequence[int], shown: Callable[[int, int], None] = shown) -> list[Any]:
+                    some = [members[i] for i in rows]
+                    keeper = None if folder is None else Keeper(folder, rows, ending, some[0].run.checkpoint_seconds)
+                    mesh = mesh_of(devices, min(counted(None, "all"), len(some)), len(some))
+                    return together(some, [entries[i] for i in rows], batches, shown, mesh, keeper)
+
+                halved = (lambda rows: False) if folder is None else partial(was_halved, folder)
+                ended |= zip(indices, whole_or_halves(train, indices, halved))
+                done += sum(stage.steps for i in indices for stage in members[i].stages)
+    refuse_all_failed(ended)
     shared = {"common_batches": True} if common_batches else {}
     return [
         Run(
@@ -219,114 +230,6 @@ def bytes_of(member: Member) -> int:
     return state + 4 * (member.prepared.plan.batch_size + 1000) * values
 
 
-class Watch:
-    """What is kept of runs that are trained together: entries as they learn, and each one's state at its end."""
-
-    def __init__(self, members: Sequence[Member], entries: Sequence[list[dict[str, Any]]]):
-        self.members, self.entries = members, entries
-        self.kept: dict[int, Any] = {}
-        self.diverged: dict[int, str] = {}
-        self.done = [0] * len(members)  # steps of all stages
-
-    def of_stage(self, number: int, steps_per_epoch: int) -> Callable[[side_by_side.GridChunk], None]:
-        """What is called with each chunk of a stage."""
-        stages = [member.stages[number] for member in self.members]
-        befores = [sum(stage.steps for stage in member.stages[:number]) for member in self.members]
-
-        def watch(chunk: side_by_side.GridChunk) -> None:
-            length = len(next(iter(chunk.steps.values()))[0])
-            for i, (stage, before) in enumerate(zip(stages, befores)):
-                if stage.steps <= chunk.step - length:
-                    continue  # it has ended, and others go on
-                self.done[i] = before + chunk.step
-                if i in self.diverged:
-                    continue
-                if (why := side_by_side.diverged(chunk, i)) is not None:
-                    self.diverged[i] = why
-                    continue
-                entry: dict[str, Any] = {"step": before + chunk.step, "epoch": (before + chunk.step) / steps_per_epoch}
-                entry |= {} if stage.name == LAST else {"stage": stage.name}
-                self.entries[i].append(entry | {name: float(values[i]) for name, values in chunk.metrics.items()})
-                if stage.name == LAST and chunk.step == stage.steps:
-                    self.kept[i] = jax.tree.map(np.asarray, side_by_side.run_of(chunk.states, i))
-
-        return watch
-
-    def progress(self) -> tuple[int, int]:
-        """Steps and runs that are done."""
-        lengths = (sum(stage.steps for stage in member.stages) for member in self.members)
-        return sum(self.done), sum(done == length for done, length in zip(self.done, lengths))
-
-
-def together(
-    members: Sequence[Member],
-    entries: Sequence[list[dict[str, Any]]],
-    batches: Any = None,
-    shown: Callable[[int, int], None] = lambda steps, runs: None,
-    mesh: Mesh | None = None,
-) -> list[tuple[Any, str | None]]:
-    """Train runs in one program, stage by stage; each one's last state, and how it diverged if it did.
-
-    Runs are padded to the largest machine and trained to the longest length, each kept when it is done. `batches` is
-    the key by which all draw theirs, None for each its own; `shown` is told how many steps and runs are done. On a
-    `mesh` they are split over its devices.
-    """
-    plan, data = members[0].prepared.plan, members[0].prepared.training
-    if len({member.stages[-1].steps for member in members}) > 1:
-        plan = plan._replace(chunk=min(plan.chunk, plan.steps_per_epoch))
-    keys = side_by_side.stacked([random.key(member.run.seed, member.run.rng) for member in members])
-    padding, sizes = members[0].config.model.padding, [getattr(member.config, "hidden", 0) for member in members]
-    padding = padding if len(set(sizes)) > 1 else None
-    watch, states = Watch(members, entries), None
-    for number, stage in enumerate(members[0].stages):
-        stages = [member.stages[number] for member in members]
-        own = jax.vmap(lambda key, stage=stage: key_of(key, stage))(keys)
-        shared = None if batches is None else key_of(batches, stage)
-        if padding is not None:
-            states, algorithm = beginnings(own, members, stages, max(sizes), padding.pad)
-        else:
-            states, algorithm = begin(own, stages, data, plan, states), stage.algorithm
-        ends = sorted(one.steps for one in stages)
-        calls = [watch.of_stage(number, plan.steps_per_epoch), lambda chunk: shown(*watch.progress())]
-        states = side_by_side.train(own, algorithm, data, plan, states, ends[-1], calls, ends, shared, mesh)
-    made = []
-    for i, size in enumerate(sizes):
-        state = watch.kept.get(i, jax.tree.map(np.asarray, side_by_side.run_of(states, i)))
-        state = jax.tree.map(jnp.asarray, state)
-        made.append((state if padding is None else padding.unpad(state, size), watch.diverged.get(i)))
-    return made
-
-
-def begin(keys: Any, stages: Sequence[Stage], data: loop.TrainingSet, plan: loop.Plan, before: Any) -> Any:
-    """The states of all runs before the first step of a stage."""
-    handover, hypers = stages[0].handover, [stage.hyper for stage in stages]
-    if handover is None or before is None:
-        return side_by_side.initial(keys, stages[0].algorithm, data, plan, hypers)
-    loop.check(stages[0].algorithm, data, plan)
-    inits = jax.vmap(lambda key: random.subkey(key, "init"))(keys)
-    example = loop.example(data, plan)
-    first: Callable[..., Any] = jax.jit(jax.vmap(handover, (0, 0, None, 0)))
-    return first(inits, before, example, side_by_side.stacked(hypers))
-
-
-def beginnings(
-    keys: Any, members: Sequence[Member], stages: Sequence[Stage], widest: int, pad: Callable[..., Any]
-) -> tuple[Any, Any]:
-    """The runs' states before their first steps, each drawn at its own size, then padded; and the padded algorithm."""
-    states: dict[int, Any] = {}
-    sizes = [member.config.hidden for member in members]
-    data, plan = members[0].prepared.training, members[0].prepared.plan
-    for hidden in dict.fromkeys(sizes):
-        rows = [index for index, size in enumerate(sizes) if size == hidden]
-        some = side_by_side.initial(
-            keys[np.asarray(rows)], stages[rows[0]].algorithm, data, plan, [stages[row].hyper for row in rows]
-        )
-        some = jax.jit(jax.vmap(lambda state: pad(state, widest)))(some)
-        states |= {row: side_by_side.run_of(some, number) for number, row in enumerate(rows)}
-    largest = members[int(np.argmax(sizes))]
-    return side_by_side.stacked([states[row] for row in range(len(members))]), largest.stages[-1].algorithm
-
-
 def rows_of(
     runs: Sequence[Run], effort: dict[str, Any] | None, progress: Callable[[int], None] = lambda done: None
 ) -> list[dict[str, Any]]:
@@ -341,7 +244,13 @@ def rows_of(
     for number, run in enumerate(runs, 1):
         row = settings_row(run) | {"diverged": run.diverged is not None}
         row |= {} if run.diverged is None else {"reason": run.diverged}
-        rows.append(row | {name: last(run, name) for name in names} | scores_of(run, effort))
+        try:
+            row |= {name: last(run, name) for name in names} | scores_of(run, effort)
+        except Exception as error:  # of one run alone, which costs no other its scores
+            if len(runs) == 1:
+                raise
+            row |= {"reason": f"{FAILED}{type(error).__name__}: {error}"}
+        rows.append(row)
         progress(number)
     return rows
 
@@ -349,7 +258,7 @@ def rows_of(
 def settings_row(run: Run) -> dict[str, Any]:
     """A run's options, and its seed."""
     settings = settings_of(run).items()
-    row = {name: value for name, value in settings if name not in ("data", *OF_SINGLE_RUNS)}
+    row = {name: value for name, value in settings if name not in ("data", "checkpoint_seconds", *OF_SINGLE_RUNS)}
     return row | {"seed": run.settings.seed}
 
 

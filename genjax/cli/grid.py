@@ -3,7 +3,7 @@
 Options with several values span the grid; an option that takes several values as one (--layers) is given once for each.
 """
 
-import json
+import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,13 +25,16 @@ from genjax.api.grid import (
     train_members,
 )
 from genjax.api.grid_figures import figures_of_grid
+from genjax.api.grid_folder import opened
 from genjax.api.progress import Bar
 from genjax.api.run import Run
 from genjax.cli.options import Parser, model_name, say, tuples
-from genjax.errors import UserError
+from genjax.data.places import absolute, own
+from genjax.errors import Interrupted, UserError
 from genjax.likelihood.estimate import finite, plain
 from genjax.models.table import MODELS
 from genjax.plots.images import save
+from genjax.signals import Noted
 from genjax.training import folder as run_folder
 from genjax.training.mesh import counted
 from genjax.training.options import flat
@@ -53,6 +56,9 @@ class Options:
     """Evaluate each run at the end."""
     out: str | None = None
     """The grid's folder (by default runs/grid-<model>-<dataset>, with -2, -3, ... where that exists)."""
+    resume: str | None = None
+    """A grid's folder to go on with after an interruption: its own options rule; only --devices and --json go with
+    it."""
     json: bool = False
     """Print one JSON object instead of sentences."""
 
@@ -63,7 +69,8 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     kind = MODELS[name].config
     parser = Parser(kind, Options, f"genjax grid {name}", OF_TRAINING)
     parser.usual({"epochs": EPOCHS, "batch_size": BATCH, "temperatures": TEMPERATURES, "ais_chains": CHAINS})
-    axes, rest = axes_of(arguments[1:], tuples(kind))
+    arguments, resume = again(name, arguments[1:])
+    axes, rest = axes_of(arguments, tuples(kind))
     base, run, effort, options = parser(rest)
     values = {axis: [typed(parser, rest, axis, value) for value in given] for axis, given in axes.items()}
     refuse(run, options, {*values} & {*effort})
@@ -74,20 +81,77 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     names = list(values)
     stem = Path(run.dataset or "").stem or "images"
     folder = Path(options.out) if options.out else run_folder.free_name(Path("runs") / f"grid-{name}-{stem}")
-    on_disk.create_grid(folder, base, members, {"axes": plain(values)})
-    say(f"{folder}: {len(members) // options.seeds} settings, {len(members)} runs")
+    if resume is None:
+        on_disk.refuse_place(options.out)
+        run_folder.refuse_taken(folder)
+    folder = resume or folder
+    facts = {"axes": plain(values), "arguments": placed(arguments)}
     began = time.perf_counter()
-    runs = train_members(members, options.common_batches, devices=run.devices)
+    with Noted() as signals, opened(folder, members, options.common_batches, facts):
+        say(f"{folder}: {len(members) // options.seeds} settings, {len(members)} runs")
+        try:
+            runs = train_members(
+                members, options.common_batches, True, run.devices, folder, lambda: signals.number is not None
+            )
+        except KeyboardInterrupt:
+            raise Interrupted(signals.number or signal.SIGINT) from None
     seconds = time.perf_counter() - began
     with Bar("evaluating", len(runs)) as bar:
         rows = rows_of(runs, effort if options.evaluate else None, bar.update)
-    (folder / "results.jsonl").write_text("".join(json.dumps(finite(row)) + "\n" for row in rows))
+    run_folder.write_lines(folder / "results.jsonl", [finite(row) for row in rows])
     run_folder.write_arrays(folder / "parameters.npz", parameters_of(runs))
     table = summarise(rows, names, (*SCORES, *metrics_of(runs)))
     figures = [str(path) for path in draw(folder, runs, names)]
     result = {"run": str(folder), "runs": len(rows), "training_seconds": round(seconds, 2), "settings": table}
     lines = [f"{folder}: {len(rows)} runs in {seconds:.0f} s", *tables_of(table, names), *notes_of(runs)]
     return result | {"figures": figures}, "\n".join([*lines, f"figures: {folder / 'figures'}"])
+
+
+def again(name: str, arguments: list[str]) -> tuple[list[str], Path | None]:
+    """The arguments of a grid; with --resume those that it began with, and its folder."""
+    arguments = [part for argument in arguments for part in apart(argument)]
+    if "--resume" not in arguments:
+        return arguments, None
+    place = arguments.index("--resume")
+    folder, rest = "".join(arguments[place + 1 : place + 2]), arguments[:place] + arguments[place + 2 :]
+    if not (Path(folder) / "config.json").exists():
+        raise UserError(f"--resume {folder} is no grid's folder; name the folder of one.")
+    saved = run_folder.read_config(Path(folder))
+    begun = saved["decided"].get("arguments") if isinstance(saved.get("decided"), dict) else None
+    if saved.get("model") != f"grid {name}" or not isinstance(begun, list):
+        raise UserError(f"--resume {folder} holds no grid of {name} that can go on; name the folder of one.")
+    if other := [option for option in rest if option.startswith("-") and option not in ("--devices", "--json")]:
+        raise UserError(f"{other[0]} does not go with --resume {folder}; leave it out.")
+    for option in ("--out", "--devices", "--json"):
+        begun = without(begun, option) if option in ("--out", *rest) else begun
+    return [*map(str, begun), *rest], Path(folder)
+
+
+def apart(argument: str) -> list[str]:
+    """--option=value as two arguments."""
+    option, sign, value = argument.partition("=")
+    return [option, value] if sign and option.startswith("--") else [argument]
+
+
+def without(arguments: list[str], option: str) -> list[str]:
+    """The arguments without an option and its value."""
+    if option not in arguments:
+        return arguments
+    place = arguments.index(option)
+    end = place + 1
+    while end < len(arguments) and not arguments[end].startswith("--"):
+        end += 1
+    return arguments[:place] + arguments[end:]
+
+
+def placed(arguments: list[str]) -> list[str]:
+    """The arguments with a person's own data named as they are found from anywhere."""
+    option, made = "", []
+    for argument in arguments:
+        option = argument if argument.startswith("--") else option
+        is_path = option in ("--dataset", "--data-dir") and own(argument) and Path(argument).expanduser().exists()
+        made.append(absolute(argument) if is_path else argument)
+    return made
 
 
 def members_of_line(base: Any, run: RunConfig, options: Options, values: dict[str, list[Any]]) -> list[Member]:

@@ -1,12 +1,15 @@
 """Checkpoints of a run: the whole state as named arrays, by Orbax, each written whole or not at all."""
 
+import contextlib
 import errno
 import logging
 import os
 import re
 import shutil
+import time
 import warnings
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from genjax.errors import DataWarning, UserError
 from genjax.training import processes
 
 logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax tells of every file it touches
+MOST_OF_TIME = 0.02  # that writing may take
 
 
 def named_leaves(state: Any) -> dict[str, Any]:
@@ -45,6 +49,29 @@ def with_rates(like: Any, names: dict[str, Any]) -> Any:
         return like
     rates = [match[1] for name in names if (match := re.fullmatch(r"\.hyper\['(\w+)'\]", name))]
     return like._replace(hyper={name: jax.ShapeDtypeStruct((), jnp.float32) for name in rates})
+
+
+class Pause:
+    """Between two checkpoints: some seconds, and so many that writing takes at most 2 % of the time, whatever the disk.
+
+    0 is no pause at all.
+    """
+
+    def __init__(self, seconds: float):
+        self.seconds, self.least, self.began = seconds, seconds, time.perf_counter()
+
+    @property
+    def due(self) -> bool:
+        """Whether it is over."""
+        return time.perf_counter() - self.began >= self.least
+
+    @contextlib.contextmanager
+    def over(self) -> Iterator[None]:
+        """Write a checkpoint here; then another pause begins."""
+        began = time.perf_counter()
+        yield
+        self.began = time.perf_counter()
+        self.least = max(self.seconds, (self.began - began) / MOST_OF_TIME) if self.seconds else 0.0
 
 
 class Checkpoints:

@@ -190,8 +190,11 @@ def _entry(line: bytes) -> dict[str, Any] | None:
 
 def rewind_metrics(folder: Path, step: int) -> None:
     """Drop what lies after `step`: a resumed run writes it again."""
-    kept = [entry for entry in read_metrics(folder) if entry["step"] <= step]
-    path = folder / "metrics.jsonl"
+    write_lines(folder / "metrics.jsonl", [entry for entry in read_metrics(folder) if entry["step"] <= step])
+
+
+def write_lines(path: Path, entries: list[dict[str, Any]]) -> None:
+    """A file of a JSON object a line, written whole or not at all."""
     temporary = path.with_name(path.name + ".part")
-    temporary.write_text("".join(json.dumps(entry) + "\n" for entry in kept))
+    temporary.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
     os.replace(temporary, path)

@@ -85,8 +85,9 @@ def train(
     ends: Sequence[int] = (),
     batches: Key[Array, ""] | None = None,
     mesh: Mesh | None = None,
+    first_step: int = 0,
 ) -> Any:
-    """All runs for `total_steps`; returns their last states, and leaves `states` as they are.
+    """All runs from `first_step` to `total_steps`; returns their last states, and leaves `states` as they are.
 
     Chunks end at `ends` too, where a caller wants to keep what shorter runs have become. A run that diverges goes on
     as NaN and leaves the others alone (`diverged` tells). With `batches`, a key, all share order and binarisation. On a
@@ -96,7 +97,7 @@ def train(
     keys, states, data, batches = placed((keys, states, data, batches), mesh)
     stops = sorted({end for end in ends if 0 < end < total_steps} | {total_steps})
     for begin, end in zip([0, *stops], stops):
-        for first, count in loop.chunks(begin, end, plan):
+        for first, count in loop.chunks(max(begin, first_step), end, plan):
             numbers = jnp.asarray(first), jnp.asarray(count)
             done = first + count
             with on(mesh):

@@ -1,5 +1,6 @@
 """Checkpoints: what goes in comes out, and damage is told from a whole file."""
 
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from genjax.errors import DataWarning, UserError
-from genjax.training.checkpoint import Checkpoints, digest, restore_newest
+from genjax.training.checkpoint import Checkpoints, Pause, digest, restore_newest
 from tests.machines import random_machine
 
 
@@ -136,3 +137,20 @@ def test_a_checkpoint_that_cannot_be_written_is_told_and_the_others_stay(tmp_pat
     with pytest.raises(UserError, match=r"train/2 cannot be written \(No space left on device\); make room"):
         checkpoints.save(2, state(2))
     assert restore_newest(tmp_path, jax.eval_shape(state), "train")[1] == 1
+
+
+def test_writing_takes_at_most_a_fiftieth_of_the_time(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    pause = Pause(15.0)
+    for seconds, least in ((0.1, 15), (2.0, 100), (0.1, 15)):
+        assert not pause.due
+        now[0] += 15 if least == 100 else 100
+        with pause.over():
+            now[0] += seconds
+        now[0] += least - 0.01
+        assert not pause.due
+        now[0] += 0.02
+        assert pause.due
+        pause.began = now[0]
+    assert Pause(0.0).due
