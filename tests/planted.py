@@ -712,7 +712,7 @@ TRAINING = (
     ),
     mutant(
         "a run destroys the state that it is given",
-        "state = _copied(state)",
+        "state = copied(state)",
         "state = jax.tree.map(lambda x: x, state)",
         "training/test_loop.py::test_a_run_takes_exactly_the_steps_asked_for_and_leaves_its_argument_alive[13]",
     ),

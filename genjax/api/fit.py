@@ -65,6 +65,7 @@ def fit(
     devices: Devices = None,
     keep: Literal["best", "last"] | None = None,
     patience: int | None = None,
+    on_divergence: Literal["stop", "rollback"] | None = None,
     on_chunk: OnChunk | Sequence[OnChunk] = (),
     progress: bool = True,
 ) -> Run:
@@ -86,6 +87,8 @@ def fit(
       rounding, and it may be another number when a run goes on.
     - `keep`: which parameters answer, the "best" on held-out examples where the last are worse by more than noise, or
       the "last"; a run goes on from its last ones. `patience`: epochs without a better measure after which it ends.
+    - `on_divergence`: where training leaves the finite numbers, "stop" (the default), or "rollback": back to the last
+      good state, and on at half the rate.
     - `on_chunk`: called with each `training.loop.Chunk`; one that raises `training.early.Stopped(chunk)` ends the run
       early, after another tenth of its steps, over which the rate falls. `progress`: whether a bar is shown.
 
@@ -99,7 +102,7 @@ def fit(
     calls = (on_chunk,) if callable(on_chunk) else tuple(on_chunk)
     length = {"epochs": epochs, "steps": steps}
     given = {"seed": seed, "batch_size": batch_size, "binarisation": binarisation}
-    given |= {"keep": keep, "patience": patience}
+    given |= {"keep": keep, "patience": patience, "on_divergence": on_divergence}
     given |= {} if isinstance(model, Run) else {"devices": devices}
     given = {name: value for name, value in given.items() if value is not None}
     if isinstance(model, Run):
@@ -286,7 +289,7 @@ def reopen(folder: Path, config: Any, run: RunConfig, source: Any) -> Training:
     saved = on_disk.read(folder, config, _outside(config))
     on_disk.unless_same(folder, (config, run), (saved.config, saved.run))
     length = {} if run.epochs is None and run.steps is None else {"epochs": run.epochs, "steps": run.steps}
-    length |= {} if run.devices is None else {"devices": run.devices}
+    length |= {"on_divergence": run.on_divergence} | ({} if run.devices is None else {"devices": run.devices})
     return resume(folder, saved, dataclasses.replace(saved.run, **length), source)
 
 

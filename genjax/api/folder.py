@@ -23,7 +23,7 @@ from genjax.training.options import flat, from_json, to_json
 from genjax.training.settings import RunConfig
 
 PLACES = ("dataset", "data_dir")  # of data that may have moved
-MAY_DIFFER = ("epochs", "steps", "checkpoint_seconds", "devices")  # of a run that goes on
+MAY_DIFFER = ("epochs", "steps", "checkpoint_seconds", "devices", "on_divergence")  # of a run that goes on
 
 
 class Saved(NamedTuple):

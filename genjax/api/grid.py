@@ -36,7 +36,7 @@ from genjax.training.sets import on_device
 from genjax.training.settings import RunConfig
 from genjax.typing import Batch
 
-OF_SINGLE_RUNS = ("stop_gap", "keep", "patience", "log_every")
+OF_SINGLE_RUNS = ("stop_gap", "keep", "patience", "log_every", "on_divergence")
 OF_A_RUN = ("epochs", "steps", "batch_size", "binarisation", "data_dir", "size", "rng", "checkpoint_seconds")
 SCORES = ("log_likelihood", "pseudo_log_likelihood")
 

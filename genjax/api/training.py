@@ -12,13 +12,14 @@ import jax.numpy as jnp
 from genjax import random
 from genjax.api.prepared import Prepared, begin, blank
 from genjax.errors import Diverged, UserError
-from genjax.training import early, loop, processes
+from genjax.training import early, loop, processes, rollback
 from genjax.training import folder as run_folder
 from genjax.training.best import Kept, Tracker
-from genjax.training.checkpoint import Checkpoints, any_saved, restore_newest
+from genjax.training.checkpoint import Checkpoints, Pause, any_saved, restore_newest
 from genjax.training.mesh import mesh_of_all
 from genjax.training.optimisers import Constant, is_finished
 from genjax.training.options import flat
+from genjax.training.rollback import RolledBack, halved
 from genjax.training.settings import RunConfig
 from genjax.training.stages import LAST, key_of
 from genjax.typing import Hyper, Stage
@@ -107,6 +108,12 @@ def train(
             recorder.decide(stopped_early={"step": step, "total_steps": end})
             stages = (*stages[:number], stage._replace(steps=end), *stages[number + 1 :])
             continue
+        except RolledBack as back:
+            state, step = halved(back.state), back.step
+            hooks.say(f"{back}: back to step {before + step}, and on at half the rate")
+            past = recorder.decided.get("rolled_back", [])
+            recorder.decide(rolled_back=[*past, {"stage": stage.name, "step": step}])
+            continue
         if step < stage.steps or number + 1 == len(stages) or hooks.ending():
             return Position(number, state, step), stages
         number, step = number + 1, 0
@@ -126,17 +133,22 @@ def _stage(
 ) -> tuple[Any, int]:
     """One stage with its record and checkpoints; its last state and step. Metrics count the steps `before` too.
 
-    Raises `early.Stopped` where it is to be shortened, `Diverged` with the last good checkpoint.
+    Raises `early.Stopped` where it is to be shortened; where it diverges `RolledBack` to the last chunk recorded, if
+    that is wanted, else `Diverged` with the last good checkpoint.
     """
     checkpoints = None if recorder.folder is None else Checkpoints(recorder.folder / "checkpoints", stage.name)
     if checkpoints is not None:
         checkpoints.save(first_step, state)
-    kept, total, last = time.perf_counter(), stage.steps, (state, first_step)
+    pause, total, last = Pause(run.checkpoint_seconds), stage.steps, (state, first_step)
+    may_roll_back = run.on_divergence == "rollback" and rollback.possible(
+        recorder.decided.get("rolled_back", []), state
+    )
+    good = (loop.copied(state), first_step) if may_roll_back else last  # `last` is given away with the next chunk
     may_stop = stage.name == LAST and "stopped_early" not in recorder.decided
     each = prepared.plan.steps_per_epoch
 
     def record(chunk: loop.Chunk) -> None:
-        nonlocal kept, last
+        nonlocal last, good
         numbers, alarms = ({}, []) if hooks.watch is None or stage.name != LAST else hooks.watch(chunk)
         if stage.name == LAST:
             numbers = numbers | tracker.follow(chunk, before, total)
@@ -147,12 +159,13 @@ def _stage(
             entry |= {} if stage.name == LAST else {"stage": stage.name}
             recorder.write(entry | metrics | (numbers if step == chunk.step else {}))
         stop = may_stop and early.new_end(chunk.step, total) < total and too_long(run, recorder.entries, tracker, each)
-        now, ending, last = time.perf_counter(), hooks.ending(), (chunk.state, chunk.step)
-        due = chunk.step == total or ending or stop or now - kept >= run.checkpoint_seconds
+        ending, last = hooks.ending(), (chunk.state, chunk.step)
+        due = chunk.step == total or ending or stop or pause.due
         if checkpoints is not None and due:
-            save_best(recorder.folder, tracker.kept, before + chunk.step)
-            checkpoints.save(chunk.step, chunk.state)
-            kept = now
+            with pause.over():
+                save_best(recorder.folder, tracker.kept, before + chunk.step)
+                checkpoints.save(chunk.step, chunk.state)
+        good = (loop.copied(chunk.state), chunk.step) if may_roll_back else last
         for call in hooks.on_chunk:
             call(chunk, stage, alarms)
         if ending or hooks.ending():  # also where Ctrl-C came after the checkpoint
@@ -178,6 +191,8 @@ def _stage(
             checkpoints.save(stop.chunk.step, stop.chunk.state)
         raise
     except Diverged as error:
+        if may_roll_back:
+            raise RolledBack(str(error), *good) from None
         kept_at = None if checkpoints is None else checkpoints.path(checkpoints.latest() or 0)
         where = "" if kept_at is None else f"; the last good checkpoint is {kept_at}"
         raise Diverged(f"{error}{where}; train anew with a lower rate.") from None
@@ -263,6 +278,11 @@ def going_on(
     stage, is_last = stages[here.stage], here.stage == len(stages) - 1
     lengthened = longer_since(config, run, before, decided, here.step if is_last else 0, say)
     state = here.state._replace(hyper=stage.hyper | lengthened)  # a longer run's rates fall more slowly
+    back = rollback.before(decided.get("rolled_back", []), [one.name for one in stages], here.stage, here.step)
+    state = halved(state, sum(one["stage"] == stage.name for one in back))
+    decided = decided | ({"rolled_back": back} if "rolled_back" in decided else {})
+    if is_last and decided.get("stopped_early", {}).get("step", 0) > here.step:  # it will be again
+        decided = {name: value for name, value in decided.items() if name != "stopped_early"}
     stopped = decided.get("stopped_early")
     if stopped is not None and is_last:
         stage = stage._replace(steps=stopped["total_steps"])

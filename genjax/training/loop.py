@@ -160,7 +160,7 @@ def _thresholded(batch: Batch, plan: Plan) -> Batch:
     return batch._replace(x=binarise(jax.random.key(0), batch.x, how))
 
 
-_copied = jax.jit(partial(jax.tree.map, jnp.copy))
+copied = jax.jit(partial(jax.tree.map, jnp.copy))
 
 
 def check(algorithm: Algorithm, data: TrainingSet, plan: Plan) -> None:
@@ -217,7 +217,7 @@ def train(
     if first_step > total_steps:
         raise UserError(f"`total_steps` {total_steps} is less than the {first_step} steps done; give more of them.")
     started = time.perf_counter()
-    state = _copied(state)  # each chunk is given the buffers of the one before it
+    state = copied(state)  # each chunk is given the buffers of the one before it
     parts = chunks(first_step, total_steps, plan)
     feed = Feed(key, data, plan.batch_size, plan.chunk, parts) if isinstance(data.x, Stored) else None
     data = placed(on_device(data, slice(WATCHED)), mesh)  # of a set on the host what is observed

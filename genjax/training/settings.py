@@ -47,6 +47,9 @@ class RunConfig:
     """Steps that one line of metrics.jsonl averages (1: every step; by default those of a chunk, and never more)."""
     checkpoint_seconds: float = 15.0
     """Minimum seconds between two checkpoints."""
+    on_divergence: Literal["stop", "rollback"] = "stop"
+    """What to do where training leaves the finite numbers: stop, or go back to the last good state and go on at half
+    the learning rate (at most 20 times)."""
     steps: int | None = None
     """Steps in place of epochs."""
     devices: Devices = None

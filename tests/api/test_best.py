@@ -1,6 +1,7 @@
 """A run answers with what was best on held-out examples, goes on from the last, and says that it over-fits."""
 
 import dataclasses
+import shutil
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -114,3 +115,15 @@ def test_it_is_kept_goes_on_from_the_last_and_ends_as_if_never_interrupted(run, 
     assert (float(on.state.p), float(on.parameters), float(run.parameters)) == (6000, 2640, 2640)
     copied = genjax.load(run.save(tmp_path / "copy").folder, model=Climber)
     assert (float(copied.parameters), float(copied.state.p)) == (2640, STEPS)
+
+
+@pytest.mark.slow
+def test_a_run_that_falls_back_to_before_its_early_stop_is_stopped_again(tmp_path, capsys):
+    """Its rates are not those after the stop: as where the checkpoints after it are damaged."""
+    run = fit(patience=30, out=tmp_path / "run")
+    said = capsys.readouterr().err
+    for step in (run.decided["stopped_early"]["step"], run.step):
+        shutil.rmtree(tmp_path / "run" / "checkpoints" / "train" / str(step))
+    again = fit(patience=30, out=tmp_path / "run")
+    assert capsys.readouterr().err == said
+    assert (again.step, again.decided) == (run.step, run.decided)

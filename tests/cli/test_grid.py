@@ -108,6 +108,7 @@ def truth(row: dict, parameters: dict[str, np.ndarray], number: int) -> float:
         (["--learning-rate", "0.1", "-0.2"], "--learning-rate -0.2 is not positive"),
         (["--visible-type", "gaussian", "--binarisation", "none", "sampled"], "give --binarisation none"),
         (["--stop-gap", "1"], "--stop-gap"),  # what a grid does not do, it does not take
+        (["--on-divergence", "rollback"], "--on-divergence"),
         (["--resume", "run"], "--resume"),
         (["--temperatures", "50", "60"], "--temperatures is of the estimate"),
         (["--temperatures", "1"], "--temperatures 1 is out of range"),
