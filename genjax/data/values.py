@@ -13,7 +13,7 @@ NEARLY = 1 / 8
 FLAT = 0.02
 """Nor do those whose standard deviation is less: fewer than one white pixel among 2,500 black ones."""
 MANY_BLANK = 0.1
-SAMPLE = 5000  # images suffice for a standard deviation
+SAMPLE = 4 * 10**6  # values whose spread is taken
 SMALL = (np.dtype(np.uint8), np.dtype(np.bool_))
 """Types that stay as they are, a byte a value."""
 
@@ -135,7 +135,7 @@ def doubts(x: Examples, which: str, pictures: bool = True) -> list[str]:
         return [f"the {which} images are nearly black, their brightest pixel is {high:.3g}; {check}."]
     if low > 1 - NEARLY:
         return [f"the {which} images are nearly white, their darkest pixel is {low:.3g}; {check}."]
-    if (spread := float(x[:: -(-len(x) // SAMPLE)].std())) < FLAT:
+    if (spread := float(x[:: -(-x.size // SAMPLE)].std())) < FLAT:
         return [f"the {which} images hardly show anything, the standard deviation of pixels is {spread:.2g}; {check}."]
     if blank > MANY_BLANK * len(x):
         return [f"{blank} of {len(x)} {which} images are blank, one value in every pixel; {check}."]
