@@ -36,7 +36,7 @@ class Scale(NamedTuple):
     temperatures: int
 
 
-SCALES = {"full": Scale(5, 2400, 256, 5000), "quick": Scale(2, 2400, 256, 2000), "smoke": Scale(2, 40, 16, 50)}
+SCALES = {"full": Scale(5, 2400, 256, 5000), "quick": Scale(2, 2400, 256, 2000), "smoke": Scale(2, 120, 16, 50)}
 
 
 def digits(seed: int) -> genjax.Dataset:

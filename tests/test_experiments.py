@@ -129,14 +129,14 @@ def test_class_samples(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_early_stopping(tmp_path, monkeypatch, capsys):
-    """With a limit that is reached at once."""
+    """With a limit that is reached as soon as the noise of three gaps is known."""
     monkeypatch.setattr(early_stopping, "LIMIT", -10.0)
     monkeypatch.setattr(sys, "argv", ["early_stopping", "--smoke", "--out", str(tmp_path)])
     early_stopping.main()
     lines = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
     assert [(line["seed"], line["run"]) for line in lines] == [(s, r) for s in (0, 1) for r in ("all steps", "stopped")]
     assert all(np.isfinite(line["log_likelihood"]) for line in lines)
-    assert [line["steps"] for line in lines] == 2 * [400, 275]
+    assert [line["steps"] for line in lines] == 2 * [1200, 825]
     assert (tmp_path / "early_stopping.png").stat().st_size > 5000
     assert "stopped is ahead by" in capsys.readouterr().out
 
