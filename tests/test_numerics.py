@@ -52,6 +52,7 @@ def test_float32_products_are_never_shortened(name):
     assert all(precision == (numerics.EXACT, numerics.EXACT) for *_, precision in found)
 
 
+@pytest.mark.slow
 def test_fast_sampling_is_exact_sampling_of_the_rounded_machine():
     states = tuple(jnp.ones((7, size)) for size in MACHINE.sizes)
     fast = sample(KEY, MACHINE, states, 5, kernel=Gibbs("fast")).states
@@ -66,6 +67,7 @@ def test_fast_sampling_is_exact_sampling_of_the_rounded_machine():
     assert all(side == ["bfloat16", "bfloat16"] for side in sides)
 
 
+@pytest.mark.slow
 def test_fast_chains_leave_the_statistics_exact():
     chains, expected = sweeps(KEY, MACHINE, STATES, 2, "fast")
     np.testing.assert_allclose(expected[1], MACHINE.expected(chains)[1], rtol=1e-6)

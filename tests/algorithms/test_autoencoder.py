@@ -45,6 +45,7 @@ def test_a_linear_autoencoder_finds_the_principal_components():
     assert float(error) > least * (1 - 1e-4)
 
 
+@pytest.mark.slow
 def test_corruption_hits_the_share_that_it_says():
     x, key = jnp.full((200, 500), 0.7), jax.random.key(0)
     error = 5.5 * np.sqrt(0.3 * 0.7 / x.size)

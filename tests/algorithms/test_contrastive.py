@@ -131,6 +131,7 @@ def test_the_tail_average_is_the_mean_of_the_last_machines():
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_persistent_chains_go_on_and_cd_chains_restart():
     batch = loop.Batch(jnp.ones((10, 9)), jnp.zeros(10, jnp.int32))
     example = loop.Example(batch, jnp.full(9, 0.5), jnp.full(9, 0.25))

@@ -54,6 +54,7 @@ def test_the_next_rbm_sees_what_the_one_below_has_drawn(kind):
     np.testing.assert_allclose(drawn.mean(0), expected.mean(0), atol=0.3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_rbm_on_another_begins_at_the_means_of_what_it_sees(kind):
     state = stacked(kind)

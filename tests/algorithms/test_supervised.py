@@ -31,6 +31,7 @@ def fit(data=None, steps: int = 60, batch_size: int = 50, **options):
     return genjax.fit(model, data or curve(), steps=steps, batch_size=batch_size, progress=False)
 
 
+@pytest.mark.slow
 def test_numbers_are_learned_by_squared_error_and_without_an_end_at_the_data():
     run = fit(steps=400, layers=(32,), activation="tanh", loss="squared_error", learning_rate=0.02)
     x, y = curve()

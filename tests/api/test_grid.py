@@ -119,6 +119,7 @@ def test_a_run_of_a_grid_is_a_run(model, bits, tmp_path, fit):
     assert fit(run, steps=25).step == 25
 
 
+@pytest.mark.slow
 def test_one_that_diverges_leaves_the_others_alone(model, bits, same):
     runs = genjax.grid(model, bits, learning_rate=[0.2, 1e9], seeds=1, steps=20, **QUIET)
     assert runs[0].diverged is None

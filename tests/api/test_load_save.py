@@ -121,6 +121,7 @@ def test_an_optimiser_from_outside_is_given_again(fit, tmp_path, optimiser, same
     same(opened.state, run.state)
 
 
+@pytest.mark.slow
 def test_a_finished_optimiser_is_used_as_it_is(fit):
     run = fit(genjax.rbm(hidden=4, chains=10, optimiser=optax.adam(0.01)), steps=3)
     assert run.step == 3

@@ -129,6 +129,7 @@ def test_each_example_by_the_same_estimator(run, bits):
     np.testing.assert_allclose(run.log_likelihood(bits).mean, scores.mean(), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_binarised_as_trained_with_the_one_fixed_draw(fit, run, bits):
     """Grey is drawn, always alike; by threshold where the run was trained so."""
     grey = 0.25 * bits[:20] + 0.5

@@ -300,6 +300,7 @@ def gan_fixture(tmp_path_factory) -> Path:
     return untrained("gan", place / "run", place / "own.npz")
 
 
+@pytest.mark.slow
 def test_a_folder_with_one_more_image_or_another_name_is_refused(genjax, place):
     folder = place / "pictures"
     folder.mkdir()

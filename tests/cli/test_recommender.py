@@ -82,6 +82,7 @@ def test_recommendations_are_unrated_items_in_order(genjax, run, file):
     assert "film" in genjax("recommend", run, "--user", "u7")[1]
 
 
+@pytest.mark.slow
 def test_resume_goes_on_and_export_has_the_arrays(genjax, run, tmp_path, no_pictures):
     status, answer, error = genjax("train", "recommender", "--resume", run, "--epochs", 8, "--json")
     assert status == 0, error

@@ -233,6 +233,7 @@ def test_images_that_cannot_be_decoded_or_stacked(tmp_path):
         load("mixed", tmp_path)
 
 
+@pytest.mark.slow
 def test_real_mnist_test_split_equals_its_idx_files(real):
     folder = prepared.find(real / "tfds", "mnist")
     assert folder is not None

@@ -67,6 +67,7 @@ def test_expected_values_have_classes_of_their_own():
     assert table["means"]["real"]["class_entropy"] == pytest.approx(np.log(3), abs=0.05)
 
 
+@pytest.mark.slow
 def test_images_without_labels_are_measured_on_principal_components():
     digits = data.load("digits")
     train, test, rng = digits.train, digits.test, np.random.default_rng(0)

@@ -168,6 +168,7 @@ def test_a_machine_of_other_connections_is_sampled_tempered_and_estimated():
     np.testing.assert_allclose(slope.visible_biases, -start[0].mean(0), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_network_and_a_loss_learn_from_targets():
     x = images(60, 3)
     h = cell("h")

@@ -22,6 +22,7 @@ def test_attention_is_means_of_the_values():
         np.testing.assert_allclose(mean, weights @ values / weights.sum(), rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_heads_see_parts_of_the_width_and_tokens_in_another_order_are_answered_in_that_order():
     module, x = SelfAttention(2), jax.random.normal(jax.random.key(0), (3, 5, 6))
     variables = module.init(jax.random.key(1), x)

@@ -128,6 +128,7 @@ def test_tempered_chains_find_the_mode_that_gibbs_does_not():
     assert np.ptp(summary["swap_rate"]) < 0.1  # placed evenly
 
 
+@pytest.mark.slow
 def test_inpainting_by_tempering_has_the_exact_expectations():
     machine = two_modes((4, 3), weight=2.0, tilt=0.3, seed=0)
     image, missing = jnp.asarray([1.0, 0.0, 0.0, 1.0]), jnp.asarray([False, True, True, True])

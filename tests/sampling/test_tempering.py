@@ -343,6 +343,7 @@ def three_rungs(seed: int) -> Machine:
     return stacked([random_machine((4, 3), seed=10 * seed + s) for s in range(3)])
 
 
+@pytest.mark.slow
 def test_two_parts_are_the_whole_and_info_adds_up():
     ladder = three_rungs(0)
     state, key = exact_draws(ladder, 5), jax.random.key(1)

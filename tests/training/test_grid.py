@@ -68,6 +68,7 @@ def test_a_run_of_a_grid_is_the_run_of_its_seed(options):
         np.testing.assert_allclose(run.hyper["learning_rate"], setting["learning_rate"])
 
 
+@pytest.mark.slow
 def test_seeds_differ_in_everything_that_is_random():
     """Of two seeds neither order nor binarisation is common, as an interval over seeds takes for granted."""
     shown = []
