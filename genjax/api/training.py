@@ -277,7 +277,8 @@ def going_on(
     """
     stage, is_last = stages[here.stage], here.stage == len(stages) - 1
     lengthened = longer_since(config, run, before, decided, here.step if is_last else 0, say)
-    state = here.state._replace(hyper=stage.hyper | lengthened)  # a longer run's rates fall more slowly
+    rates = here.state.hyper | stage.hyper  # with those that the algorithm itself has added: none becomes a constant
+    state = here.state._replace(hyper=rates | lengthened)  # a longer run's rates fall more slowly
     back = rollback.before(decided.get("rolled_back", []), [one.name for one in stages], here.stage, here.step)
     state = halved(state, sum(one["stage"] == stage.name for one in back))
     decided = decided | ({"rolled_back": back} if "rolled_back" in decided else {})
