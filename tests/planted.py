@@ -1216,8 +1216,8 @@ COMMANDS = (
     ),
     mutant(
         "a lengthened run keeps the rates of the shorter",
-        "hyper=stage.hyper | lengthened",
-        "hyper=state.hyper | lengthened",
+        "rates = here.state.hyper | stage.hyper",
+        "rates = stage.hyper | here.state.hyper",
         "cli/test_resume.py::test_more_epochs_stretch_the_schedule_and_average_anew",
     ),
     mutant(
