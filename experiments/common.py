@@ -15,6 +15,11 @@ from genjax import data
 from genjax.training.folder import environment, write_json
 from genjax.training.options import flat
 
+IMAGES: dict[str, dict[str, Any]] = {
+    "--dataset": {"default": "digits", "help": "digits (by default), mnist, a folder of images, ... as genjax train"},
+    "--data-dir": {"help": "where the images of a known set lie (otherwise they are fetched)"},
+}  # `more` options of a script on any images
+
 
 def options(
     doc: str | None, out: str, quick: str, mnist: bool = False, more: dict[str, dict[str, Any]] | None = None
@@ -49,6 +54,11 @@ def options(
 def mnist(chosen: argparse.Namespace) -> data.Dataset:
     """MNIST, its last 5,000 training images for validation; for a smoke test the 8x8 digits."""
     return data.load("digits") if chosen.scale == "smoke" else data.load("mnist", chosen.data_dir)
+
+
+def images_of(chosen: argparse.Namespace) -> data.Dataset:
+    """The images of `IMAGES`; for a smoke test digits."""
+    return data.load("digits") if chosen.scale == "smoke" else data.load(chosen.dataset, chosen.data_dir)
 
 
 def of_classes(dataset: data.Dataset, part: str, classes: range) -> tuple[np.ndarray, np.ndarray]:

@@ -32,15 +32,20 @@ from experiments import (
     gan_comparison,
     gan_mnist,
     gaussian_modes,
+    gibbs_steps,
     grid_speed,
     hopfield,
     laser,
     latent_sizes,
+    missing_rows,
     mnist_rbm,
     mode_coverage,
     negative_phases,
     optimisers,
     portions,
+    pretraining,
+    pseudo_likelihood,
+    rbm_settings,
     recommender,
     sklearn_pipeline,
     stacked_autoencoder,
@@ -671,3 +676,57 @@ def test_synthetic_gradients(tmp_path, monkeypatch, capsys):
         assert row["cosine"] == pytest.approx(1) if row["way"] == "none" else row["cosine"] < 1
     assert (tmp_path / "errors.png").stat().st_size > 5000
     assert "less truncated" in capsys.readouterr().out
+
+
+def smoke(experiment, tmp_path, monkeypatch, *figures):
+    """The lines of its results.jsonl, once it has run and drawn these figures."""
+    name = experiment.__name__.rpartition(".")[2]
+    monkeypatch.setenv("GENJAX_CACHE", str(tmp_path / "cache"))
+    out = tmp_path / "out"
+    monkeypatch.setattr(sys, "argv", [name, "--smoke", "--out", str(out)])
+    experiment.main()
+    assert all((out / f"{figure}.png").stat().st_size > 5000 for figure in figures)
+    return [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.slow
+def test_rbm_settings(tmp_path, monkeypatch, capsys):
+    rows = smoke(rbm_settings, tmp_path, monkeypatch, "settings")
+    assert len(rows) == 2 * 2 * 2 * 2
+    assert all(-60 < row[score] < -10 for row in rows for score in rbm_settings.SCORES)
+    assert "half the 95 % interval" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_pseudo_likelihood(tmp_path, monkeypatch):
+    """That of the small machine is exact, so that it lies below the exact pseudo-likelihood once it has learned."""
+    rows = smoke(pseudo_likelihood, tmp_path, monkeypatch, "pseudo_likelihood")
+    assert [(row["hidden"], row["phase"]) for row in rows] == list(itertools.product((4, 20), pseudo_likelihood.PHASES))
+    assert all(len(row["curve"]) == 4 for row in rows)
+    assert all(np.isfinite(list(point.values())).all() for row in rows for point in row["curve"])
+    learned = rows[2]["curve"][-1]
+    assert learned["log_likelihood"] < learned["pseudo"]
+
+
+@pytest.mark.slow
+def test_gibbs_steps(tmp_path, monkeypatch):
+    rows = smoke(gibbs_steps, tmp_path, monkeypatch, "gibbs_steps", "chains")
+    assert [(row["phase"], row["k"]) for row in rows] == [("cd", 1), ("cd", 2), ("pcd", 1), ("pcd", 2)]
+    assert all(list(row["after"]) == [str(sweeps) for sweeps in gibbs_steps.SWEEPS] for row in rows)
+    assert all(-60 < row["log_likelihood"] < -15 for row in rows)
+
+
+@pytest.mark.slow
+def test_missing_rows(tmp_path, monkeypatch, capsys):
+    rows = smoke(missing_rows, tmp_path, monkeypatch, "missing_rows", "filled-rbm", "filled-dbm", "filled-vae")
+    assert len(rows) == 3 * len(missing_rows.PLACES) * 2
+    assert all(0 < row["pixel_error"]["mean"] < 0.6 and 0.2 < row["share"] < 0.6 for row in rows)
+    assert "middle:4" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_pretraining(tmp_path, monkeypatch, capsys):
+    rows = smoke(pretraining, tmp_path, monkeypatch, "pretraining")
+    assert [row["kind"] for row in rows][:2] == 2 * ["exact"]
+    assert {row["kind"] for row in rows[2:]} == {"lower_bound"}
+    assert "at least" in capsys.readouterr().out
