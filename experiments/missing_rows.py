@@ -24,6 +24,7 @@ from genjax.api.removal import picture, removals
 from genjax.plots.images import save
 
 PLACES = ("top", "middle", "bottom", "random")
+SPREAD = "examples_se"
 SHOWN = 12  # images of filled-MODEL.png
 
 
@@ -65,14 +66,12 @@ def draw(rows: list[dict[str, Any]], title: str) -> Figure:
     figure = Figure(figsize=(3.6 * len(PLACES), 3.8), layout="constrained")
     names = list(dict.fromkeys(row["model"] for row in rows))
     for axes, place in zip(figure.subplots(1, len(PLACES), sharey=True), PLACES):
-        for number, name in enumerate(names):
-            mine = [row for row in rows if row["model"] == name and row["remove"].startswith(place)]
-            share = [100 * row["share"] for row in mine]
-            error, spread = ([100 * (row["pixel_error"][n] or 0) for row in mine] for n in ("mean", "examples_se"))
-            axes.errorbar(
-                share, error, yerr=1.96 * np.array(spread), marker="o", capsize=3, color=f"C{number}", label=name
-            )
-        plain = [100 * row["pixel_error_of_mean"]["mean"] for row in mine]
+        at = {name: [row for row in rows if row["model"] == name and row["remove"].startswith(place)] for name in names}
+        share = [100 * row["share"] for row in at[names[0]]]
+        for number, (name, mine) in enumerate(at.items()):
+            error, spread = (np.array([100 * (row["pixel_error"][n] or 0) for row in mine]) for n in ("mean", SPREAD))
+            axes.errorbar(share, error, yerr=1.96 * spread, marker="o", capsize=3, color=f"C{number}", label=name)
+        plain = [100 * row["pixel_error_of_mean"]["mean"] for row in at[names[0]]]
         axes.plot(share, plain, "x--", color="grey", label="training mean")
         axes.set(xlabel="removed, % of the pixels", title=place)
         axes.grid(alpha=0.3)

@@ -8,7 +8,7 @@ lower bound, AIS) along common seeds, and of the first seed a column of pictures
 second through the first; the images that drive the second layer's units most; samples after 1,000 sweeps of fresh
 chains. Writes pretraining.png, results.jsonl and a table with paired differences. Expect strokes in the first layers
 and wider mixtures in the second; and the centred gradient to train a DBM of this size from random weights too (quick:
-0.4 nats ahead of the RBM, and 0.5 pretrained, beyond chance the first alone): look at the table before believing that
+0.4 nats ahead of the RBM, and 0.5 pretrained, the former alone beyond chance): look at the table before believing that
 one needs pretraining. Full: 5 seeds, 400 epochs; --quick: 2 seeds, 40 epochs.
 """
 
