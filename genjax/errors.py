@@ -1,8 +1,12 @@
 """What ends a command early, and the one warning. `UserError` means "the person can fix this": it is one sentence."""
 
+import contextlib
 import difflib
+import os
 import signal
-from collections.abc import Iterable
+import sys
+import warnings
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 
@@ -33,6 +37,24 @@ class DataWarning(UserWarning):
     """What a person should know of data that can be used: what was left out, changed or looks wrong."""
 
 
+@contextlib.contextmanager
+def notes_as_lines() -> Iterator[None]:
+    """While open, what is to be known of data is a line on standard error, as often as they are read."""
+
+    usual = warnings.showwarning
+
+    def write(message: Warning | str, category: type[Warning], *rest: Any) -> None:
+        if issubclass(category, DataWarning):
+            print(message, file=sys.stderr, flush=True)
+        else:
+            usual(message, category, *rest)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", DataWarning)
+        warnings.showwarning = write
+        yield
+
+
 class Lost(Exception):
     """Another process of the run has ended."""
 
@@ -47,3 +69,19 @@ class Interrupted(Exception):
     def __init__(self, number: int):
         super().__init__(signal.Signals(number).name)
         self.number = number
+
+
+def jax_failure() -> str | None:
+    """Why JAX cannot start here (it may be told of a device that there is not), in a sentence; None where it can."""
+    try:
+        import jax
+
+        jax.devices()
+    except Exception as error:
+        said = str(error).partition(" (set JAX_PLATFORMS")[0].strip()
+        reason = said.splitlines()[0].rstrip(".") if said else "there is no such device here"
+        platforms = os.environ.get("JAX_PLATFORMS")
+        if platforms:
+            return f"JAX_PLATFORMS={platforms}: JAX cannot start ({reason}); unset it, or set it to cpu."
+        return f"JAX cannot start ({reason}); correct its settings, or install it again."
+    return None

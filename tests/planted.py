@@ -1167,9 +1167,15 @@ COMMANDS = (
         "cli/test_grid.py::test_options_of_the_estimate_count_and_divergence_is_reported",
     ),
     mutant(
+        "an axis of a grid has only its first value",
+        "given[name] = [[value] for value in values]",
+        "given[name] = [[value] for value in values[:1]]",
+        "cli/test_grid.py::test_options_with_several_values_are_the_axes",
+    ),
+    mutant(
         "seeds of a grid are counted from 0",
-        "seeds = range(run.seed, run.seed + options.seeds)",
-        "seeds = range(options.seeds)",
+        "numbers = range(run.seed, run.seed + seeds)",
+        "numbers = range(seeds)",
         "cli/test_grid.py::test_seeds_are_counted_from_the_first_and_scores_cost_only_where_asked_for",
     ),
     mutant(

@@ -76,4 +76,4 @@ def test_a_start_imports_nothing_that_only_its_end_uses():
 def test_the_command_line_stays_small():
     """What a command does is the library's: it parses, prints and writes."""
     files = (Path(genjax.__file__).parent / "cli").glob("*.py")
-    assert sum(len(path.read_text().splitlines()) for path in files) <= 2100
+    assert sum(len(path.read_text().splitlines()) for path in files) <= 1500

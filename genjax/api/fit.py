@@ -160,6 +160,21 @@ class Training:
         """Steps of all stages."""
         return sum(stage.steps for stage in self.stages)
 
+    def steps_of(self, made: Run) -> int:
+        """Those that were done where all are: fewer of a run that has stopped early."""
+        stopped = made.decided.get("stopped_early")
+        return self.total if stopped is None else self.total - self.stages[-1].steps + stopped["total_steps"]
+
+
+def check(config: Any, run: RunConfig, effort: dict[str, Any], out: str | None = None) -> None:
+    """Refuse what would only be found later: of a run's options, its model's, its estimate's, and of its folder."""
+    run.check()
+    config.check()
+    if config.model.effort is not None:
+        config.model.effort(**effort).check()
+    on_disk.refuse_place(out)
+    counted(run.devices)
+
 
 def settled(model: Any, data: Any, given: dict[str, Any], validation: Any) -> tuple[Any, RunConfig]:
     """The model's config and the run's options. Raises `UserError` where one of them is none."""

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from filelock import FileLock
 
 from genjax.api.training import BEST, save_best
+from genjax.data.places import relocated, with_absolute_paths
 from genjax.data.record import Record
 from genjax.errors import UserError
 from genjax.models.table import MODELS
@@ -138,6 +139,15 @@ def unless_same(folder: Path, new: tuple[Any, RunConfig], saved: tuple[Any, RunC
                     "may differ, and `dataset` and `data_dir` where the data have moved; name another folder for "
                     "another run."
                 )
+
+
+def moved(folder: Path, new: tuple[Any, RunConfig], saved: Saved) -> RunConfig:
+    """The options of a run that goes on where its data are now. Raises `UserError` where another one differs."""
+    config, run = new
+    places = {place: value for place in PLACES if (value := getattr(run, place)) != getattr(saved.run, place)}
+    run = dataclasses.replace(run, **{place: getattr(saved.run, place) for place in PLACES})
+    unless_same(folder, (config, run), (saved.config, saved.run))
+    return with_absolute_paths(relocated(run, **places)) if places else run
 
 
 def lengthen(folder: Path, config: Any, run: RunConfig, facts: dict[str, Any]) -> None:

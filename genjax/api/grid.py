@@ -14,31 +14,25 @@ import numpy as np
 
 from genjax import random
 from genjax.api import folder as on_disk
-from genjax.api.compare import interval_of, last, settings_of, shared_scores
 from genjax.api.compilation import compiling, keep_compiled_programs
 from genjax.api.fit import interruption, settled, source_of
 from genjax.api.grid_folder import Keeper, opened, was_halved
-from genjax.api.grid_training import FAILED, Member, refuse_all_failed, together, whole_or_halves
+from genjax.api.grid_training import Member, refuse_all_failed, together, whole_or_halves
 from genjax.api.prepared import Prepared, describe, prepare, stages_of, with_length
 from genjax.api.progress import Bar
 from genjax.api.run import Run
-from genjax.boltzmann.machine import Machine
 from genjax.data import Dataset
 from genjax.data.record import Record
 from genjax.errors import UserError
-from genjax.evaluation.likelihood import pseudo, report
 from genjax.training import grid as side_by_side
 from genjax.training import loop
 from genjax.training.config import static_part
 from genjax.training.mesh import Devices, counted, mesh_of
 from genjax.training.options import replaced
 from genjax.training.sets import on_device
-from genjax.training.settings import RunConfig
-from genjax.typing import Batch
+from genjax.training.settings import OF_SINGLE_RUNS, RunConfig
 
-OF_SINGLE_RUNS = ("stop_gap", "keep", "patience", "log_every", "on_divergence")
 OF_A_RUN = ("epochs", "steps", "batch_size", "binarisation", "data_dir", "size", "rng", "checkpoint_seconds")
-SCORES = ("log_likelihood", "pseudo_log_likelihood")
 
 
 def grid(
@@ -93,6 +87,31 @@ def members_of(model: Any, data: Any, seeds: Any, validation: Any, options: dict
             own = dataclasses.replace(run, seed=seed)
             members.append(Member(config, own, prepared, record, stages_of(config, own, prepared)))
     return members
+
+
+def members_of_line(
+    base: Any, run: RunConfig, seeds: int, values: dict[str, list[Any]], of_estimates: Sequence[str] = ()
+) -> list[Member]:
+    """The runs of a grid around a run's options: `seeds` of each setting, counted from its seed, and several `values`
+    of some options. Raises `UserError` for seeds that are none, for options that a grid does not have or, those of the
+    estimate, does not vary, and where a setting does not go with its data."""
+    if seeds < 1:
+        raise UserError(f"`seeds` {seeds} is not positive; give the number of runs of each setting.")
+    random.refuse_seed(run.seed)
+    if run.seed + seeds - 1 > random.LARGEST_SEED:
+        raise UserError(f"`seed` {run.seed} with `seeds` {seeds} goes beyond {random.LARGEST_SEED}.")
+    for name in OF_SINGLE_RUNS:
+        if getattr(run, name) != getattr(RunConfig(), name):
+            raise UserError(f"`{name}` {getattr(run, name)} is of single runs; leave it out.")
+    for name in sorted({*values} & {*of_estimates}):
+        raise UserError(f"`{name}` is of the estimate, which is the same for all runs of a grid; give one value.")
+    of_run = {name: value for name in OF_A_RUN if (value := getattr(run, name)) is not None}
+    of_run.pop("epochs" if "steps" in values or run.steps is not None else "steps", None)
+    data, validation = values.get("dataset", [run.dataset]), values.get("validation", run.validation)
+    own = {name: value for name, value in values.items() if name not in ("dataset", "validation")}
+    rest = {name: value for name, value in of_run.items() if name not in own}
+    numbers = range(run.seed, run.seed + seeds)
+    return members_of(base, data, numbers, validation, own | rest)
 
 
 class Sources:
@@ -228,92 +247,3 @@ def bytes_of(member: Member) -> int:
     state = sum(int(np.prod(leaf.shape)) * 4 for leaf in jax.tree.leaves(shapes))
     values = member.prepared.training.x.shape[1]
     return state + 4 * (member.prepared.plan.batch_size + 1000) * values
-
-
-def rows_of(
-    runs: Sequence[Run], effort: dict[str, Any] | None, progress: Callable[[int], None] = lambda done: None
-) -> list[dict[str, Any]]:
-    """A row of plain numbers a run: its settings, how it diverged if it did, and its scores.
-
-    With an `effort` the log-likelihood of the test examples of its own data, by as much effort; of Boltzmann machines
-    also the pseudo-log-likelihood of the first 1,000. Models without a likelihood have instead the last value of a
-    metric that all have as they learned, by its name. `progress` is told how many runs are done.
-    """
-    names = metrics_of(runs)[:1] if runs[0].model.answer is None else []
-    rows = []
-    for number, run in enumerate(runs, 1):
-        row = settings_row(run) | {"diverged": run.diverged is not None}
-        row |= {} if run.diverged is None else {"reason": run.diverged}
-        try:
-            row |= {name: last(run, name) for name in names} | scores_of(run, effort)
-        except Exception as error:  # of one run alone, which costs no other its scores
-            if len(runs) == 1:
-                raise
-            row |= {"reason": f"{FAILED}{type(error).__name__}: {error}"}
-        rows.append(row)
-        progress(number)
-    return rows
-
-
-def settings_row(run: Run) -> dict[str, Any]:
-    """A run's options, and its seed."""
-    settings = settings_of(run).items()
-    row = {name: value for name, value in settings if name not in ("data", "checkpoint_seconds", *OF_SINGLE_RUNS)}
-    return row | {"seed": run.settings.seed}
-
-
-def metrics_of(runs: Sequence[Run]) -> list[str]:
-    """What all runs that have not diverged at once measured as they learned, the most telling first."""
-    measured = [run for run in runs if run.entries]
-    return [name for name in shared_scores(measured) if name != "log_likelihood"] if measured else []
-
-
-def scores_of(run: Run, effort: dict[str, Any] | None) -> dict[str, Any]:
-    """The scores of a run on its test examples; None where it diverged."""
-    scores: dict[str, Any] = {}
-    if isinstance(run.parameters, Machine) and run.parameters.units[0].states == 2:
-        scores["pseudo_log_likelihood"] = None if run.diverged is not None else pseudo_of(run, run.fixed_test())
-    if run.model.answer is None or effort is None:
-        return scores
-    if run.diverged is not None:
-        return effort | scores | {"log_likelihood": None, "trusted": None}
-    test = run.fixed_test()
-    found, _ = report(run.answer(run.settings.seed, effort), test, test, run.refute)
-    answer = found["log_likelihood"]["test"]
-    return effort | scores | {"log_likelihood": answer.mean, "trusted": answer.trusted}
-
-
-def pseudo_of(run: Run, test: Batch) -> float | None:
-    """The exact pseudo-log-likelihood of the first 1,000 test examples; None where the machine has none."""
-    found = pseudo(jax.random.key(0), run.parameters, test)
-    return None if found is None else found["exact"].mean
-
-
-def parameters_of(runs: list[Run]) -> dict[str, np.ndarray]:
-    """All runs' parameters as plain arrays, `<name>_of_<row>`, rows as in results.jsonl."""
-    arrays = {}
-    for row, run in enumerate(runs):
-        if run.model.arrays is not None and run.diverged is None:
-            arrays |= {f"{name}_of_{row}": array for name, array in run.model.arrays(run.parameters).items()}
-    return arrays
-
-
-def summarise(rows: Sequence[dict[str, Any]], axes: Sequence[str], scores: Sequence[str] = SCORES) -> list[dict]:
-    """A line a setting: mean over seeds of each score with its 95 % interval (Student's t).
-
-    Every line says on which data and under which binarisation: scores of two of them do not compare.
-    """
-    groups: dict[tuple, list[dict[str, Any]]] = {}
-    for row in rows:
-        groups.setdefault(tuple(repr(row.get(name)) for name in axes), []).append(row)
-    table = []
-    for members in groups.values():
-        line: dict[str, Any] = {"dataset": members[0]["dataset"], "binarisation": members[0]["binarisation"]}
-        line |= {name: members[0].get(name) for name in axes} | {"seeds": len(members)}
-        line["diverged"] = sum(row["diverged"] for row in members)
-        line["not_trusted"] = sum(row.get("trusted") is False for row in members)
-        for score in scores:
-            if any(row.get(score) is not None for row in members):
-                line[score] = interval_of([row.get(score) for row in members])
-        table.append(line)
-    return table

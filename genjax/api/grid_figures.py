@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from genjax.api.grid import metrics_of, settings_row
+from genjax.api.grid_results import metrics_of, settings_row
 from genjax.api.run import Run
 from genjax.plots import curves as curves_plots
 from genjax.plots import grids

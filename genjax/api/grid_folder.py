@@ -22,6 +22,17 @@ from genjax.typing import Stage
 MAY_DIFFER = ("devices", "checkpoint_seconds", *on_disk.PLACES)  # of a grid that goes on
 
 
+def begun(folder: Path, model: str) -> list[str]:
+    """The arguments of the command that a grid of this model began with. Raises `UserError` where there are none."""
+    if not (folder / "config.json").exists():
+        raise UserError(f"`resume` {folder} is no grid's folder; name the folder of one.")
+    saved = run_folder.read_config(folder)
+    found = saved["decided"].get("arguments") if isinstance(saved.get("decided"), dict) else None
+    if saved.get("model") != f"grid {model}" or not isinstance(found, list):
+        raise UserError(f"`resume` {folder} holds no grid of {model} that can go on; name the folder of one.")
+    return [str(argument) for argument in found]
+
+
 @contextlib.contextmanager
 def opened(
     folder: Path, members: Sequence[Any], common_batches: bool, facts: dict[str, Any] | None = None

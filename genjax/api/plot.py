@@ -192,6 +192,13 @@ class Plots:
                 raise
             return model.decoder(run.parameters), None
 
+    def codes(self, images: int) -> dict[str, np.ndarray]:
+        """Codes `(images, units)` and labels, -1 where there are none, of the first test images: what the map shows."""
+        test = self.run.fixed_test()
+        x = np.asarray(test.x[:images])
+        labels = np.full(len(x), -1) if test.target is None else np.asarray(test.target[:images])
+        return {"codes": self.run.encode(x, labels), "labels": labels}
+
     def _walks(self, space: LatentSpace, given: np.ndarray, seed: int) -> dict[str, Figure]:
         """Pictures of a space from which images are only made."""
         units, name, shape = len(space.centre), self.run.name, self.run.image_shape

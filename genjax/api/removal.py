@@ -1,6 +1,7 @@
 """Parts of test images removed and filled in by a run: the errors, and pictures of them side by side."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,6 +37,14 @@ def removals(run: Run, places: Sequence[str], images: int = 1000, sweeps: int = 
         numbers = {"remove": where, "images": len(truth)} | plain(errors(truth, filled, missing, mean))
         answer.append(Removal(where, float(missing.mean()), numbers, truth, missing, filled))
     return answer
+
+
+def figures(run: Run, found: Sequence[Removal], path: Path, shown: int = 16) -> dict[Path, Figure]:
+    """The picture of so many images for this file and, where several parts were removed, their errors beside it."""
+    if len(found) > 1:
+        return {path: picture(run, found, shown), path.with_stem(f"{path.stem}-errors"): error_figure(run, found)}
+    few, alone = slice(shown), found[0]
+    return {path: run.plot.of_reconstructions(alone.truth[few], alone.missing[few], alone.filled[few])}
 
 
 def error_figure(run: Run, found: Sequence[Removal]) -> Figure:

@@ -231,8 +231,9 @@ class Trained:
         """How many labels it can be asked for."""
         return 0 if self.model.classes is None else self.model.classes(self.parameters)
 
-    def class_number(self, label: int | str) -> int:
-        """The number of a class by its number or its name. Raises `UserError` where the model has no such class."""
+    def class_number(self, label: int | str, besides: str = "") -> int:
+        """The number of a class by its number or its name. Raises `UserError` where the model has no such class, which
+        names what may be given `besides`."""
         names = self.label_names(self.classes)
         if not names:
             raise UserError(f"`label` {label}: this {self.model.name} has not learned labels; leave it out.")
@@ -240,7 +241,7 @@ class Trained:
         if text not in names and not (isinstance(label, int | np.integer) and 0 <= label < len(names)):
             plain = names == [str(number) for number in range(len(names))]
             those = f"a number from 0 to {len(names) - 1}" if plain else f"one of {', '.join(names)}"
-            raise UserError(f"`label` {label} is none of them; give {those}.")
+            raise UserError(f"`label` {label} is none of them; give {those}{besides and f', or {besides}'}.")
         return names.index(text) if text in names else int(label)
 
     def _label(self, label: Any) -> Any:

@@ -8,8 +8,8 @@ import tyro
 
 from genjax.api.compare import compare
 from genjax.api.load import load
+from genjax.api.writing import refuse_file
 from genjax.cli.parsing import parse
-from genjax.cli.writing import refuse_file
 from genjax.errors import UserError
 
 

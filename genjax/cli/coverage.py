@@ -10,9 +10,10 @@ from typing import Any
 
 from genjax.api.classifier import classifier_of
 from genjax.api.waiting import Waiting
+from genjax.api.writing import refuse_run_folder
 from genjax.cli.options import OpenOptions, open_run, say
 from genjax.cli.parsing import parse
-from genjax.cli.writing import in_any_case, refuse_run_folder
+from genjax.cli.writing import in_any_case
 from genjax.evaluation.samples import per_sample
 from genjax.evaluation.sentences import of_coverage
 from genjax.likelihood.estimate import plain
@@ -41,10 +42,8 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     run = open_run(options)
     refuse_run_folder(run)
     chained = run.has_chains
-    say(
-        f"{run.name}: "
-        + (f"{options.chains} fresh chains, {options.sweeps} sweeps" if chained else f"{options.chains} draws")
-    )
+    how = f"fresh chains, {options.sweeps} sweeps" if chained else "draws"
+    say(f"{run.name}: {options.chains} {how}")
     classifier = classifier_of(run.prepared.dataset)
     with Waiting("drawing and measuring samples", "1,000 chains of MNIST over 10,000 sweeps: about two minutes"):
         found, drawn = run.measured_samples(options.chains, options.sweeps, classifier=classifier, seed=options.seed)

@@ -5,8 +5,10 @@ from typing import Any
 
 from genjax.api.progress import Bar
 from genjax.api.run import Run
+from genjax.api.writing import refuse_run_folder
 from genjax.cli.options import OnDevices, OpenOptions, open_run, parse_with
-from genjax.cli.writing import in_any_case, refuse_run_folder
+from genjax.cli.writing import in_any_case
+from genjax.evaluation.cost import at_first_look
 from genjax.evaluation.sentences import of_evaluation
 from genjax.models.table import EFFORTS
 from genjax.training.mesh import Devices, counted
@@ -43,13 +45,6 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
         with in_any_case(numbers, text):
             run.write_evaluation(numbers)
     return numbers, text
-
-
-def at_first_look(kind: Any, effort: dict[str, Any]) -> dict[str, Any]:
-    """The effort of an estimate, little where it is not given or is the usual one."""
-    usual = {} if kind is None else vars(kind())
-    little = {n: v for n, v in getattr(kind, "quick", {}).items() if effort.get(n, usual[n]) == usual[n]}
-    return effort | ({} if effort.get("standard_error") else little)
 
 
 def measure(run: Run, seed: int, devices: Devices = None, **effort: Any) -> dict[str, Any]:

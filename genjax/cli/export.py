@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import tyro
 
+from genjax.api.writing import listed, refuse_file, write_arrays
 from genjax.cli.options import OpenOptions, open_run
 from genjax.cli.parsing import parse
-from genjax.cli.writing import refuse_file, write_arrays
 from genjax.errors import UserError
 
 
@@ -32,4 +32,4 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     arrays = run.model.arrays(run.parameters)
     path = write_arrays(Path(options.file), arrays, "FILE", options.overwrite)
     shapes = {name: list(array.shape) for name, array in arrays.items()}
-    return {"file": str(path), "arrays": shapes}, f"{path}: " + ", ".join(f"{n} {tuple(s)}" for n, s in shapes.items())
+    return {"file": str(path), "arrays": shapes}, listed(path, arrays)

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from genjax.api.waiting import Waiting
+from genjax.api.writing import listed, refuse_file, write_arrays
 from genjax.cli.options import OpenOptions, open_run
 from genjax.cli.parsing import parse
-from genjax.cli.writing import refuse_file, write_arrays
 from genjax.errors import UserError
 
 
@@ -36,4 +36,4 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
         arrays |= {"x_test": run.features(whole.test), "y_test": whole.labels.test}
         path = write_arrays(Path(options.out), arrays, "--out", options.overwrite)
     shapes = {name: list(np.shape(array)) for name, array in arrays.items()}
-    return {"out": str(path), "arrays": shapes}, f"{path}: " + ", ".join(f"{n} {tuple(s)}" for n, s in shapes.items())
+    return {"out": str(path), "arrays": shapes}, listed(path, arrays)

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from genjax.api.waiting import Waiting
+from genjax.api.writing import refuse_run_folder
 from genjax.cli.options import OpenOptions, open_run
 from genjax.cli.parsing import parse
-from genjax.cli.writing import refuse_run_folder
 from genjax.plots.images import save
 from genjax.training.config import positive
 

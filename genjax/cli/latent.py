@@ -4,12 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from genjax.api.waiting import Waiting
+from genjax.api.writing import refuse_file, refuse_run_folder, write_arrays
 from genjax.cli.options import OpenOptions, open_run, say
 from genjax.cli.parsing import parse
-from genjax.cli.writing import refuse_file, refuse_run_folder, write_arrays
 from genjax.data.places import Missing
 from genjax.errors import UserError
 from genjax.plots.images import save
@@ -60,8 +58,6 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     if test is not None:
         result["activity"] = [float(a) for a in space.activity]
     if options.out is not None and test is not None:
-        x = np.asarray(test.x[: options.images])
-        labels = np.full(len(x), -1) if test.target is None else np.asarray(test.target[: options.images])
-        arrays = {"codes": run.encode(x, labels), "labels": labels}
-        result["out"] = str(write_arrays(Path(options.out), arrays, "--out", options.overwrite))
+        codes = run.plot.codes(options.images)
+        result["out"] = str(write_arrays(Path(options.out), codes, "--out", options.overwrite))
     return result, "\n".join(written)

@@ -4,20 +4,17 @@
 read the answer has gone, as in `genjax data | head -1`.
 """
 
-import contextlib
 import importlib
 import io
 import json
 import os
 import re
 import sys
-import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import genjax.signals as signals  # `from genjax import` would ask the table of models, and import JAX, first
 from genjax import __version__
-from genjax.errors import DataWarning, Interrupted, Lost, Unwritten, UserError, meant
+from genjax.errors import Interrupted, Lost, Unwritten, UserError, jax_failure, meant, notes_as_lines
 
 COMMANDS = {
     "train": ("train", "train a model, evaluate and plot it at the end"),
@@ -112,29 +109,9 @@ def version() -> str:
     why = jax_failure()
     if why is not None:
         return f"genjax-models {__version__}; {why}"
-    from genjax.training.folder import environment
+    from genjax.training.folder import in_a_line
 
-    found = environment("")
-    device = f"{found['devices']} x {found['device']}, {found['cores']} cores"
-    return f"genjax-models {__version__}, JAX {found['versions']['jax']}, Python {found['python']}, on {device}"
-
-
-@contextlib.contextmanager
-def notes_as_lines() -> Iterator[None]:
-    """While open, what is to be known of data is a line on standard error, as often as they are read."""
-
-    usual = warnings.showwarning
-
-    def write(message: Warning | str, category: type[Warning], *rest: Any) -> None:
-        if issubclass(category, DataWarning):
-            print(message, file=sys.stderr, flush=True)
-        else:
-            usual(message, category, *rest)
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", DataWarning)
-        warnings.showwarning = write
-        yield
+    return f"genjax-models {__version__}, {in_a_line()}"
 
 
 def shown(result: dict[str, Any], text: str, arguments: list[str]) -> str:
@@ -144,22 +121,6 @@ def shown(result: dict[str, Any], text: str, arguments: list[str]) -> str:
     from genjax.likelihood.estimate import finite
 
     return json.dumps(finite(result), allow_nan=False)
-
-
-def jax_failure() -> str | None:
-    """Why JAX cannot start here (it may be told of a device that there is not), in a sentence; None where it can."""
-    try:
-        import jax
-
-        jax.devices()
-    except Exception as error:
-        said = str(error).partition(" (set JAX_PLATFORMS")[0].strip()
-        reason = said.splitlines()[0].rstrip(".") if said else "there is no such device here"
-        platforms = os.environ.get("JAX_PLATFORMS")
-        if platforms:
-            return f"JAX_PLATFORMS={platforms}: JAX cannot start ({reason}); unset it, or set it to cpu."
-        return f"JAX cannot start ({reason}); correct its settings, or install it again."
-    return None
 
 
 def console() -> None:

@@ -4,18 +4,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from genjax.api.removal import error_figure, picture, removals
+from genjax.api.removal import figures, removals
 from genjax.api.waiting import Waiting
+from genjax.api.writing import refuse_file, refuse_run_folder
 from genjax.cli.options import OpenOptions, open_run
 from genjax.cli.parsing import parse
-from genjax.cli.writing import in_any_case, refuse_file, refuse_run_folder
+from genjax.cli.writing import in_any_case
 from genjax.errors import UserError
 from genjax.evaluation.reconstruction import region
 from genjax.evaluation.sentences import of_filled
 from genjax.plots.images import save
 from genjax.training.config import at_least, positive
-
-SHOWN = 16  # images of the picture
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,15 +54,9 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     path = Path(options.out) if options.out else run.folder / "figures" / f"reconstruct-{name}.png"
     with Waiting(f"filling in {options.images} images, {len(options.remove)} times"):
         found = removals(run, options.remove, options.images, options.sweeps, options.seed)
-    alone, several = found[0], len(found) > 1
-    numbers = {"removed": [one.numbers for one in found]} if several else alone.numbers
-    lines = [line for one in found for line in of_filled(one.numbers)]
+    each = [one.numbers for one in found]
+    numbers = {"removed": each} if len(each) > 1 else each[0]
+    lines = [line for one in each for line in of_filled(one)]
     with in_any_case(numbers, "\n".join(lines)):
-        few = slice(SHOWN)
-        if several:
-            curve = path.with_stem(f"{path.stem}-errors")
-            figures = {path: picture(run, found, SHOWN), curve: error_figure(run, found)}
-        else:
-            figures = {path: run.plot.of_reconstructions(alone.truth[few], alone.missing[few], alone.filled[few])}
-        written = [str(save(figure, where)) for where, figure in figures.items()]
+        written = [str(save(figure, where)) for where, figure in figures(run, found, path).items()]
     return numbers | {"figure": written[0], "figures": written}, "\n".join([*lines, *written])

@@ -1,6 +1,5 @@
 """`genjax train MODEL`: train a model, keep, evaluate and plot it."""
 
-import dataclasses
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,24 +10,23 @@ from typing import Any
 from genjax.api import fit
 from genjax.api import folder as on_disk
 from genjax.api.classifier import classifier_of
-from genjax.api.prepared import blank, completed, read
+from genjax.api.prepared import completed, read
 from genjax.api.progress import Bar
 from genjax.api.run import Run
+from genjax.api.summary import about, next_steps
 from genjax.api.training import Hooks
 from genjax.cli import evaluate
 from genjax.cli.options import Parser, model_name, say
 from genjax.cli.writing import in_any_case
-from genjax.data.places import refuse_missing, relocated, with_absolute_paths
+from genjax.data.places import refuse_missing, with_absolute_paths
 from genjax.errors import Interrupted, UserError
+from genjax.evaluation.cost import at_first_look
 from genjax.evaluation.references import in_short
 from genjax.evaluation.sentences import of_evaluation
 from genjax.models.table import MODELS
-from genjax.networks.mlp import parameter_count
 from genjax.signals import Noted
 from genjax.training import folder as run_folder
 from genjax.training import processes
-from genjax.training.mesh import counted
-from genjax.training.settings import RunConfig
 
 OF_TRAINING = ("temperatures", "ais_chains", "standard_error")  # of an estimate, on train's line
 
@@ -74,15 +72,14 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
             seconds = time.perf_counter() - began
     if not processes.writes():
         return {}, ""
-    stopped = made.decided.get("stopped_early")
-    steps = training.total if stopped is None else training.total - training.stages[-1].steps + stopped["total_steps"]
+    steps = training.steps_of(made)
     result: dict[str, Any] = {"run": str(made.folder), "steps": steps, "training_seconds": round(seconds, 2)}
     lines = [f"{made.folder}: {steps} steps in {seconds:.0f} s"]
     if made.over_fitting:
         result["over_fitting"] = made.over_fitting
         lines.append(made.over_fitting)
     if options.evaluate and (made.model.answer or made.model.evaluate or made.model.sample):
-        effort = evaluate.at_first_look(made.model.effort, effort) if options.quick else effort
+        effort = at_first_look(made.model.effort, effort) if options.quick else effort
         result["evaluation"] = evaluate.measure(made, made.settings.seed, **effort)
         lines += [*in_short(result["evaluation"]), "in full:", *of_evaluation(result["evaluation"])]
     from genjax.plots.images import save  # matplotlib is slow to import: the first line of metrics need not wait for it
@@ -98,24 +95,13 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     return result, "\n".join([*lines, *next_steps(made, [*figures])])
 
 
-def next_steps(run: Run, figures: list[str]) -> list[str]:
-    """Where the pictures are, and what to do next."""
-    model, folder = run.model, run.folder
-    questions = {"sample": model.sample, "reconstruct": model.reconstruct, "latent": model.space or model.decoder}
-    commands = [f"genjax {name} {folder}" for name, answer in questions.items() if answer is not None]
-    longer = [] if run.settings.epochs is None else [f"--resume {folder} --epochs {2 * run.settings.epochs}"]
-    commands += [f"genjax train {model.name} {option}" for option in longer]
-    shown = "" if not figures else f": {', '.join(f'{name}.png' for name in figures)}"
-    return [f"figures in {folder}/figures{shown}", *([f"next: {'   '.join(commands)}"] if commands else [])]
-
-
 Begin = Callable[[], fit.Training]
 
 
 def started(name: str, parser: Parser, arguments: list[str]) -> tuple[Begin, dict[str, Any], Options]:
     """What begins a new run in a folder of its own, the effort of its evaluation, and the command's options."""
     config, run, effort, options = parser(arguments)
-    check(config, run, effort, options)
+    fit.check(config, run, effort, options.out)
     run = completed(config, with_absolute_paths(run))
     source, stem = read(run, config.model), Path(run.dataset or "").stem or "images"
     folder = Path(options.out) if options.out else run_folder.free_name(Path("runs") / f"{name}-{stem}")
@@ -141,11 +127,8 @@ def resumed(folder: Path, name: str, parser: Parser, arguments: list[str]) -> tu
         raise UserError(f"--resume {folder} holds a run of {other}, not {name}; use genjax train {other}.")
     parser.usual(on_disk.at_end(folder))
     config, run, effort, options = parser(arguments, saved.config, saved.run)
-    places = {place: value for place in on_disk.PLACES if (value := getattr(run, place)) != getattr(saved.run, place)}
-    run = dataclasses.replace(run, **{place: getattr(saved.run, place) for place in on_disk.PLACES})
-    on_disk.unless_same(folder, (config, run), (saved.config, saved.run))
-    run = with_absolute_paths(relocated(run, **places)) if places else run
-    check(config, run, effort, options)
+    run = on_disk.moved(folder, (config, run), saved)
+    fit.check(config, run, effort, options.out)
     refuse_missing(run, folder)
     source = read(run, config.model, old=saved.record is None)
     return partial(fit.resume, folder, saved, run, source), effort, options
@@ -154,12 +137,9 @@ def resumed(folder: Path, name: str, parser: Parser, arguments: list[str]) -> tu
 def trained(training: fit.Training, signals: Noted, options: Options) -> Run:
     """The run after all that is left of it, with a bar. Raises `Interrupted` after a signal, once it is saved."""
     run, dataset = training.run, training.prepared.dataset
-    many = f"{len(dataset.train)} {'users' if run.model.read else 'images'}"
-    size = parameter_count(run.model.parameters(blank(training.prepared, training.stages[-1], run.settings)))
-    about = f"{run.model.name} on {run.settings.dataset}, {many}, {size} parameters, {training.total} steps"
     watch, writes = None, processes.writes()
     if writes:
-        say(f"{run.folder}: {about}")
+        say(f"{run.folder}: {about(training)}")
     if writes and run.model.watch is not None:
         classifier = classifier_of(dataset) if options.evaluate else None
         watch = run.model.watch(run.config, run.settings, dataset, classifier)
@@ -170,13 +150,3 @@ def trained(training: fit.Training, signals: Noted, options: Options) -> Run:
     if signals.number is not None:
         raise Interrupted(signals.number)
     return made
-
-
-def check(config: Any, run: RunConfig, effort: dict[str, Any], options: Options) -> None:
-    """Refuse what would only be found later, each by its option's name."""
-    run.check()
-    config.check()
-    if config.model.effort is not None:
-        config.model.effort(**effort).check()
-    on_disk.refuse_place(options.out)
-    counted(run.devices)

@@ -6,10 +6,12 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from genjax.api.writing import refuse_file, write_picture
 from genjax.cli.parsing import parse
-from genjax.cli.writing import in_any_case, refuse_file, write_picture
+from genjax.cli.writing import in_any_case
+from genjax.evaluation.sentences import of_transfer
 from genjax.training.config import at_least, positive
-from genjax.transport.colour import EXTENSIONS, closeness, fit_colours, picture, recoloured
+from genjax.transport.colour import EXTENSIONS, fit_colours, measured, picture, recoloured
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,14 +52,8 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     given = {"samples": options.samples, "seed": options.seed}
     transfer = fit_colours(source, target, options.regularisation, extension=extension, **given)
     made = recoloured(transfer, source)
-    plan = transfer.plan
-    numbers = {"samples": len(transfer.colours), "cost": plan.cost, "entropy": plan.entropy, "error": plan.error}
-    numbers |= {"converged": plan.converged, "iterations": plan.iterations, "regularisation": options.regularisation}
-    numbers |= {"distance": closeness(source, target), "distance_after": closeness(made, target)}
-    kind = "exact plan" if options.regularisation is None else f"plan regularised by {options.regularisation:g}"
-    doubt = "" if plan.converged else f"; NOT CONVERGED, its sums are off by {plan.error:.2g}: raise --regularisation"
-    text = f"{kind} of {numbers['samples']} pixels: cost {plan.cost:.4f}, entropy {plan.entropy:.2f} nats{doubt}\n"
-    text += f"distance of the colours from B's: {numbers['distance']:.4f}, now {numbers['distance_after']:.4f}"
+    numbers = measured(transfer, source, target, made) | {"regularisation": options.regularisation}
+    text = "\n".join(of_transfer(numbers))
     with in_any_case(numbers, text):
         numbers["out"] = str(write_picture(path, made, "--out", options.overwrite))
     return numbers, f"{text}\n{path}"

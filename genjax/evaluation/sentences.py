@@ -3,6 +3,7 @@
 print("\n".join(of_evaluation(run.evaluation())))
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -214,6 +215,30 @@ def of_coverage(numbers: dict[str, Any]) -> list[str]:
             f"the classifier is confident of {100 * classes['confident']:.1f} %"
         )
     return [*lines, *of_samples(numbers)[1 if "classifier_score" in numbers["samples"] else 0 :]]
+
+
+def of_mixing(numbers: dict[str, Any]) -> list[str]:
+    """What `genjax sample` prints of how well chains mix; nothing of a quantity that is not known."""
+    lines = []
+    if not math.isnan(numbers["r_hat"]):
+        lines.append(
+            f"R-hat {numbers['r_hat']:.3f}, effective samples {numbers['effective_samples']:.0f}, autocorrelation time "
+            f"{numbers['autocorrelation_time']:.1f} sweeps"
+        )
+    if "swap_rate" in numbers:
+        rates = ", ".join("-" if rate is None or math.isnan(rate) else f"{rate:.2f}" for rate in numbers["swap_rate"])
+        lines.append(f"swap rates {rates}; {numbers['round_trips']} round trips")
+    return lines
+
+
+def of_transfer(numbers: dict[str, Any]) -> list[str]:
+    """What `genjax transfer` prints: the plan, and how far the colours are from the other picture's."""
+    strength = numbers["regularisation"]
+    kind = "exact plan" if strength is None else f"plan regularised by {strength:g}"
+    off = f"; NOT CONVERGED, its sums are off by {numbers['error']:.2g}: raise `regularisation`"
+    plan = f"{kind} of {numbers['samples']} pixels: cost {numbers['cost']:.4f}, entropy {numbers['entropy']:.2f} nats"
+    distances = f"{numbers['distance']:.4f}, now {numbers['distance_after']:.4f}"
+    return [plan + ("" if numbers["converged"] else off), f"distance of the colours from B's: {distances}"]
 
 
 def of_filled(numbers: dict[str, Any]) -> list[str]:

@@ -148,6 +148,13 @@ def environment(licence: str) -> dict[str, Any]:
     }
 
 
+def in_a_line() -> str:
+    """On which JAX, Python and device this runs."""
+    found = environment("")
+    device = f"{found['devices']} x {found['device']}, {found['cores']} cores"
+    return f"JAX {found['versions']['jax']}, Python {found['python']}, on {device}"
+
+
 def commit() -> str:
     """The commit of the checkout that the package runs from; "unknown" elsewhere."""
     here = Path(__file__).parent

@@ -9,6 +9,8 @@ from genjax.random import Generator, refuse_seed
 from genjax.training.config import positive
 from genjax.training.mesh import Devices
 
+OF_SINGLE_RUNS = ("stop_gap", "keep", "patience", "log_every", "on_divergence")  # options that a grid does not have
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:

@@ -137,6 +137,14 @@ def closeness(image: Any, target: Any, samples: int = 1000, seed: int = 1) -> fl
     return wasserstein(sampled(image, samples, seed), sampled(target, samples, seed + 1, "`target`"), order=2)
 
 
+def measured(transfer: ColourTransfer, source: Any, target: Any, made: Any) -> dict[str, Any]:
+    """What a transfer is told by, as plain numbers: its plan's, and the distance of the colours from the target's."""
+    plan = transfer.plan
+    numbers = {"samples": len(transfer.colours), "cost": plan.cost, "entropy": plan.entropy, "error": plan.error}
+    numbers |= {"converged": plan.converged, "iterations": plan.iterations}
+    return numbers | {"distance": closeness(source, target), "distance_after": closeness(made, target)}
+
+
 def picture(name: str, argument: str = "`source`") -> UInt8[np.ndarray, "height width 3"]:
     """The picture in a file, or one of those that scikit-learn ships: china, flower. Raises `UserError` where there is
     none."""

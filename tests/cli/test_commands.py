@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from genjax.cli.evaluate import at_first_look
 from genjax.evaluation import sentences
+from genjax.evaluation.cost import at_first_look
 from genjax.likelihood.estimate import finite
 from genjax.models.effort import AIS, Inception
 from genjax.training.folder import free_name

@@ -13,7 +13,7 @@ import genjax
 from genjax import data
 from genjax.api.prepared import prepare
 from genjax.api.run import Run
-from genjax.cli import datasets, sample
+from genjax.cli import datasets
 from genjax.cli.main import main
 from genjax.data.record import of_images
 from genjax.errors import DataWarning, UserError
@@ -102,7 +102,7 @@ def test_a_label_that_is_not_there(record, monkeypatch, names, text, words):
     with pytest.raises(UserError, match=f"`label` {text} is none of them; give {words.removesuffix(', or all')}"):
         run.class_number(text)
     with pytest.raises(UserError, match=f"`label` {text} is none of them; give {words}"):
-        sample.refuse_label(run, text)
+        run.class_number(text, "all")
 
 
 def test_nothing_needs_a_module_that_windows_lacks(monkeypatch):

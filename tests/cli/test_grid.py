@@ -11,10 +11,11 @@ import pytest
 
 import genjax as library
 from genjax import data
-from genjax.api.grid import members_of, program_of, summarise
+from genjax.api.grid import members_of, program_of
+from genjax.api.grid_results import summarise, tables_of
 from genjax.api.prepared import FIXED_DRAW
 from genjax.cli import grid
-from genjax.cli.grid import axes_of, tables_of
+from genjax.cli.grid import axes_of
 from genjax.cli.main import main
 from tests.cli.test_commands import one_sentence
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from genjax.cli.completion import script
+from genjax.cli.completion import command
 from genjax.cli.main import COMMANDS
 from genjax.models.table import MODELS
 
@@ -15,7 +15,7 @@ bash = pytest.mark.skipif(shutil.which("bash") is None, reason="no bash here")
 
 @pytest.fixture(scope="module")
 def completion() -> str:
-    return script()
+    return command(["bash"])[1]
 
 
 def completed(completion: str, *words: str) -> list[str]:
