@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 import genjax
 from experiments.common import IMAGES, images_of, options
 from genjax.api.compare import lines_of
-from genjax.api.grid import rows_of, summarise
+from genjax.api.grid_results import rows_of, summarise
 from genjax.plots.images import save
 
 FACTORS = {"hidden": "hidden units", "learning_rate": "learning rate", "epochs": "epochs"}
