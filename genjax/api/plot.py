@@ -72,9 +72,9 @@ class Plots:
             title = f"{run.name}: {run.model.along} along {start} chains{of_label}"
             return samples.chains(arrays["path"], times, run.image_shape, title)
         shown = arrays.get("means", arrays["samples"])[: samples.MOST_IMAGES]
-        caption = "expected pixels" if "means" in arrays else "as the model makes them"
+        caption = "expected pixels" if "means" in arrays else "as generated"
         if run.model.sample_needs_data:
-            caption = "codes drawn from a Gaussian with the mean and covariance of the training images'"
+            caption = "decoded from a Gaussian with the mean and covariance of the training images' codes"
         return samples.sheet(shown, run.image_shape, f"{run.name}: {len(shown)} draws{of_label}", caption)
 
     def classes(self, n: int = 10, sweeps: int = 1000, seed: int = 0) -> Figure:
@@ -86,7 +86,7 @@ class Plots:
         run = self.run
         after = f", {run.model.along} after {sweeps} sweeps of fresh chains" if run.has_chains else ""
         shown, names = arrays.get("means", arrays["samples"]), run.label_names(run.classes)
-        return samples.by_label(shown, arrays["labels"], names, run.image_shape, f"{run.name}: a label a row{after}")
+        return samples.by_label(shown, arrays["labels"], names, run.image_shape, f"{run.name}: samples by label{after}")
 
     def ladder(self, n: int = 100, sweeps: int = 1000, kernel: Kernel | None = None, seed: int = 0) -> Figure:
         """How replicas of a tempered kernel travel: swap rates and round trips."""
@@ -152,7 +152,7 @@ class Plots:
         if run.model.film is None:
             raise UserError(f"A {run.model.name} keeps no film of its training.")
         rows = run.model.film(run.parameters)
-        title = f"{run.name}: the same latents after so many steps"
+        title = f"{run.name}: samples during training, of the same latents"
         return samples.film(np.stack(list(rows.values())), [int(step) for step in rows], run.image_shape, title)
 
     def latent(
@@ -230,7 +230,7 @@ class Plots:
             figures["plane"] = latent.plane(pixels, (values, values), axes, shape, f"{name}: a plane {along}")
         walk, title = (
             walks.neighbourhoods(rng(), units),
-            f"{name}: ever further from one latent, by this share of noise",
+            f"{name}: neighbours of one sample, more noise downwards",
         )
         radii = tuple(float(radius) for radius in walk.names)
         return figures | {"neighbourhoods": latent.neighbourhoods(made(walk.z), radii, shape, title)}

@@ -37,14 +37,18 @@ def learning_curves(
     Without `panels` every metric has its own. Of a run in stages each has lines of its own, because each measures other
     layers: pixels are the first's data, and units of the layer below those of the next.
     """
-    panels = [panel for panel in panels or panels_of(history) if any(measured(history, n) for n in panel.metrics)]
+    panels = [panel for panel in panels or panels_of(history) if shown(history, panel)]
     parts = stages(history)
     columns = 3
     rows = max(1, -(-len(panels) // columns))
     figure = Figure(figsize=(4.2 * columns, 3.2 * rows), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, panel in zip(grid, panels):
-        _draw(axes, history, parts, panel)
+        if panel.switches:
+            _strips(axes, history, panel)
+        else:
+            _draw(axes, history, parts, panel)
+            _widened(axes, panel.least)
         if best is not None:
             times = np.asarray(history["epoch" if "epoch" in history else "step"], np.float64)
             since = float(times[np.searchsorted(history["step"], best)])
@@ -52,7 +56,7 @@ def learning_curves(
         axes.set(xlabel="epoch" if "epoch" in history else "step", ylabel=plain(panel.unit), title=plain(panel.label))
         axes.title.set_fontsize(9)
         axes.grid(alpha=0.3)
-        if len(panel.metrics) > 1 or len(parts) > 1 or best is not None:
+        if not panel.switches and (len(panel.metrics) > 1 or len(parts) > 1 or best is not None):
             axes.legend(fontsize=8)
     for axes in grid[len(panels) :]:
         axes.set_axis_off()
@@ -76,12 +80,39 @@ def measured(history: History, name: str) -> bool:
     return name in history and bool(np.isfinite(history[name].astype(np.float64)).any())
 
 
+def shown(history: History, panel: Panel) -> bool:
+    """Whether a panel has anything to show: a value, and of what is set a second one."""
+    values = [history[name][np.isfinite(history[name].astype(np.float64))] for name in panel.metrics if name in history]
+    return any(len(np.unique(each)) > panel.setting for each in values)
+
+
 def stages(history: History) -> dict[str, Num[np.ndarray, " entries"]]:
     """The entries of each stage, in their order; one stage where none is named."""
     if "stage" not in history:
         return {WHOLE: np.arange(len(history["step"]))}
     names = [WHOLE if name in LAST else str(name).replace("-", " ") for name in history["stage"]]
     return {stage: np.flatnonzero([name == stage for name in names]) for stage in dict.fromkeys(names)}
+
+
+def _widened(axes: Axes, least: float) -> None:
+    """The axis of values covers this range at least, about its middle."""
+    low, high = axes.get_ylim()
+    if high - low < least:
+        axes.set_ylim((low + high - least) / 2, (low + high + least) / 2)
+
+
+def _strips(axes: Axes, history: History, panel: Panel) -> None:
+    """A strip for each metric of 0 and 1, below each other, filled where it is 1."""
+    times = np.asarray(history["epoch" if "epoch" in history else "step"], np.float64)
+    names = [name for name in panel.metrics if measured(history, name)]
+    for number, name in enumerate(names):
+        values = history[name].astype(np.float64)
+        known = np.isfinite(values)
+        axes.fill_between(
+            times[known], number - 0.4, number - 0.4 + 0.8 * values[known], step="pre", color=f"C{number}", linewidth=0
+        )
+    axes.set_yticks(range(len(names)), [plain(panel.metrics[name]).replace(" ", "\n") for name in names], fontsize=7)
+    axes.set_ylim(len(names) - 0.5, -0.5)
 
 
 def _draw(axes: Axes, history: History, parts: dict[str, np.ndarray], panel: Panel) -> None:

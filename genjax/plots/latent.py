@@ -165,6 +165,9 @@ def reconstructions(
     title: str,
     damaged: Float[np.ndarray, "images pixels"] | None = None,
 ) -> Figure:
-    """The same images before and after; between them, where pixels were removed, what was left (NaN: red)."""
+    """The same images before and after; between them, where pixels were removed, what was left (NaN: red); last how far
+    the one is from the other (white: wrong)."""
     middle = {} if damaged is None else {"damaged": damaged}
-    return sheets.side_by_side({"original": original, **middle, "reconstruction": reconstruction}, shape, title)
+    wrong = np.abs(np.clip(reconstruction, 0, 1) - np.clip(original, 0, 1))
+    columns = {"original": original, **middle, "reconstruction": reconstruction, "error (white: 1)": wrong}
+    return sheets.side_by_side(columns, shape, title)

@@ -4,11 +4,19 @@ from typing import NamedTuple
 
 
 class Panel(NamedTuple):
-    """One pair of axes: what is measured, in which unit, and the metrics by name with their legends."""
+    """One pair of axes: what is measured, in which unit, and the metrics by name with their legends.
+
+    - `least`: the range that the axis covers at least, so that noise is not drawn as a trend.
+    - `setting`: of what is set and not measured; where it never changes there is nothing to see.
+    - `switches`: metrics of 0 and 1, each a strip of its own, as lines would cover each other.
+    """
 
     label: str
     unit: str
     metrics: dict[str, str]
+    least: float = 0.0
+    setting: bool = False
+    switches: bool = False
 
 
 def both(name: str) -> dict[str, str]:
@@ -21,7 +29,7 @@ GRADIENT = Panel("norm of the gradient", "Euclidean norm", {"gradient_norm": "tr
 ERROR = Panel("classification error", "share of examples", both("error"))
 RECONSTRUCTION = Panel("reconstruction error", "squared, per value", both("reconstruction_error"))
 WEIGHTS = Panel("norm of the weights", "Euclidean norm", {"weight_norm": "weights"})
-ACTIVITY = Panel("mean hidden activity", "probability", {"hidden_activity": "training"})
+ACTIVITY = Panel("mean hidden activity", "probability", {"hidden_activity": "training"}, least=0.1)
 
 BOLTZMANN = (
     Panel("log-likelihood (deep: its lower bound), from the trajectory", "nats per example", both("log_likelihood")),
@@ -45,7 +53,7 @@ VAE = (
     Panel("KL divergence from the prior", "nats per example", both("divergence")),
     Panel("ELBO gap, training - validation", "nats per example", {"free_energy_gap": "gap"}),
     GRADIENT,
-    Panel("weight of the KL divergence", "factor", {"beta": "beta"}),
+    Panel("weight of the KL divergence", "factor", {"beta": "beta"}, setting=True),
     LEARNING_RATE,
 )
 AUTOENCODER = (
@@ -86,12 +94,13 @@ GAN = (
     Panel("mean squared distance of two samples", "squared, per value", {"spread": "samples"}),
     Panel(
         "collapse alarms",
-        "1: raised",
+        "filled: raised",
         {
             "alarm_classes_missing": "classes missing",
             "alarm_samples_alike": "samples alike",
             "alarm_discriminator_saturated": "discriminator saturated",
         },
+        switches=True,
     ),
 )
 RECOMMENDER = (

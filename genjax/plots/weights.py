@@ -68,7 +68,7 @@ def layers(
             what = "each label" if names else f"units of layer {number}"
             title = f"{name}: images that activate {what} most"
             same = "" if names else f"the same {len(activating[number])} units as in filters-{number}.png; "
-            caption = f"{same}no brighter than samples are"
+            caption = f"{same}brightness limited to that of samples"
             figures[f"maxima-{number}"] = maxima(activating[number], shape, title, caption, names)
     return figures
 

@@ -98,3 +98,32 @@ def test_panels_name_their_unit_and_no_metric_twice(family):
     names = [name for panel in group for name in panel.metrics]
     assert len(set(names)) == len(names)
     assert all(panel.unit and panel.label for panel in group)
+
+
+def test_what_never_moves_is_no_trend():
+    """The axis of an activity is a tenth wide at least, one that moves more is left as it is."""
+    panel = Panel("activity", "probability", {"activity": "training"}, least=0.1)
+    (still, *_), (moving, *_) = (
+        learning_curves(history(activity=values), [panel], "run").axes for values in ([0.5, 0.5001], [0.1, 0.9])
+    )
+    np.testing.assert_allclose(still.get_ylim(), (0.45, 0.55), atol=1e-4)
+    assert moving.get_ylim()[1] - moving.get_ylim()[0] > 0.8
+
+
+def test_a_setting_that_stays_has_no_panel():
+    panel = Panel("weight of the divergence", "factor", {"beta": "beta"}, setting=True)
+    titles = [
+        [axes.get_title() for axes in learning_curves(history(beta=values), [panel], "run").axes]
+        for values in ([1.0, 1.0, NAN], [0.0, 1.0, NAN])
+    ]
+    assert titles == [["", "", ""], ["weight of the divergence", "", ""]]
+
+
+def test_switches_have_a_strip_each():
+    """Three alarms at 1 would cover each other as lines; filled where they are raised, in a row of their own."""
+    panel = Panel("alarms", "", {"one": "first", "two": "the second", "three": "third"}, switches=True)
+    axes = learning_curves(history(one=[1, 1], two=[1, 1], three=[0, 0]), [panel], "run").axes[0]
+    filled = [collection.get_paths()[0].get_extents() for collection in axes.collections]
+    assert [(box.y0, box.y1) for box in filled[:2]] == [(-0.4, 0.4), (0.6, 1.4)]
+    assert filled[2].height == 0
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["first", "the\nsecond", "third"]

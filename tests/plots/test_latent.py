@@ -118,9 +118,10 @@ def test_images_stand_beside_their_reconstructions(holes):
     damaged = np.where(np.arange(6) < 2, np.nan, original).astype(np.float32) if holes else None
     figure = reconstructions(original, again, SHAPE, "a run", damaged)
     names = ["original", "damaged", "reconstruction"] if holes else ["original", "reconstruction"]
-    assert [axes.get_title() for axes in figure.axes] == names
+    assert [axes.get_title() for axes in figure.axes] == [*names, "error (white: 1)"]
     shown = [tiles(axes.images[0].get_array(), SHAPE, 4, 4).reshape(4, 6) for axes in figure.axes]
     np.testing.assert_array_equal(shown[0], original)
-    np.testing.assert_array_equal(shown[-1], again)
+    np.testing.assert_array_equal(shown[-2], again)
+    np.testing.assert_allclose(shown[-1], np.abs(again - original), rtol=1e-6)
     if damaged is not None:
         np.testing.assert_array_equal(np.ma.filled(shown[1], np.nan), damaged)

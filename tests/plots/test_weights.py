@@ -88,10 +88,10 @@ def test_every_layer_has_its_figures():
     assert figures["filters-2"].axes[0].get_title() == "a run: weights of layer 2, through the layers below"
     (axes,) = figures["maxima-2"].axes
     assert axes.get_title() == "a run: images that activate units of layer 2 most"
-    assert axes.get_xlabel() == "the same 2 units as in filters-2.png; no brighter than samples are"
+    assert axes.get_xlabel() == "the same 2 units as in filters-2.png; brightness limited to that of samples"
     figures = layers(weights, SHAPE, "a run", 2, list("abc"), images)
     assert "strongest of 4" in figures["filters-1"].axes[0].get_xlabel()
     assert titles(figures["filters-2"]) == titles(figures["maxima-2"]) == list("abc")
     assert figures["filters-2"].get_suptitle() == "a run: label weights, through the layers below"
     assert figures["maxima-2"].get_suptitle() == "a run: images that activate each label most"
-    assert figures["maxima-2"].get_supxlabel() == "no brighter than samples are"
+    assert figures["maxima-2"].get_supxlabel() == "brightness limited to that of samples"
