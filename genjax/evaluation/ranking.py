@@ -1,4 +1,4 @@
-"""How well predicted ratings order what each user has rated: NDCG@10 and precision@10 (numpy, on the host)."""
+"""How well predicted ratings order what each user has rated: NDCG@N and precision@N (numpy, on the host)."""
 
 import math
 
@@ -14,8 +14,8 @@ Column = Float[np.ndarray, " ratings"]
 Users = Int[np.ndarray, " ratings"]
 
 
-def ndcg(guess: Column, ratings: Column, users: Users, lowest: float) -> Estimate:
-    """Mean over users of the discounted gain of the ten held-out items put first, over that of the best order.
+def ndcg(guess: Column, ratings: Column, users: Users, lowest: float, top: int = TOP) -> Estimate:
+    """Mean over users of the discounted gain of the `top` held-out items put first, over that of the best order.
 
     The gain of a rating is how far it is above the lowest one, its discount at place n log2(n + 1) (Jarvelin and
     Kekalainen 2002). Users with one held-out rating, or only lowest ones, have no order and do not count.
@@ -24,15 +24,15 @@ def ndcg(guess: Column, ratings: Column, users: Users, lowest: float) -> Estimat
     for own in _of_users(users):
         gain = ratings[own] - lowest
         if len(own) > 1 and gain.any():
-            answers.append(_discounted(gain[_best(guess[own])]) / _discounted(gain[_best(gain)]))
-    return _over_users(answers, "NDCG@10")
+            answers.append(_discounted(gain[_best(guess[own], top)]) / _discounted(gain[_best(gain, top)]))
+    return _over_users(answers, f"NDCG@{top}")
 
 
-def precision(guess: Column, ratings: Column, users: Users, liked: float) -> Estimate:
-    """Mean over users of the share that is rated at least `liked`, of the ten held-out items put first (of all of them,
-    where there are fewer)."""
-    answers = [float(np.mean(ratings[own][_best(guess[own])] >= liked)) for own in _of_users(users)]
-    return _over_users(answers, "precision@10")
+def precision(guess: Column, ratings: Column, users: Users, liked: float, top: int = TOP) -> Estimate:
+    """Mean over users of the share that is rated at least `liked`, of the `top` held-out items put first (of all where
+    there are fewer)."""
+    answers = [float(np.mean(ratings[own][_best(guess[own], top)] >= liked)) for own in _of_users(users)]
+    return _over_users(answers, f"precision@{top}")
 
 
 def _of_users(users: Users) -> list[np.ndarray]:
@@ -41,8 +41,8 @@ def _of_users(users: Users) -> list[np.ndarray]:
     return np.split(order, np.flatnonzero(np.diff(users[order])) + 1) if len(users) else []
 
 
-def _best(scores: np.ndarray) -> np.ndarray:
-    return np.argsort(-scores, kind="stable")[:TOP]
+def _best(scores: np.ndarray, top: int) -> np.ndarray:
+    return np.argsort(-scores, kind="stable")[:top]
 
 
 def _discounted(gain: np.ndarray) -> float:

@@ -117,3 +117,12 @@ def test_order_by_hand():
     assert precision(guess, given, users, 3.0).mean == pytest.approx((2 / 3 + 0) / 2)
     many = np.arange(20.0)
     assert precision(many, many, np.zeros(20, int), 15.0).mean == 0.5
+
+
+def test_the_first_alone_count_in_a_shorter_list():
+    """Three items, of which the guess puts the worst first: gains 2, 1, 0 at places two, three, one."""
+    guess, ratings, users = np.array([2.0, 1.0, 3.0]), np.array([5.0, 4.0, 3.0]), np.zeros(3, np.int32)
+    assert ndcg(guess, ratings, users, 3.0, top=1).mean == 0
+    np.testing.assert_allclose(ndcg(guess, ratings, users, 3.0, top=2).mean, (2 / np.log2(3)) / (2 + 1 / np.log2(3)))
+    assert precision(guess, ratings, users, 4.0, top=2).mean == 0.5
+    assert precision(guess, ratings, users, 4.0, top=2).estimator == "precision@2"
