@@ -1156,7 +1156,7 @@ COMMANDS = (
     ),
     mutant(
         "a grid has an effort of its own",
-        "run.answer(run.settings.seed, effort)",
+        "run.answer(run.settings.seed, effort | own)",
         "run.answer(run.settings.seed, {})",
         "cli/test_grid.py::test_options_of_the_estimate_count_and_divergence_is_reported",
     ),

@@ -74,7 +74,9 @@ def scores_of(run: Run, effort: dict[str, Any] | None) -> dict[str, Any]:
     if run.diverged is not None:
         return effort | scores | {"log_likelihood": None, "trusted": None}
     test = run.fixed_test()
-    found, _ = report(run.answer(run.settings.seed, effort), test, test, run.refute)
+    goes_on = hasattr(run.model.effort, "within")  # which many runs together do not, unless that is asked for
+    own = {"minutes": effort.get("minutes") or 0.0} if goes_on else {}
+    found, _ = report(run.answer(run.settings.seed, effort | own), test, test, run.refute)
     answer = found["log_likelihood"]["test"]
     return effort | scores | {"log_likelihood": answer.mean, "trusted": answer.trusted}
 

@@ -94,8 +94,8 @@ class Run(Trained):
         """Mean log p of examples (the test split unless given), nats an example; `kind` says what it is of it.
 
         Binarised as trained, with the one fixed draw. `effort` are the estimator's options (of Boltzmann machines
-        `temperatures`, `ais_chains`, `standard_error`; of autoencoders `draws`); log Z is estimated once and kept, its
-        chains split over this machine's devices: all of them unless `devices` gives a number.
+        `temperatures`, `ais_chains`, `standard_error`, `minutes`; of autoencoders `draws`); log Z is
+        estimated once and kept, its chains split over this machine's devices: all unless `devices` gives a number.
         Raises `UserError` for models without a likelihood.
         """
         answer = self.answer(seed, effort, devices=devices)
@@ -354,7 +354,7 @@ class Run(Trained):
         model = self.model
         if model.answer is None:
             raise self._no("likelihood", "log_likelihood", *self._answers())
-        options = {} if model.effort is None else vars(model.effort(**_known(model, effort)))
+        options = {} if model.effort is None else vars(within(model.effort(**_known(model, effort)), self.entries))
         mesh = mesh_of(devices, "all")
         asked = (mesh, seed, *sorted(effort.items()))
         kept = self.__dict__.setdefault("_answers_kept", {})
@@ -397,6 +397,12 @@ class Run(Trained):
         assert self.folder is not None
         self.folder.mkdir(parents=True, exist_ok=True)
         write_json(self.folder / "evaluation.json", numbers)
+
+
+def within(effort: Any, entries: list[dict[str, Any]]) -> Any:
+    """The effort of an estimate, which by default goes on no longer than training took."""
+    minutes = entries[-1].get("seconds", 0.0) / 60 if entries else 0.0
+    return effort.within(minutes) if hasattr(effort, "within") else effort
 
 
 def _known(model: Model, effort: dict[str, Any]) -> dict[str, Any]:

@@ -52,6 +52,8 @@ def boltzmann(
     standard_error: float | None = None,
     path: PathKind = "geometric",
     schedule: Schedule = "sine",
+    minutes: float | None = None,
+    past: tuple[Energy, ...] | None = None,
     progress: Progress | None = None,
 ) -> Answer:
     """What the likelihood of a machine of any depth is asked through; log Z is estimated here unless it is `known`.
@@ -61,7 +63,9 @@ def boltzmann(
     `mean` holds the training mean of each value (intensities), `chains` states of about this machine,
     `(chains, units)` a layer, or None. Scores are nats an example: log p, or of a machine whose posterior has no
     closed form its mean-field bound; of a machine with labels on top they are of example and label together. With a
-    `standard_error` in nats of log Z, `temperatures` and `ais_chains` are not read: a pilot run chooses them.
+    `standard_error` in nats of log Z, `temperatures` and `ais_chains` are not read: a pilot run chooses them. An
+    estimate that is not to be trusted goes on for so many `minutes`, along the `past` where there is one
+    (`likelihood.going_on`).
     """
     log_z = known or log_partition(
         subkey(key, "log_z"),
@@ -73,6 +77,8 @@ def boltzmann(
         standard_error,
         path,
         schedule,
+        minutes,
+        past,
         progress,
     )
     return answer_of(machine, log_z)

@@ -100,12 +100,14 @@ def both_sides(numbers: dict[str, Any]) -> str:
     reverse, bracket = forward["reverse"], numbers["bracket"]["test"]
     gap = reverse["mean"] - forward["mean"]
     apart = forward["high"] < reverse["low"] or reverse["high"] < forward["low"]
-    verdict = "the two sides DISAGREE" if apart or not abs(gap) <= AGREE else "the two sides agree"
+    trusted = forward["trusted"] and reverse["trusted"]
+    alike = "the two sides agree" if trusted else "the two sides are near each other, but not both can be trusted"
+    verdict = "the two sides DISAGREE" if apart or not abs(gap) <= AGREE else alike
     what = "bound of the test log-likelihood" if test["kind"] == "lower_bound" else "test log-likelihood"
     return (
         f"bracket: {what} {bracket[0]:.2f} to {bracket[1]:.2f}; {verdict}: log Z by "
         f"{reverse['estimator']}, {reverse['mean']:.3f} "
-        f"[{reverse['low']:.3f}, {reverse['high']:.3f}], is {gap:+.3f} from AIS"
+        f"[{reverse['low']:.3f}, {reverse['high']:.3f}], is {gap:+.3f} from {forward['estimator'].split(',')[0]}"
     )
 
 

@@ -130,11 +130,13 @@ class Annealed(NamedTuple):
       run down the path).
     - `betas`: `(steps + 1,)`, where the chains stood, in their order.
     - `deviations`: `(steps,)` nats, the standard deviation of each step's increment over the chains.
+    - `states`: where the chains have come to, `(chains, units)` a layer: weighed, they stand for that end of the path.
     """
 
     log_weights: np.ndarray
     betas: np.ndarray
     deviations: np.ndarray
+    states: States = ()
 
 
 def upward(
@@ -205,7 +207,7 @@ def _along(
             if progress is not None:
                 progress(done / blocks)
         stood.append((s + local[len(stood) > 0 :]) / stretches)
-    return Annealed(total, np.concatenate(stood), np.concatenate(deviations))
+    return Annealed(total, np.concatenate(stood), np.concatenate(deviations), state)
 
 
 def log_weights(

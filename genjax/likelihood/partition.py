@@ -1,5 +1,6 @@
 """Log Z of a machine, asked in one call: exact where it can be, by AIS and reverse AIS otherwise."""
 
+import time
 from functools import partial
 from typing import Any
 
@@ -12,15 +13,21 @@ from genjax import random
 from genjax.boltzmann.machine import Machine, States
 from genjax.boltzmann.units import Unit
 from genjax.likelihood import exact
+from genjax.likelihood.ais import Path
 from genjax.likelihood.bidirectional import FEWEST_CHAINS, Bracket, PathKind, Schedule, long_run, part
-from genjax.likelihood.bidirectional import bracket as both_sides
-from genjax.likelihood.estimate import contradict, exact_log_z
+from genjax.likelihood.bidirectional import both as both_sides
+from genjax.likelihood.bidirectional import bracket as of_both_sides
+from genjax.likelihood.equilibrium import spread_out
+from genjax.likelihood.estimate import exact_log_z
+from genjax.likelihood.going_on import gone_on, judged
 from genjax.likelihood.schedule import MOST_CHAINS
 from genjax.random import subkey
 from genjax.typing import Energy, Estimate, Progress
 
 EXACT_STATES = 2**20  # seconds on two cores
 FRESH_SWEEPS = 4000  # of chains that begin at the base of the path, before the sweeps that reverse AIS adds
+
+STRANGERS = 100  # chains that begin far from everything
 
 LogZ = tuple[Estimate, Estimate | None]
 """Both sides of log Z: exact and None, or AIS and reverse AIS."""
@@ -42,7 +49,7 @@ def bracket(machine: Energy, x: Any, *, seed: int = 0, ais_chains: int = 500, **
     `x` are examples `(n, visible)` from whose mean AIS begins, and on which the chains begin that reverse AIS starts
     from; `effort` are the other options of `likelihood.bidirectional.bracket`.
     """
-    return both_sides(random.key(seed), machine, jnp.asarray(x, jnp.float32), chains=ais_chains, **effort)
+    return of_both_sides(random.key(seed), machine, jnp.asarray(x, jnp.float32), chains=ais_chains, **effort)
 
 
 def _mean(x: Any) -> Float[Array, " visible"]:
@@ -59,12 +66,17 @@ def log_partition(
     standard_error: float | None = None,
     path: PathKind = "geometric",
     schedule: Schedule = "sine",
+    minutes: float | None = None,
+    past: Path | None = None,
     progress: Progress | None = None,
 ) -> LogZ:
     """Log Z in nats: exact where the smaller side has at most 2^20 states, otherwise by AIS with reverse AIS beside it.
 
-    `visible` is the mean of the visible units, from which the path begins; other options are those of `boltzmann`.
+    `visible` is the mean of the visible units, from which the path begins; other options are those of `boltzmann`. An
+    estimate that is not to be trusted goes on (`likelihood.going_on`) until so many `minutes` have passed in all; None:
+    it does not.
     """
+    began = time.perf_counter()
     states = exact.states_to_visit(machine) if isinstance(machine, Machine) else None
     if isinstance(machine, Machine) and states is not None and states <= EXACT_STATES:
         return exact_log_z(exact.log_z(machine), f"enumeration of {states} states"), None
@@ -72,7 +84,7 @@ def log_partition(
     if chains is None or chains[0].shape[0] < min(FEWEST_CHAINS, count):
         chains = fresh_chains(subkey(key, "start"), machine, visible, count, part(progress, 0.0, 0.2))
         progress = part(progress, 0.2, 1.0)
-    forward, reverse = both_sides(
+    found = both_sides(
         key,
         machine,
         visible[None],
@@ -83,8 +95,13 @@ def log_partition(
         path=path,
         schedule=schedule,
         standard_error=standard_error,
+        most_seconds=None if minutes is None else 60 * minutes,
     )
-    return contradict(forward, reverse), reverse
+    far = spread_out(subkey(key, "far"), machine, STRANGERS)
+    strangers = None if far is None else long_run(subkey(key, "strangers"), machine, far)
+    if minutes is None:
+        return judged(found, strangers)
+    return gone_on(subkey(key, "going on"), found, strangers, began + 60 * minutes, past, progress=progress)
 
 
 def fresh_chains(

@@ -1,11 +1,13 @@
 """How much is spent on an estimate: the options of the estimators, one dataclass each."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
 from genjax.likelihood.bidirectional import PathKind, Schedule
 from genjax.training.config import at_least, positive
+
+FEWEST_MINUTES = 10.0  # for a standard error that was asked for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +24,9 @@ class AIS:
     """From the data's base rates to the machine: straight, or through machines of averaged moments."""
     schedule: Schedule = "sine"
     """Where the temperatures stand: denser near 1 (sine), or where a pilot run finds that they are needed (adapted)."""
+    minutes: float | None = None
+    """How long an estimate may take that goes on because it is not to be trusted, with more temperatures and tempering
+    (0: it does not go on; by default as long as training took, where a standard error is asked for at least 10)."""
 
     quick: ClassVar[dict[str, int]] = {"temperatures": 1000, "ais_chains": 100}
     """What is enough for a first look."""
@@ -29,7 +34,13 @@ class AIS:
     def check(self) -> None:
         """Raise `UserError` for numbers out of range."""
         at_least(self, 2, "temperatures", "ais_chains")
+        at_least(self, 0, "minutes")
         positive(self, "standard_error")
+
+    def within(self, training: float) -> "AIS":
+        """The same with its minutes, of a run whose training took so many."""
+        usual = training if self.standard_error is None else max(training, FEWEST_MINUTES)
+        return self if self.minutes is not None else replace(self, minutes=usual)
 
 
 @dataclass(frozen=True, kw_only=True)

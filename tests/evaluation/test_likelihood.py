@@ -104,6 +104,7 @@ def test_reverse_ais_begins_at_chains_if_there_are_enough(monkeypatch):
         return Bracket(AIS, AIS)
 
     monkeypatch.setattr(partition, "both_sides", recorded)
+    monkeypatch.setattr(partition, "judged", lambda found, strangers: found)
     mean, draws = np.linspace(0.1, 0.6, 6), exact_draws(machine, 150)
     few = tuple(x[:20] for x in draws)
     for chains in (draws, few, None):
@@ -193,6 +194,7 @@ def test_a_machine_with_other_connections_is_answered_alike(monkeypatch):
 
     monkeypatch.setattr(partition, "long_run", lambda key, machine, start, *args: start)
     monkeypatch.setattr(partition, "both_sides", recorded)
+    monkeypatch.setattr(partition, "judged", lambda found, strangers: found)
     answer = boltzmann(jax.random.key(0), machine, np.full(4, 0.5), ais_chains=200)
     ((images, start),) = given
     np.testing.assert_array_equal(images, np.full((1, 4), 0.5))

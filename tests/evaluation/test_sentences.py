@@ -5,7 +5,7 @@ from genjax.transport import solvers
 
 
 def test_sides_that_disagree_are_said_to():
-    forward = {"mean": 3.0, "low": 2.9, "high": 3.1, "estimator": "reverse AIS"}
+    forward = {"mean": 3.0, "low": 2.9, "high": 3.1, "estimator": "reverse AIS", "trusted": True}
 
     def said(**reverse):
         numbers = {"log_likelihood": {"test": {"kind": "estimate"}}, "bracket": {"test": [-1.0, 0.0]}}
