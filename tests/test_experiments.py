@@ -31,6 +31,7 @@ from experiments import (
     fine_tuning,
     gan_comparison,
     gan_mnist,
+    gan_settings,
     gaussian_modes,
     gibbs_steps,
     grid_speed,
@@ -41,7 +42,9 @@ from experiments import (
     mnist_rbm,
     mode_coverage,
     negative_phases,
+    one_backbone,
     optimisers,
+    own_pictures,
     portions,
     pretraining,
     pseudo_likelihood,
@@ -53,6 +56,7 @@ from experiments import (
     strong_discriminator,
     surface,
     synthetic_gradients,
+    top_lists,
     trajectory,
     transfer_learning,
     vae_likelihood,
@@ -730,3 +734,56 @@ def test_pretraining(tmp_path, monkeypatch, capsys):
     assert [row["kind"] for row in rows][:2] == 2 * ["exact"]
     assert {row["kind"] for row in rows[2:]} == {"lower_bound"}
     assert "at least" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_gan_settings(tmp_path, monkeypatch):
+    rows = smoke(gan_settings, tmp_path, monkeypatch, "gan_settings", "curves", "samples")
+    assert [row["setting"] for row in rows] == ["base", "3 latents", "WGAN-GP"]
+    assert all(1 <= row["classifier_score"] <= 10 and row["frechet_distance"] > 0 for row in rows)
+    assert rows[0]["curve"]["step"] == [4]
+
+
+@pytest.mark.slow
+def test_one_backbone(tmp_path, monkeypatch):
+    rows = smoke(one_backbone, tmp_path, monkeypatch, "one_backbone", "samples")
+    assert [row["latents"] for row in rows] == 3 * [2, 5]
+    assert [("squared" in row) for row in rows] == 4 * [True] + 2 * [False]
+    assert all(1 <= row["classifier_score"] <= 10 for row in rows)
+
+
+@pytest.mark.slow
+def test_own_pictures(tmp_path, monkeypatch, capsys):
+    """Grey in two classes, colours without any."""
+    rows = smoke(own_pictures, tmp_path, monkeypatch, "grey", "colour")
+    assert [(row["folder"], row["family"]) for row in rows] == list(
+        itertools.product(("grey", "colour"), ("rbm", "ae", "gan"))
+    )
+    assert all(row["pixels"] == "none" for row in rows)
+    said = capsys.readouterr().out
+    assert "(8, 8, 1), classes: ('china', 'flower')" in said
+    assert "(8, 8, 3), classes: none" in said
+
+
+@pytest.mark.slow
+def test_top_lists(tmp_path, monkeypatch, capsys):
+    rows = smoke(top_lists, tmp_path, monkeypatch, "top_lists")
+    assert [(row["method"], row["top"]) for row in rows] == list(
+        itertools.product(("RBM", "user + item biases", "item means"), top_lists.TOPS)
+    )
+    assert all(0 < row[name][0] <= 1 for row in rows for name in top_lists.MEASURES)
+    assert "is expected to like" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_top_lists_have_titles(tmp_path, monkeypatch, capsys):
+    """Of a file with u.item beside it."""
+    rng, lines = np.random.default_rng(0), []
+    for user in range(1, 21):
+        lines += [f"{user}\t{item}\t{rng.integers(1, 6)}\t0" for item in rng.permutation(12)[:8] + 1]
+    (tmp_path / "u.data").write_text("\n".join(lines))
+    (tmp_path / "u.item").write_text("\n".join(f"{item}|Film {item} (1995)|rest" for item in range(1, 13)))
+    arguments = ["top_lists", "--smoke", "--ratings", str(tmp_path / "u.data"), "--out", str(tmp_path / "out")]
+    monkeypatch.setattr(sys, "argv", arguments)
+    top_lists.main()
+    assert "(1995)" in capsys.readouterr().out
