@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from genjax.api import fit
+from genjax.api import events, fit
 from genjax.api import folder as on_disk
 from genjax.api.classifier import classifier_of
 from genjax.api.prepared import completed, read
@@ -40,6 +40,8 @@ class Options:
     quick: bool = False
     """A first look: little effort on the estimate where none is given (AIS: 1,000 temperatures and 100 chains), and
     few figures."""
+    tensorboard: bool = False
+    """Also write what is measured as event files of TensorBoard, in the run's folder (needs tensorboardX)."""
     out: str | None = None
     """The run's folder (by default runs/<model>-<dataset>, with -2, -3, ... where that exists)."""
     coordinator: str | None = None
@@ -62,6 +64,8 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     name = model_name("train", arguments)
     parser = Parser(MODELS[name].config, Options, f"genjax train {name}", OF_TRAINING)
     own = parser.own_options(arguments[1:])
+    if own.tensorboard:
+        events.refuse_missing()
     prepared = started if own.resume is None else partial(resumed, Path(own.resume))
     with processes.together(own.coordinator, own.processes, own.process_id):
         begin, effort, options = prepared(name, parser, arguments[1:])
@@ -144,6 +148,8 @@ def trained(training: fit.Training, signals: Noted, options: Options) -> Run:
         classifier = classifier_of(dataset) if options.evaluate else None
         watch = run.model.watch(run.config, run.settings, dataset, classifier)
     with fit.bar(training, writes) as shown:
+        if writes and options.tensorboard and run.folder is not None:
+            shown = (*shown, events.events(run.folder / "tensorboard", run.entries))
         hooks = Hooks(say if writes else lambda sentence: None, watch, shown, lambda: signals.number is not None)
         made = training.finished(hooks)
     signals.number = processes.most(signals.number or 0) or None  # of the one that was told
