@@ -256,6 +256,7 @@ class Model(NamedTuple):
     - `parameters(state)`: what is evaluated and sampled, of the last stage's state: the average where there is one.
     - `begin(state, p)`: a fresh state of the last stage that begins at these parameters.
     - `check(config, run, dataset)`: raises `UserError` where the three do not go together.
+    - `follow(config, dataset)`: the config with defaults that follow the data, and a sentence that says so or None.
     - `settle(config, dataset)`: keyword arguments of `stages` that depend on the data, of JSON's types.
     - `binarisation(config)`: how it is shown intensities unless a run says otherwise.
     - `defaults`: options of a run (`training.settings.RunConfig`) that are other ones for this model.
@@ -302,6 +303,7 @@ class Model(NamedTuple):
     parameters: Callable[[Any], Any]
     begin: Callable[[Any, Any], Any] | None = None
     check: Callable[..., None] = nothing
+    follow: Callable[..., tuple[Any, str | None]] | None = None
     settle: Callable[..., dict[str, Any]] = nothing_settled
     binarisation: Callable[[Any], str] = as_they_are
     defaults: Mapping[str, Any] = MappingProxyType({})

@@ -97,6 +97,9 @@ class RBMConfig(LearningConfig):
 
     hidden: int = 128
     """Hidden units."""
+    follow_data: bool = True
+    """Let negative phase, learning rate and weight decay follow the data, where they lie in far modes and nothing of it
+    is given (the rule and its reason: models/usual.py)."""
 
     @property
     def sizes(self) -> tuple[int, ...]:

@@ -212,6 +212,7 @@ def new(config: Any, run: RunConfig, source: Any, folder: Path | None = None, st
     """A new run on these data, from its first step or from given parameters."""
     keep_compiled_programs()
     counted(run.devices)
+    config, follows = followed(config, source) if start is None else (config, None)
     prepared = prepare(config, run, source)
     run = with_length(run, prepared.plan)
     stages = stages_of(config, run, prepared)
@@ -226,6 +227,7 @@ def new(config: Any, run: RunConfig, source: Any, folder: Path | None = None, st
         fresh, state = state, config.model.begin(state, start)
         refuse_other_shapes(fresh, state)
     record, facts = describe(prepared, config.model), on_disk.decided(prepared.plan)
+    facts |= {} if follows is None else {"follows": follows}
     licence = getattr(prepared.dataset, "licence", "see source")
     refuse_other_processes(config, run, record, 0)
     lock = None
@@ -233,6 +235,11 @@ def new(config: Any, run: RunConfig, source: Any, folder: Path | None = None, st
         lock = on_disk.create(folder, config, run, facts, licence, record)
     made = Run(config, run, record, state, 0, stages[0].name, folder, prepared, decided=facts, licence=licence)
     return Training(made, prepared, stages, Position(0, state, 0), Tracker(config.model.measures, config), lock)
+
+
+def followed(config: Any, source: Any) -> tuple[Any, str | None]:
+    """The config with defaults that follow its data, and a sentence that says what they are."""
+    return (config, None) if config.model.follow is None else config.model.follow(config, source)
 
 
 def refuse_other_processes(config: Any, run: RunConfig, record: Record | None, step: int) -> None:
@@ -301,6 +308,7 @@ def data_again(old: Run, data: Any, validation: Any = True) -> Prepared:
 
 def reopen(folder: Path, config: Any, run: RunConfig, source: Any) -> Training:
     """The run in a folder goes on. Raises `UserError` where it is of another model, other options or other data."""
+    config, _ = followed(config, source)
     saved = on_disk.read(folder, config, _outside(config))
     on_disk.unless_same(folder, (config, run), (saved.config, saved.run))
     length = {} if run.epochs is None and run.steps is None else {"epochs": run.epochs, "steps": run.steps}

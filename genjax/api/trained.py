@@ -162,6 +162,7 @@ class Trained:
         data = f"{self.settings.dataset or 'arrays'}, {self.record.counts['train']} training examples"
         lines = [f"Run: {self.model.name}({settings})", f"  on {data}, {self.step} steps, seed {self.settings.seed}"]
         more = [f"  in {self.folder}"] if self.folder else []
+        more += [f"  {self.decided['follows']}"] if "follows" in self.decided else []
         return "\n".join([*lines, *more, *([f"  {self.over_fitting}"] if self.over_fitting else [])])
 
     # Its data

@@ -79,6 +79,7 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     steps = training.steps_of(made)
     result: dict[str, Any] = {"run": str(made.folder), "steps": steps, "training_seconds": round(seconds, 2)}
     lines = [f"{made.folder}: {steps} steps in {seconds:.0f} s"]
+    lines += [made.decided["follows"]] if "follows" in made.decided else []
     if made.over_fitting:
         result["over_fitting"] = made.over_fitting
         lines.append(made.over_fitting)

@@ -24,7 +24,7 @@ from genjax.errors import UserError
 from genjax.evaluation import likelihood
 from genjax.evaluation.classes import error
 from genjax.likelihood import ais
-from genjax.models import chains
+from genjax.models import chains, usual
 from genjax.models.base import Config
 from genjax.models.effort import AIS
 from genjax.plots import panels
@@ -245,6 +245,7 @@ RBM.model = Model(
     parameters=trained_machine,
     begin=begin,
     check=check,
+    follow=usual.of_rbm,
     binarisation=binarisation,
     effort=AIS,
     answer=answer,
