@@ -18,6 +18,4 @@ class Options:
 def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     """Run `genjax data`."""
     parse(Options, arguments, "genjax data")
-    entries = [entry._asdict() for entry in catalog.CATALOG]
-    lines = ["\n".join(f"{key}: {value}" for key, value in entry.items()) for entry in entries]
-    return {"datasets": entries}, "\n\n".join(lines)
+    return {"datasets": [entry._asdict() for entry in catalog.CATALOG]}, catalog.table()

@@ -82,3 +82,28 @@ CATALOG: tuple[Entry, ...] = (
 def find(name: str) -> Entry | None:
     """The known set of this name, or None."""
     return next((entry for entry in CATALOG if entry.name == name), None)
+
+
+def table() -> str:
+    """All known sets, a line each, and below them whom to cite."""
+    head = ("name", "images", "size", "download", "comes", "licence")
+    rows = [head, *(_cells(entry) for entry in CATALOG)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
+    right = ("images", "download")  # numbers
+    lines = [
+        "  ".join(f"{cell:{'>' if name in right else '<'}{width}}" for cell, width, name in zip(row, widths, head))
+        for row in rows
+    ]
+    cited: dict[str, list[str]] = {}
+    for entry in CATALOG:
+        cited.setdefault(entry.citation, []).append(entry.name)
+    citations = [f"{', '.join(names)}: {citation}" for citation, names in cited.items()]
+    return "\n".join([*(line.rstrip() for line in lines), "", "cite", *citations])
+
+
+def _cells(entry: Entry) -> tuple[str, ...]:
+    height, width, channels = entry.shape
+    size = f"{height} x {width}{' grey' if channels == 1 else ' colour'}"
+    download = f"{entry.bytes / 1e6:,.0f} MB" if entry.bytes else ""
+    comes = "with genjax" if not entry.bytes else "fetched, or IDX files" if entry.idx else "fetched"
+    return entry.name, f"{entry.images:,}", size, download, comes, entry.licence
