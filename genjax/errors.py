@@ -17,6 +17,13 @@ def meant(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {' or '.join(close)}?" if close else "."
 
 
+def out_of_memory(error: Exception) -> str | None:
+    """The sentence for an allocation that numpy or XLA was refused; None for any other error."""
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+        return "there is not enough memory for this; give fewer units, fewer chains, smaller batches or smaller data."
+    return None
+
+
 class UserError(Exception):
     """A mistake at the boundary (option, data, config, checkpoint); its text names what, the value and the remedy."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.faults.process import Process, Row
 
 LIMIT = 5.0  # seconds on the clock
-RUN = ["train", "rbm", "--hidden", "10", "--temperatures", "500"]
+RUN = ["train", "rbm", "--hidden", "40", "--temperatures", "4000"]
 PHASES: dict[str, tuple[str, float]] = {  # after which words of the process, and how many seconds at most
     "data loading": ("", 0.6),
     "compilation": ("training   0 %", 1.5),

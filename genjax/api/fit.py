@@ -224,7 +224,10 @@ def new(config: Any, run: RunConfig, source: Any, folder: Path | None = None, st
         stages = (stages[-1]._replace(handover=None),)
     state = begin(prepared, stages[0], run)
     if start is not None:
-        fresh, state = state, config.model.begin(state, start)
+        try:
+            fresh, state = state, config.model.begin(state, start)
+        except (TypeError, AttributeError) as error:
+            raise UserError(f"`start` holds no parameters of a {config.model.name}; give `run.parameters`.") from error
         refuse_other_shapes(fresh, state)
     record, facts = describe(prepared, config.model), on_disk.decided(prepared.plan)
     facts |= {} if follows is None else {"follows": follows}

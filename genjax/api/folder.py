@@ -51,6 +51,8 @@ def refuse_place(out: str | None) -> None:
     """Raise `UserError` where no run can be kept: the library of checkpoints takes no names that are not UTF-8."""
     if out == "":
         raise UserError("`out` is empty; name a folder.")
+    if "\0" in (out or ""):
+        raise UserError(f"`out` {out!r} holds a zero byte; name another folder.")
     try:
         os.path.abspath(out or "runs").encode()
     except UnicodeEncodeError:
@@ -101,10 +103,11 @@ def read(folder: Path, own: Any = None, given: dict[str, Any] | None = None) -> 
         raise UserError(f"{folder} holds a model {name!r}; known are {known}: for one of your own give `model`.")
     old, path = saved["format"] == 1, folder / "config.json"
     of_model, of_run = (saved if old else saved.get(part) for part in ("config", "run"))
-    if not isinstance(of_model, dict) or not isinstance(of_run, dict):
-        raise UserError(f"{path} lacks config or run; restore it from a copy.")
+    if not isinstance(of_model, dict) or not isinstance(of_run, dict) or not isinstance(saved.get("decided", {}), dict):
+        raise UserError(f"{path} lacks config, run or what was decided; restore it from a copy.")
     try:
         run = from_json(RunConfig, dataclasses.asdict(RunConfig()) | dict(model.defaults) | of_run)
+        run.check()
         config = from_json(kind, of_model, given or {})
     except (UserError, TypeError, ValueError) as error:
         raise UserError(f"{path}: {error}") from None

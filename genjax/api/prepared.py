@@ -15,6 +15,7 @@ from genjax.data.binarisation import refuse_unbounded
 from genjax.data.places import refuse_missing
 from genjax.data.ratings import SplitRatings
 from genjax.data.record import Record, difference, of_images
+from genjax.data.room import refuse_too_large
 from genjax.errors import UserError
 from genjax.training import folder as run_folder
 from genjax.training import loop, sets, stages
@@ -107,7 +108,9 @@ def stages_of(config: Any, run: RunConfig, prepared: Prepared) -> tuple[Stage, .
 
 
 def begin(prepared: Prepared, stage: Stage, run: RunConfig, before: Any = None) -> Any:
-    """A stage's state before its first step."""
+    """A stage's state before its first step. Raises `UserError` where it would not fit into memory."""
+    size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(blank(prepared, stage, run)))
+    refuse_too_large(size, f"The state of {stage.name}", "give fewer units, or fewer chains")
     return stages.begin(random.key(run.seed, run.rng), stage, prepared.training, prepared.plan, before)
 
 

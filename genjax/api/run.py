@@ -1,6 +1,5 @@
 """A run: a trained model, and every question that may be asked of it."""
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -32,7 +31,8 @@ from genjax.likelihood.estimate import plain
 from genjax.models.chains import fresh
 from genjax.sampling import diagnostics as of_chains
 from genjax.sampling.gibbs import Gibbs
-from genjax.training.folder import write_json
+from genjax.training.config import whole_number
+from genjax.training.folder import read_evaluation, write_json
 from genjax.training.mesh import Devices, mesh_of, on
 from genjax.typing import Answer, Estimate, Kernel, Model, Progress
 
@@ -74,10 +74,9 @@ class Run(Trained):
     def evaluated(self) -> dict[str, Any] | None:
         """What its evaluation said, if it has been evaluated as it is now."""
         found = self.__dict__.get("_evaluated")
-        path = None if self.folder is None else self.folder / "evaluation.json"
-        if found is None and path is not None and path.exists():
-            found = json.loads(path.read_text())
-        return found if found is not None and found.get("step") == self.step else None
+        if found is None and self.folder is not None:
+            found = read_evaluation(self.folder)
+        return found if found and found.get("step") == self.step else None
 
     @property
     def summary(self) -> str:
@@ -130,8 +129,10 @@ class Run(Trained):
         - `diagnostics`: also give R-hat, effective sample size and autocorrelation time of the chains, and where there
           is a ladder swap rates and round trips: `(samples, numbers)`.
         """
-        if n < 1:
-            raise UserError(f"`n` {n} is not positive; give the number of samples.")
+        whole_number("n", n)
+        whole_number("sweeps", sweeps, least=0)
+        if kernel is not None and not hasattr(kernel, "step"):
+            raise UserError(f"`kernel` {kernel!r} is no kernel; give one of genjax.sampling, such as gibbs.Gibbs().")
         if given is not None or missing is not None:
             return self._completed(n, given, missing, sweeps, seed, devices)
         arrays = self.draw(n, (sweeps,), label, kernel, start, seed, devices)

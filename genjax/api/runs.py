@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from genjax.errors import UserError
+from genjax.training.folder import read_evaluation
 
 SHOWN = ("hidden", "layers", "latents", "learning_rate")
 
@@ -23,11 +24,10 @@ def row_of(path: Path) -> dict[str, Any] | None:
     """What a run's folder says, None where its config.json cannot be read."""
     try:
         saved = json.loads(path.read_text())
-        found = path.parent / "evaluation.json"
-        evaluation = json.loads(found.read_text()) if found.exists() else {}
-    except (OSError, ValueError):
+        run, config = dict(saved.get("run", {})), dict(saved.get("config", {}))
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return None
-    run, config = saved.get("run", {}), saved.get("config", {})
+    evaluation = read_evaluation(path.parent)
     length = f"{run['steps']} steps" if run.get("steps") else f"{run.get('epochs')} epochs"
     sizes = ", ".join(f"{name} {config[name]}" for name in SHOWN if name in config)
     when = datetime.datetime.fromtimestamp(path.stat().st_mtime).strftime("%Y-%m-%d %H:%M")

@@ -187,9 +187,10 @@ class Trained:
         if x is None:
             return self.fixed_test()
         target = None if label is None else jnp.asarray(label, jnp.int32)
-        return Batch(
-            jnp.asarray(binarise_fixed(self.flat(x), self.settings.binarisation or "none", FIXED_DRAW)), target
-        )
+        flat = self.flat(x)
+        if not len(flat):
+            raise UserError("`x` holds no examples; give at least one.")
+        return Batch(jnp.asarray(binarise_fixed(flat, self.settings.binarisation or "none", FIXED_DRAW)), target)
 
     def flat(self, x: Any) -> np.ndarray:
         """Examples, flat or shaped, as `(n, values)`. Raises `UserError` where they are of another shape."""

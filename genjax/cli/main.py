@@ -14,7 +14,7 @@ from typing import Any
 
 import genjax.signals as signals  # `from genjax import` would ask the table of models, and import JAX, first
 from genjax import __version__
-from genjax.errors import Interrupted, Lost, Unwritten, UserError, jax_failure, meant, notes_as_lines
+from genjax.errors import Interrupted, Lost, Unwritten, UserError, jax_failure, meant, notes_as_lines, out_of_memory
 
 COMMANDS = {
     "train": ("train", "train a model, evaluate and plot it at the end"),
@@ -77,8 +77,8 @@ def main(arguments: list[str] | None = None) -> int:
         return fail(f"{place}: {error.strerror or error}; name a place that can be used.")
     except Lost as error:
         return fail(str(error), 1)
-    except Exception:
-        why = jax_failure()
+    except Exception as error:
+        why = out_of_memory(error) or jax_failure()
         if why is None:
             raise
         return fail(why)
@@ -142,7 +142,8 @@ def console() -> None:
 
 def fail(sentence: str, status: int = 2) -> int:
     """Print one sentence on standard error, arguments of the library as options; the exit status."""
-    print(f"genjax: {as_options(sentence)}", file=sys.stderr)
+    plain = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in sentence)  # of file names
+    print(f"genjax: {as_options(plain)}", file=sys.stderr)
     return status
 
 

@@ -43,7 +43,9 @@ def _plainly(message: str, kind: Any, arguments: list[str], program: str) -> str
         if wrong is not None:
             close = meant(wrong, [f"--{name.replace('_', '-')}" for name in names_of(kind)])
             return f"{wrong} is no option of {program}{close if close != '.' else f'; see {program} --help.'}"
-        option = next((a for a in reversed(arguments[: arguments.index(given[0])]) if a.startswith("-")), program)
+        option = next(
+            (a for a in reversed(arguments[: (*arguments, given[0]).index(given[0])]) if a.startswith("-")), program
+        )
         several = "; genjax grid takes several, and trains them all" if program.startswith("genjax train") else ""
         return f"{option} takes one value, and {given[0]} is one more{several}; see {program} --help."
     if message.startswith("Missing from") and " RUN " in message:

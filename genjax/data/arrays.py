@@ -1,7 +1,5 @@
 """A person's own arrays: `.npz` with x and y of train, validation and test, or a lone `.npy` of images."""
 
-import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +8,7 @@ from jaxtyping import Int64, Shaped
 
 from genjax.data import shapes, values
 from genjax.data.images import Images
+from genjax.data.room import refuse_too_large
 from genjax.errors import UserError
 
 _LARGEST_LABEL = 10**15  # integers below it are exact as floats too
@@ -115,9 +114,16 @@ def _load(
         if isinstance(stored, np.ndarray):
             return [], stored
         with stored:
-            return stored.files, {key: stored[key] for key in stored.files if key in wanted}
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error, MemoryError) as error:
-        # ValueError is numpy's answer to Python objects, which could only be unpickled, and to what is no array
+            unpacked = sum(member.file_size for member in stored.zip.infolist())
+            refuse_too_large(unpacked, f"`dataset` {path}", "save fewer images in it", path.stat().st_size)
+            arrays = {key: stored[key] for key in stored.files if key in wanted}
+        if all(isinstance(array, np.ndarray) for array in arrays.values()):
+            return stored.files, arrays
+        raise ValueError("a member that is no array is read as bytes")
+    except UserError:
+        raise
+    except Exception as error:  # whatever numpy, zipfile, zlib and Python's parser raise on damage; ValueError is
+        # numpy's answer to Python objects, which could only be unpickled
         why = getattr(error, "strerror", None) or "it is cut short, damaged, or holds Python objects"
         raise UserError(
             f"`dataset` {path}: numpy cannot read it ({why}); save plain arrays of numbers with numpy.save "

@@ -1,6 +1,7 @@
 """IDX, the format of MNIST's own files: two zero bytes, a type, the number of axes, their lengths, the bytes."""
 
 import gzip
+import io
 import math
 import struct
 import zlib
@@ -10,11 +11,13 @@ import numpy as np
 from jaxtyping import Shaped
 
 from genjax.data.images import Images
+from genjax.data.room import refuse_too_large
 from genjax.errors import UserError
 
 PLAIN = ("train", "t10k")
 _UNSIGNED_BYTE = 0x08
 _GZIP = b"\x1f\x8b"
+_MORE = 2**16  # bytes too many that are counted
 
 
 def wanted(begins: tuple[str, str] = PLAIN) -> dict[str, list[str]]:
@@ -59,46 +62,59 @@ def read_four(paths: list[Path]) -> Images:
 
 
 def read(path: Path, axes: int) -> Shaped[np.ndarray, "..."]:
-    """The uint8 array of one IDX file, packed by gzip or not; `UserError` where the bytes are not what they claim."""
-    content = _bytes(path)
+    """The uint8 array of one IDX file, packed by gzip or not; `UserError` where the bytes are not what they claim.
+
+    No more is unpacked than the header claims, and nothing where that cannot be.
+    """
+    try:
+        file = _opened(path)
+        size = path.stat().st_size
+    except OSError as error:
+        raise UserError(
+            f"`data_dir`: {path} cannot be read ({error.strerror or error}); check its permissions."
+        ) from None
+    with file:
+        try:
+            shape = _shape(file.read(4 + 4 * axes), path, axes)
+            claimed = math.prod(shape)
+            refuse_too_large(claimed, f"`data_dir`: {path}", "it is damaged, so fetch it again", size)
+            content = file.read(claimed + _MORE)
+        except (EOFError, OSError, zlib.error, struct.error):
+            raise UserError(
+                f"`data_dir`: {path} is cut short or damaged (gzip cannot unpack it); fetch it again."
+            ) from None
+    if len(content) != claimed:
+        follow = f"{len(content)}" + (" or more" if len(content) == claimed + _MORE else "")
+        raise UserError(
+            f"`data_dir`: {path} says that it holds {_by(shape)} bytes, {claimed} in all, but {follow} follow its "
+            "header; it is cut short or damaged, so fetch it again."
+        )
+    return np.frombuffer(content, np.uint8).reshape(shape)
+
+
+def _shape(header: bytes, path: Path, axes: int) -> tuple[int, ...]:
+    """The lengths of the axes that a header claims."""
     what = "images" if axes == 3 else "labels"
-    magic, expected = content[:4], bytes([0, 0, _UNSIGNED_BYTE, axes])
+    magic, expected = header[:4], bytes([0, 0, _UNSIGNED_BYTE, axes])
     if magic != expected:
         begins = f"0x{magic.hex()}" if magic else "nothing at all"
         raise UserError(
             f"`data_dir`: {path} is not an IDX file of {what} (it begins with {begins}, such a file "
             f"with 0x{expected.hex()}); fetch it again or correct its name."
         )
-    header = 4 + 4 * axes
-    if len(content) < header:
+    if len(header) < 4 + 4 * axes:
         raise UserError(f"`data_dir`: {path} ends inside its header; it is cut short, so fetch it again.")
-    shape = struct.unpack(f">{axes}I", content[4:header])
+    shape = struct.unpack(f">{axes}I", header[4:])
     if 0 in shape:
         raise UserError(f"`data_dir`: {path} says that it holds {_by(shape)} bytes; give a file that is not empty.")
-    if len(content) - header != math.prod(shape):
-        raise UserError(
-            f"`data_dir`: {path} says that it holds {_by(shape)} bytes, {math.prod(shape)} in all, but "
-            f"{len(content) - header} follow its header; it is cut short or damaged, so fetch it again."
-        )
-    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
+    return shape
 
 
-def _bytes(path: Path) -> bytes:
+def _opened(path: Path) -> io.BufferedIOBase:
     """The file's content, unpacked where it is gzip by its own first bytes, whatever its name says."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UserError(
-            f"`data_dir`: {path} cannot be read ({error.strerror or error}); check its permissions."
-        ) from None
-    if not content.startswith(_GZIP):
-        return content
-    try:
-        return gzip.decompress(content)
-    except (EOFError, OSError, zlib.error, struct.error):
-        raise UserError(
-            f"`data_dir`: {path} is cut short or damaged (gzip cannot unpack it); fetch it again."
-        ) from None
+    with open(path, "rb") as file:
+        packed = file.read(2) == _GZIP
+    return gzip.open(path) if packed else open(path, "rb")
 
 
 def _by(shape: tuple[int, ...]) -> str:

@@ -1,5 +1,7 @@
 """Image files as arrays of one size, 8 bits a channel."""
 
+import math
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -8,6 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
+from genjax.data.room import refuse_too_large
 from genjax.errors import UserError
 
 DEFAULT_SIZE = 28
@@ -47,22 +50,26 @@ def picture(path: Path, name: str) -> UInt8[np.ndarray, "height width 3"]:
 
 
 def _decoding(files: list[Path], size: int | None) -> tuple[Decoding, list[str]]:
-    extents, highest, ink = set(), 0, []
+    extents, highest, ink, channels = set(), 0, [], 1
     for path in files:
         with _open(path) as image:  # its header only, where nothing else is needed
             extents.add(image.size)
+            channels = max(channels, 1 if len(image.getbands()) == 1 and image.mode != "P" else 3)
             if image.mode.startswith("I;16"):
                 highest = max(highest, int(np.asarray(_loaded(image, path)).max()))
             elif image.has_transparency_data:
                 ink += _ink(_loaded(image, path))
     own = extents.pop() if len(extents) == 1 else (DEFAULT_SIZE, DEFAULT_SIZE)
+    extent = own if size is None else (size, size)
+    remedy = "give `size`, the side in pixels to which they are resized"
+    refuse_too_large(len(files) * math.prod(extent) * channels, f"`dataset`: {len(files)} images", remedy)
     wide, dark = highest > 255, bool(ink) and float(np.mean(ink)) < 0.5
     notes = []
     if highest and not wide:
         notes.append(f"its 16-bit images hold values up to {highest} and are read as bytes, 255 being white.")
     if dark:
         notes.append("its transparent images show something dark, and are laid on white.")
-    return Decoding(own if size is None else (size, size), wide, 255 if dark else 0), notes
+    return Decoding(extent, wide, 255 if dark else 0), notes
 
 
 def _ink(image: Image.Image) -> Sequence[float]:
@@ -75,9 +82,11 @@ def _ink(image: Image.Image) -> Sequence[float]:
 
 
 def _open(path: Path) -> Image.Image:
-    """The image, not yet decoded, turned as its camera says."""
+    """The image, not yet decoded, turned as its camera says; of more than 90 million pixels none is read."""
     try:
-        image = Image.open(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            image = Image.open(path)
         ImageOps.exif_transpose(image, in_place=True)
     except Exception as error:  # PIL's decoders raise OSError, SyntaxError, struct.error, ...
         raise _unreadable(path, error) from None

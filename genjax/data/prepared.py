@@ -1,7 +1,9 @@
 """Sets that TensorFlow Datasets has prepared on disk, read without TensorFlow and decoded once."""
 
+import contextlib
 import hashlib
 import io
+import json
 import logging
 import os
 import re
@@ -20,6 +22,7 @@ from genjax.errors import UserError
 # tensorflow_datasets takes most of a second to import: only decoding, which a start with a warm cache skips, does so.
 
 _INFO = "dataset_info.json"
+_CLASS = ("pythonClassName", "python_class_name", "type")  # which names that of a feature
 _log = logging.getLogger(__name__)
 
 
@@ -120,6 +123,7 @@ def _info(folder: Path) -> Any:
     """TFDS's own description of the folder."""
     import tensorflow_datasets as tfds
 
+    _refuse_code(folder)
     try:
         info = tfds.builder_from_directory(folder).info
         known = "image" in info.features  # pyright: ignore[reportOperatorIssue]
@@ -130,6 +134,27 @@ def _info(folder: Path) -> Any:
     if not known:
         raise UserError(f"`dataset`: {folder} has no feature called image; genjax reads sets of images only.")
     return info
+
+
+def _refuse_code(folder: Path) -> None:
+    """Raise `UserError` where the features are not TFDS's own: it would import whatever module the file names."""
+    try:
+        parts: list[Any] = [(folder / "features.json").read_text()]
+    except (OSError, ValueError):
+        return  # TFDS says what is wrong
+    while parts:
+        part = parts.pop()
+        if isinstance(part, str) and part.lstrip().startswith("{"):  # the file, and what TFDS once nested as text
+            with contextlib.suppress(ValueError, RecursionError):
+                part = json.loads(part)
+        if isinstance(part, list):
+            parts += part
+        if not isinstance(part, dict):
+            continue
+        parts += part.values()
+        for name in map(part.get, _CLASS):
+            if isinstance(name, str) and "." in name and not name.startswith("tensorflow_datasets.core.features."):
+                raise UserError(f"`data_dir`: {folder} has features of the class {name}; export them as an .npz file.")
 
 
 def _records(folder: Path, info: Any, split: str) -> Iterator[bytes]:

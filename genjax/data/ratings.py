@@ -212,7 +212,13 @@ def ordered(ratings: Ratings) -> Ratings:
 
 def _sorted(names: tuple[str, ...]) -> tuple[str, ...]:
     numbers = all(name.isascii() and name.isdecimal() for name in names)
-    return tuple(sorted(names, key=lambda name: (int(name), name)) if numbers else sorted(names))
+    return tuple(sorted(names, key=_by_value) if numbers else sorted(names))
+
+
+def _by_value(name: str) -> tuple[int, str, str]:
+    """In the order of the numbers, of which Python makes none of more than 4300 digits."""
+    digits = name.lstrip("0")
+    return len(digits), digits, name
 
 
 def _places(names: tuple[str, ...]) -> Int[np.ndarray, " names"]:

@@ -78,6 +78,8 @@ def shaped(x: Any, example_shape: tuple[int, ...]) -> Shaped[np.ndarray, "..."]:
 
 def plain(x: Any, name: str) -> Shaped[np.ndarray, "..."]:
     """As a numpy array, not copied where it is one. Raises `UserError` where rows differ in length."""
+    if np.ma.is_masked(x):
+        raise UserError(f"{name} is masked; fill what is masked, or leave those examples out.")
     try:
         array = np.asarray(x)
     except (ValueError, TypeError) as error:

@@ -6,10 +6,12 @@ import logging
 import os
 import re
 import shutil
+import sys
 import time
 import warnings
 import zlib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +118,7 @@ class Checkpoints:
         Rates (`hyper`) are those that the checkpoint holds, which may have other names. Raises `UserError` where the
         files are damaged or hold another model's state.
         """
+        hush_late_answers()
         remedy = "delete that folder to go back to the checkpoint before it"
         try:
             record = self.manager.restore(step, args=ocp.args.Composite(record=ocp.args.JsonRestore()))["record"]
@@ -156,10 +159,23 @@ def reason(error: Exception) -> str:
     return next((words for words in known if words in said), type(error).__name__)
 
 
+@cache
+def hush_late_answers() -> None:
+    """Say nothing of answers of the storage layer that come after Orbax has given up a damaged checkpoint: each would
+    be a traceback of a thread of its own, at any time later."""
+    before = sys.excepthook
+
+    def hook(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+        if kind is not RuntimeError or str(error) != "Event loop is closed":
+            before(kind, error, trace)
+
+    sys.excepthook = hook
+
+
 def any_saved(folder: Path, stage: str) -> bool:
     """Whether a stage of the run in this folder has a checkpoint: its own folder alone may be what a killed process
     left."""
-    return any(path.name.isdigit() for path in (folder / "checkpoints" / stage).glob("*"))
+    return any(path.name.isdecimal() for path in (folder / "checkpoints" / stage).glob("*"))
 
 
 def restore_newest(folder: Path, like: Any, stage: str, going_on: bool = False) -> tuple[Any, int]:
@@ -169,7 +185,7 @@ def restore_newest(folder: Path, like: Any, stage: str, going_on: bool = False) 
     step will do. Raises `UserError` where the stage has none, or none that is whole.
     """
     place = folder / "checkpoints" / stage
-    steps = sorted((int(path.name) for path in place.glob("*") if path.name.isdigit()), reverse=True)
+    steps = sorted((int(path.name) for path in place.glob("*") if path.name.isdecimal()), reverse=True)
     if not steps:
         raise UserError(f"{folder} has no checkpoint of {stage}; go on with `resume`, or train it again.")
     checkpoints, damaged = Checkpoints(place.parent, stage), []

@@ -227,10 +227,28 @@ def either(names: Any) -> str:
     return f"{', '.join(others)} or {last}" if others else last
 
 
+LARGEST = 2**31 - 1
+
+
+def refuse_huge(name: str, value: Any) -> None:
+    """Raise `UserError` for a whole number beyond those of the arrays and loops that it is to count."""
+    if isinstance(value, int) and abs(value) > LARGEST:
+        shown = value if abs(value) < 10**20 else f"of {math.log10(abs(value)):.0f} digits"
+        raise UserError(f"`{name}` {shown} is out of range; give at most {LARGEST}.")
+
+
+def whole_number(name: str, value: Any, least: int = 1) -> None:
+    """Raise `UserError` for an argument that is no whole number of at least `least`."""
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
+        raise UserError(f"`{name}` {value} is not positive; give a whole number of at least {least}.")
+    refuse_huge(name, int(value))
+
+
 def positive(config: Any, *names: str) -> None:
     """Raise `UserError` for the first of these fields that is not finite and positive."""
     for name in names:
         value = getattr(config, name)
+        refuse_huge(name, value)
         if value is not None and not (math.isfinite(value) and value > 0):
             raise UserError(f"`{name}` {value} is not positive; give a finite number above 0.")
 
@@ -239,6 +257,7 @@ def at_least(config: Any, least: int, *names: str) -> None:
     """Raise `UserError` for the first of these fields that is not finite and at least `least`."""
     for name in names:
         value = getattr(config, name)
+        refuse_huge(name, value)
         if value is not None and not (math.isfinite(value) and value >= least):
             raise UserError(f"`{name}` {value} is out of range; give a finite number of at least {least}.")
 
@@ -255,6 +274,8 @@ def sizes(config: Any, *names: str, least: int = 0) -> None:
     """Raise `UserError` for the first of these fields that has fewer than `least` layers, or one without a unit."""
     for name in names:
         values = getattr(config, name)
+        for value in values:
+            refuse_huge(name, value)
         if len(values) < least:
             given = f"{' '.join(map(str, values))} is too few" if values else "is empty"
             raise UserError(f"`{name}` {given}; give the units of at least {least} layer{'s' if least > 1 else ''}.")

@@ -19,6 +19,7 @@ from genjax.errors import DataWarning, UserError
 from genjax.training import lock
 
 FORMAT = 2
+NUMBER = int | float
 READ = (1, 2)  # before 2, the options of model and run stood flat beside each other
 NAMES = "names.json"  # of users and items, where ratings have them
 BEFORE_CONFIG = (lock.NAME, "environment.json", "environment.json.part", NAMES, records.MEAN, "config.json.part")
@@ -103,12 +104,27 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise UserError(f"{folder} is not a run folder: it has no config.json; make one with genjax train.") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}).") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is damaged ({error}); restore it from a copy.") from None
     if content.get("format") not in READ:
         readable = " and ".join(map(str, READ))
         raise UserError(f"{path} has format {content.get('format')}; this version of genjax reads formats {readable}.")
     return content
+
+
+def read_evaluation(folder: Path) -> dict[str, Any]:
+    """What `evaluation.json` of a run says; nothing where there is none, or where it is damaged, as a warning tells."""
+    path = folder / "evaluation.json"
+    try:
+        content = json.loads(path.read_text())
+        for estimate in content.get("log_likelihood", {}).values():
+            float(estimate["mean"])
+        return dict(content)
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        warnings.warn(f"{path} is damaged and left out; evaluate the run again.", DataWarning, stacklevel=2)
+        return {}
 
 
 def read_record(folder: Path) -> Record | None:
@@ -192,7 +208,9 @@ def _entry(line: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     whole = isinstance(entry, dict) and type(entry.get("step")) is int
-    return entry if whole and all(isinstance(value, int | float | str) for value in entry.values()) else None
+    return (
+        entry if whole and all(isinstance(entry[name], str if name == "stage" else NUMBER) for name in entry) else None
+    )
 
 
 def rewind_metrics(folder: Path, step: int) -> None:

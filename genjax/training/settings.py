@@ -6,7 +6,7 @@ from typing import Literal
 from genjax.data.binarisation import Binarisation
 from genjax.errors import UserError
 from genjax.random import Generator, refuse_seed
-from genjax.training.config import positive
+from genjax.training.config import at_least, positive
 from genjax.training.mesh import Devices
 
 OF_SINGLE_RUNS = ("stop_gap", "keep", "patience", "log_every", "on_divergence")  # options that a grid does not have
@@ -64,3 +64,4 @@ class RunConfig:
             raise UserError(f"`epochs` {self.epochs} and `steps` {self.steps} are both lengths of the run; give one.")
         refuse_seed(self.seed)
         positive(self, "epochs", "steps", "batch_size", "size", "stop_gap", "patience", "log_every")
+        at_least(self, 0, "checkpoint_seconds")
