@@ -104,7 +104,7 @@ class Plots:
         """The weights of every layer and, from the second on, the images that activate its units most."""
         run = self.run
         if run.model.filters is None:
-            raise UserError(f"A {run.model.name} has no weights to picture.")
+            raise UserError(f"No weights to picture: {run.model.name} has none.")
         layers = run.model.filters(run.parameters)
         names = run.label_names(run.classes) if run.model.classify is not None and run.model.maxima is not None else []
         activating: dict[int, np.ndarray] = {}
@@ -150,7 +150,7 @@ class Plots:
         """What the same latents became as a generator learned."""
         run = self.run
         if run.model.film is None:
-            raise UserError(f"A {run.model.name} keeps no film of its training.")
+            raise UserError(f"No film of the training: {run.model.name} keeps none.")
         rows = run.model.film(run.parameters)
         title = f"{run.name}: samples during training, of the same latents"
         return samples.film(np.stack(list(rows.values())), [int(step) for step in rows], run.image_shape, title)
@@ -181,7 +181,7 @@ class Plots:
         """The latent space and test images; of a generator, and of what is one without its data, the space alone."""
         run, model = self.run, self.run.model
         if model.space is None and model.decoder is None:
-            raise UserError(f"A {model.name} has no latent space to picture.")
+            raise UserError(f"No latent space to picture: {model.name} has none; autoencoders and GANs have one.")
         if model.space is None:
             assert model.decoder is not None
             return model.decoder(run.parameters), None

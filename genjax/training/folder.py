@@ -102,6 +102,8 @@ def read_config(folder: Path) -> dict[str, Any]:
             raise ValueError("not an object")
     except FileNotFoundError:
         raise UserError(f"{folder} is not a run folder: it has no config.json; make one with genjax train.") from None
+    except NotADirectoryError:
+        raise UserError(f"{folder} is a file; name the folder of its run, {folder.parent}.") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}).") from None
     except (ValueError, RecursionError) as error:

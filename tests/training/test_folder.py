@@ -40,3 +40,10 @@ def test_a_place_where_a_run_was_killed_before_it_had_a_config_is_free(tmp_path)
         folder.refuse_taken(tmp_path)
     with pytest.raises(UserError, match="exists"):
         folder.refuse_taken(tmp_path / "config.json")
+
+
+def test_a_file_of_a_run_is_no_run(tmp_path):
+    """Its folder is named."""
+    folder.create(tmp_path, "rbm", {"config": {}, "run": {}}, {}, "see source")
+    with pytest.raises(UserError, match=f"is a file; name the folder of its run, {tmp_path}"):
+        folder.read_config(tmp_path / "config.json")
