@@ -1,5 +1,6 @@
 """Image files as arrays of one size, 8 bits a channel."""
 
+import contextlib
 import math
 import warnings
 from collections.abc import Sequence
@@ -50,6 +51,8 @@ def picture(path: Path, name: str) -> UInt8[np.ndarray, "height width 3"]:
 
 
 def _decoding(files: list[Path], size: int | None) -> tuple[Decoding, list[str]]:
+    if size is None:
+        _refuse_many(files)
     extents, highest, ink, channels = set(), 0, [], 1
     for path in files:
         with _open(path) as image:  # its header only, where nothing else is needed
@@ -70,6 +73,18 @@ def _decoding(files: list[Path], size: int | None) -> tuple[Decoding, list[str]]
     if dark:
         notes.append("its transparent images show something dark, and are laid on white.")
     return Decoding(extent, wide, 255 if dark else 0), notes
+
+
+def _refuse_many(files: list[Path]) -> None:
+    """Raise `UserError` where images of one size do not fit into memory together: turning them as their camera says
+    would decode each."""
+    areas = set()
+    for path in files:
+        with contextlib.suppress(Exception), Image.open(path) as image:  # what cannot be read is refused later
+            areas.add(image.width * image.height)
+    if len(areas) == 1:
+        remedy = "give `size`, the side in pixels to which they are resized"
+        refuse_too_large(len(files) * areas.pop(), f"`dataset`: {len(files)} images", remedy)
 
 
 def _ink(image: Image.Image) -> Sequence[float]:

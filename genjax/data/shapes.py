@@ -9,6 +9,7 @@ from jaxtyping import Float32, Shaped
 from genjax.data import values
 from genjax.errors import UserError
 
+MOST = 2**31 - 1  # examples
 Rows = Shaped[np.ndarray, "examples values"]
 
 
@@ -84,4 +85,6 @@ def plain(x: Any, name: str) -> Shaped[np.ndarray, "..."]:
         array = np.asarray(x)
     except (ValueError, TypeError) as error:
         raise UserError(f"{name} is no array ({str(error).splitlines()[0]}); give rows of equal length.") from None
+    if array.ndim and len(array) > MOST:
+        raise UserError(f"{name} has {len(array)} rows; give at most {MOST}.")
     return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
