@@ -283,6 +283,7 @@ class Run(Trained):
         elif answer is None:
             found |= self.measured_samples(seed=seed, progress=progress, devices=devices, **effort)[0].table
         say(1.0, "")
+        found["over_fitting"] = self.over_fitting
         found = plain({n: v for n, v in found.items() if v is not None}) | {
             "model": model.name,
             "dataset": self.settings.dataset,

@@ -82,7 +82,7 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     lines += [made.decided["follows"]] if "follows" in made.decided else []
     if made.over_fitting:
         result["over_fitting"] = made.over_fitting
-        lines.append(made.over_fitting)
+        lines += [] if options.evaluate else [made.over_fitting]  # an evaluation says it itself
     if options.evaluate and (made.model.answer or made.model.evaluate or made.model.sample):
         effort = at_first_look(made.model.effort, effort) if options.quick else effort
         result["evaluation"] = evaluate.measure(made, made.settings.seed, **effort)

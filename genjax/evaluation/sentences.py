@@ -24,6 +24,8 @@ def of_evaluation(numbers: dict[str, Any]) -> list[str]:
         lines += of_samples(numbers)
     if isinstance(numbers.get("test"), dict):
         lines += of_errors(numbers)
+    if "over_fitting" in numbers:
+        lines.append(numbers["over_fitting"])
     if "other_data" in numbers:
         lines.insert(0, f"on {numbers['dataset']}, other data than the run's ({numbers['other_data']})")
     return [*lines, f"binarisation {numbers['binarisation']}; {cost(numbers)}"]

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
+import numpy as np
 from jaxtyping import Array, Key
 
 from genjax.boltzmann.machine import States
@@ -28,7 +29,8 @@ from genjax.random import subkey
 from genjax.typing import Energy, Estimate, Progress
 
 MORE = 4.0  # times the temperatures and rounds of the attempt before
-ROUNDS, CHAINS = 250, 100  # of tempering, before the first attempt; chains of either half
+ROUNDS, FEWEST_ROUNDS = 250, 25  # of tempering, before the first attempt
+CHAINS = 100  # of either half
 OF_A_ROUND = 3.0  # sweeps that a round of tempering costs: a sweep, what swaps and log ratios take
 PILOT = 1.5 * PILOT_TEMPERATURES * PILOT_CHAINS  # sweeps; it may compile anew
 LEAST = 1.5  # times the effort before, below which another attempt is not worth its time
@@ -108,7 +110,10 @@ def gone_on(
     if time.perf_counter() + PILOT * seconds > until:
         return unknown(sides, "there is no time to go on (`minutes`)")
     first = pilot(subkey(key, "going on"), path)
-    effort = Effort(len(both.run.betas), len(both.run.log_weights), ROUNDS, rungs_for(first))
+    rungs = rungs_for(first)
+    half = (until - time.perf_counter()) / 2  # for the first attempt's tempering, at most
+    rounds = int(np.clip(half / (MORE * OF_A_ROUND * rungs * 2 * CHAINS * seconds), FEWEST_ROUNDS, ROUNDS))
+    effort = Effort(len(both.run.betas), len(both.run.log_weights), rounds, rungs)
     samples, number = both.samples, 0
     while not sides[0].trusted:
         left, wanted = until - time.perf_counter(), effort.times(MORE)

@@ -35,3 +35,10 @@ def test_distances_by_transport_are_said_as_far_as_they_are_known(monkeypatch):
     assert line.startswith(
         "Sinkhorn divergence - [-]; Wasserstein distance of pixels - [-] (of the extra ot: pip install"
     )
+
+
+def test_over_fitting_is_said_beside_the_numbers():
+    numbers = {"binarisation": "none", "seconds": 1.0, "peak_memory_mb": None}
+    said = "OVER-FITTING: validation elbo was best at step 10"
+    assert said in sentences.of_evaluation(numbers | {"over_fitting": said})
+    assert len(sentences.of_evaluation(numbers)) == 1
