@@ -31,4 +31,4 @@ def check(config: DBM, run: RunConfig, dataset: Dataset) -> None:
     rbm.check(config, run, dataset)
 
 
-DBM.model = rbm.RBM.model._replace(name="dbm", config=DBM, stages=stages, check=check, padding=None)
+DBM.model = rbm.RBM.model._replace(name="dbm", config=DBM, stages=stages, check=check, padding=None, follow=None)

@@ -110,3 +110,9 @@ def test_stages_end_with_the_last_one_and_parameters_are_arrays(model):
     begun = jax.eval_shape(model.begin, state, p)
     shapes = [jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), one) for one in (state, begun)]
     assert shapes[0] == shapes[1]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_defaults_follow_the_data_only_where_a_config_says_whether(name):
+    model = MODELS[name]
+    assert model.follow is None or hasattr(model.config(), "follow_data")
