@@ -16,7 +16,7 @@ from types import UnionType
 from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from genjax.errors import UserError, meant
-from genjax.training.config import Choice, choices, either, kind_of
+from genjax.training.config import Choice, choices, either, kind_of, refuse_huge
 
 Config = TypeVar("Config")
 
@@ -176,6 +176,8 @@ def _fitting(name: str, value: Any, hint: Any) -> Any:
     if not fits(value, hint):
         wanted = either(map(str, get_args(hint))) if get_origin(hint) is Literal else getattr(hint, "__name__", hint)
         raise UserError(f"`{name}` {_shown(value)} is of another type; give {wanted}.")
+    for number in value if isinstance(value, tuple) else (value,):
+        refuse_huge(name, number)
     return value
 
 
