@@ -30,8 +30,9 @@ def good_fixture(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(name="quiet")
-def quiet_fixture(tmp_path, monkeypatch, no_pictures):
+def quiet_fixture(tmp_path, monkeypatch):
     """No cache of the person who runs this is read or written, nothing is drawn."""
+    monkeypatch.setattr(Plots, "all", no_figures)
     monkeypatch.setenv("GENJAX_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
 

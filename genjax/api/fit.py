@@ -25,6 +25,7 @@ from genjax.api.prepared import (
     describe,
     prepare,
     read,
+    refuse_large_state,
     same,
     stages_of,
     with_length,
@@ -222,6 +223,8 @@ def new(config: Any, run: RunConfig, source: Any, folder: Path | None = None, st
         if config.model.begin is None:
             raise UserError(f"`start`: a {config.model.name} does not say how to begin from parameters; leave it out.")
         stages = (stages[-1]._replace(handover=None),)
+    for stage in stages[1:]:  # before hours go into the first
+        refuse_large_state(prepared, stage, run)
     state = begin(prepared, stages[0], run)
     if start is not None:
         try:

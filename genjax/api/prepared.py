@@ -109,9 +109,14 @@ def stages_of(config: Any, run: RunConfig, prepared: Prepared) -> tuple[Stage, .
 
 def begin(prepared: Prepared, stage: Stage, run: RunConfig, before: Any = None) -> Any:
     """A stage's state before its first step. Raises `UserError` where it would not fit into memory."""
+    refuse_large_state(prepared, stage, run)
+    return stages.begin(random.key(run.seed, run.rng), stage, prepared.training, prepared.plan, before)
+
+
+def refuse_large_state(prepared: Prepared, stage: Stage, run: RunConfig) -> None:
+    """Raise `UserError` where a stage's state would not fit into memory."""
     size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(blank(prepared, stage, run)))
     refuse_too_large(size, f"The state of {stage.name}", "give fewer units, or fewer chains")
-    return stages.begin(random.key(run.seed, run.rng), stage, prepared.training, prepared.plan, before)
 
 
 def blank(prepared: Prepared, stage: Stage, run: RunConfig) -> Any:

@@ -149,6 +149,8 @@ def meaning(given: Given, count: int, name: str, known: tuple[str, ...] = ()) ->
                 f"{name} has an array of shape {shape} ({np.asarray(leaf).dtype}) beside {count} examples; give "
                 "numbers with a row for each example."
             )
+        if not np.isfinite(leaf).all():
+            raise UserError(f"{name} holds NaN or infinity; replace them by numbers.")
     copied = jax.tree.map(lambda leaf: np.array(leaf), given.y if array is None else array)
     return Meant(np.full(count, NONE, np.int64), copied)
 

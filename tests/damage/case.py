@@ -105,6 +105,11 @@ def called(function: Callable[[], Any], said: io.StringIO) -> int:
     except UserError as error:
         said.write(f"genjax: {error}\n")
         return 2
+    except TypeError as error:  # Python's own of an argument that is none, or the tests' check of types, which is first
+        if type(error).__name__ != "TypeCheckError" and "keyword argument" not in str(error):
+            raise
+        said.write("genjax: of another type.\n")
+        return 2
     return 0
 
 
