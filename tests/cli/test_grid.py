@@ -157,7 +157,7 @@ TINIEST_LINE = ["--steps", "6", "--batch-size", "5", "--hidden", "3", "--chains"
 @pytest.fixture(name="own")
 def own_fixture(tmp_path, monkeypatch) -> Path:
     """A file of images on which four runs side by side are one program for all tests; nothing is drawn."""
-    monkeypatch.setattr(grid, "draw", lambda *_: [])
+    monkeypatch.setattr(grid, "figures_of_grid", lambda *_: {})
     np.save(tmp_path / "own.npy", X)
     return tmp_path / "own.npy"
 
