@@ -20,6 +20,7 @@ from genjax.training import lock
 
 FORMAT = 2
 NUMBER = int | float
+TEXTS = ("stage", "diverged")  # of the entries of a line of metrics
 READ = (1, 2)  # before 2, the options of model and run stood flat beside each other
 NAMES = "names.json"  # of users and items, where ratings have them
 BEFORE_CONFIG = (lock.NAME, "environment.json", "environment.json.part", NAMES, records.MEAN, "config.json.part")
@@ -210,9 +211,7 @@ def _entry(line: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     whole = isinstance(entry, dict) and type(entry.get("step")) is int
-    return (
-        entry if whole and all(isinstance(entry[name], str if name == "stage" else NUMBER) for name in entry) else None
-    )
+    return entry if whole and all(isinstance(entry[name], str if name in TEXTS else NUMBER) for name in entry) else None
 
 
 def rewind_metrics(folder: Path, step: int) -> None:
