@@ -138,7 +138,7 @@ def check_ais() -> None:
     one = ais.upward(jax.random.key(1), path, betas, 13)
     with on(mesh_of(DEVICES)):
         eight = ais.upward(jax.random.key(1), path, betas, 13)
-    for a, b in zip(eight, one):
+    for a, b in zip(jax.tree.leaves(eight), jax.tree.leaves(one), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
     run = short(genjax.rbm(hidden=24), bits(values=25))
     effort = {"temperatures": 20, "ais_chains": 13}
