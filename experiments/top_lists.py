@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 
 import genjax
 from experiments.common import options
-from genjax.data import ratings, tastes
+from genjax.data import rating_splits, ratings, tastes
 from genjax.data.ratings import SplitRatings
 from genjax.evaluation import ranking
 from genjax.evaluation.ratings import Rated, best_biases, item_means, known, queries
@@ -99,7 +99,7 @@ def main() -> None:
     if chosen.ratings is None:
         data, called = ratings.split(tastes.generate(0, users=100, items=30)[0], "made up"), {}
     else:
-        data, called = ratings.load(str(chosen.ratings)), ratings.titles(chosen.ratings)
+        data, called = rating_splits.load(str(chosen.ratings)), ratings.titles(chosen.ratings)
     run = genjax.fit(genjax.recommender(), data, epochs=EPOCHS[chosen.scale], progress=False)
     values = np.asarray(data.values)
     wanted, liked = queries(data.test, values), float(known(data.train, values).ratings.mean())

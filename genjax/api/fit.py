@@ -17,6 +17,7 @@ from genjax.api import folder as on_disk
 from genjax.api.compilation import compiling, keep_compiled_programs
 from genjax.api.prepared import (
     Prepared,
+    Splits,
     as_dataset,
     as_long,
     begin,
@@ -61,6 +62,7 @@ def fit(
     batch_size: int | None = None,
     binarisation: str | None = None,
     validation: Any = True,
+    test: Any = None,
     start: Any = None,
     out: str | os.PathLike | None = None,
     devices: Devices = None,
@@ -74,14 +76,15 @@ def fit(
 
     - `model`: a config (`genjax.rbm(hidden=500)`, or one of your own with a `.model`), or a run to go on with.
     - `data`: a name that `genjax.data.load` knows, a `Dataset`, or an array of examples `(n, ...)` or a
-      pair of them and their targets (as `Dataset.from_arrays` takes them); of a recommender split ratings
-      (`genjax.data.ratings.split`). A run on a named set reads it again; one on arrays takes the same ones again, or
+      pair of them and their targets (as `Dataset.from_arrays` takes them); of a recommender a file of ratings, or
+      `genjax.data.ratings.Ratings`. A run on a named set reads it again; one on arrays takes the same ones again, or
       none while it still has them.
     - `epochs` or `steps`: counted from the run's beginning; by default about 18,000 steps. More than a run was to do
       stretch its schedule, which is said.
     - `seed`: of everything random (0). `batch_size`: examples a step. `binarisation`: sampled, threshold or none (by
       default what the model takes). `validation`: True (the source's own, else a tenth), False, a share, or the split
-      itself.
+      itself: a file, an array, a pair, a `Dataset`, of ratings `Ratings`. `test`: None (the source's own, else a fifth,
+      of ratings a tenth), a share, or the split itself.
     - `start`: parameters to begin from, as for fine-tuning.
     - `out`: a folder that is kept as `genjax train` keeps it; an interrupted call with the same one goes on.
     - `devices`: how many of this machine's share each step, or "all"; by default one. What is learned is the same to
@@ -100,6 +103,7 @@ def fit(
     counted(devices)
     if epochs is not None and steps is not None:
         raise UserError(f"`epochs` {epochs} and `steps` {steps} are both lengths of the run; give one of them.")
+    splits = Splits(validation, test)
     calls = (on_chunk,) if callable(on_chunk) else tuple(on_chunk)
     length = {"epochs": epochs, "steps": steps}
     given = {"seed": seed, "batch_size": batch_size, "binarisation": binarisation}
@@ -113,12 +117,13 @@ def fit(
                 raise UserError(f"`{name}` {value} differs from the run's {was}; only `epochs` or `steps` may.")
         if start is not None:
             raise UserError("`start` begins a new run; give a model in place of the run, or leave it out.")
-        if named(validation) and validation not in (True, was := model.settings.validation):
-            raise UserError(f"`validation` {validation} differs from the run's {was}; leave it out.")
-        training = again(model, data, length, out, validation, devices)
+        for name, value in splits.named().items():
+            if value != getattr(Splits(), name) and value != (was := getattr(model.settings, name)):
+                raise UserError(f"`{name}` {value} differs from the run's {was}; leave it out.")
+        training = again(model, data, length, out, splits, devices)
     else:
-        config, run = settled(model, data, given | length, validation)
-        source = source_of(run, config.model, data, validation)
+        config, run = settled(model, data, given | length, splits)
+        source = source_of(run, config.model, data, splits)
         folder = None if out is None else Path(out)
         on_disk.refuse_place(None if out is None else os.fspath(out))
         if folder is not None and (folder / "config.json").exists():
@@ -177,7 +182,7 @@ def check(config: Any, run: RunConfig, effort: dict[str, Any], out: str | None =
     counted(run.devices)
 
 
-def settled(model: Any, data: Any, given: dict[str, Any], validation: Any) -> tuple[Any, RunConfig]:
+def settled(model: Any, data: Any, given: dict[str, Any], splits: Splits) -> tuple[Any, RunConfig]:
     """The model's config and the run's options. Raises `UserError` where one of them is none."""
     config = model() if isinstance(model, type) else model
     if not hasattr(config, "model"):
@@ -189,7 +194,7 @@ def settled(model: Any, data: Any, given: dict[str, Any], validation: Any) -> tu
     if "steps" in own:
         plain.pop("epochs", None)
     own |= {"dataset": os.fspath(data) if isinstance(data, str | os.PathLike) else None}
-    run = build(RunConfig, plain | own | {"validation": validation if named(validation) else True})
+    run = build(RunConfig, plain | own | splits.named())
     run = completed(config, run if run.dataset is None else with_absolute_paths(run))
     run.check()
     if isinstance(config, Checked):
@@ -197,16 +202,11 @@ def settled(model: Any, data: Any, given: dict[str, Any], validation: Any) -> tu
     return config, run
 
 
-def named(validation: Any) -> bool:
-    """Whether a run's options can say what its validation split is: not where it is an array or a Dataset."""
-    return isinstance(validation, bool | float | str)
-
-
-def source_of(run: RunConfig, model: Model, data: Any, validation: Any) -> Any:
+def source_of(run: RunConfig, model: Model, data: Any, splits: Splits) -> Any:
     """The data that a call names or gives, split."""
     if run.dataset is None:
-        return as_dataset(data, validation, model.whole)
-    return read(run, model, validation=None if named(validation) else validation)
+        return as_dataset(data, splits, model.whole)
+    return read(run, model, splits=splits)
 
 
 def new(config: Any, run: RunConfig, source: Any, folder: Path | None = None, start: Any = None) -> Training:
@@ -262,9 +262,7 @@ def refuse_other_shapes(fresh: Any, state: Any) -> None:
         raise UserError("`start` holds parameters of other sizes than the model has; give the model their sizes.")
 
 
-def again(
-    old: Run, data: Any, length: dict[str, Any], out: Any = None, validation: Any = True, devices: Devices = None
-) -> Training:
+def again(old: Run, data: Any, length: dict[str, Any], out: Any, splits: Splits, devices: Devices = None) -> Training:
     """A run that goes on, as a new one: the old one stays what it was."""
     keep_compiled_programs()
     if old.state is None:
@@ -279,7 +277,7 @@ def again(
         run = dataclasses.replace(run, devices=devices)
     run.check()
     counted(run.devices)
-    prepared = data_again(old, data, validation)
+    prepared = data_again(old, data, splits)
     stages = stages_of(old.config, run, prepared)
     number = next(number for number, stage in enumerate(stages) if stage.name == old.stage)
     here = Position(number, old.state, old.step)
@@ -301,15 +299,21 @@ def again(
     return Training(made, prepared, stages, here, tracker, lock)
 
 
-def data_again(old: Run, data: Any, validation: Any = True) -> Prepared:
+def data_again(old: Run, data: Any, splits: Splits) -> Prepared:
     """The run's data: those that it has, or reads again, or is given again. Raises `UserError` for other ones."""
     if data is None:
         return old.prepared
-    run, split = old.settings, old.settings.validation if named(validation) else validation
+    run, own = old.settings, Splits(old.settings.validation, old.settings.test)
     place = os.fspath(data) if isinstance(data, str | os.PathLike) else None
     run = dataclasses.replace(run, dataset=place)
     run = run if place is None else with_absolute_paths(run)
-    return same(old.folder, old.config, old.settings, old.record, source_of(run, old.model, data, split))
+    return same(
+        old.folder,
+        old.config,
+        old.settings,
+        old.record,
+        source_of(run, old.model, data, own._replace(**splits.given())),
+    )
 
 
 def reopen(folder: Path, config: Any, run: RunConfig, source: Any) -> Training:

@@ -18,7 +18,7 @@ from genjax.api.compilation import compiling, keep_compiled_programs
 from genjax.api.fit import interruption, settled, source_of
 from genjax.api.grid_folder import Keeper, opened, was_halved
 from genjax.api.grid_training import Member, refuse_all_failed, together, whole_or_halves
-from genjax.api.prepared import Prepared, describe, prepare, stages_of, with_length
+from genjax.api.prepared import Prepared, Splits, describe, prepare, stages_of, with_length
 from genjax.api.progress import Bar
 from genjax.api.run import Run
 from genjax.data import Dataset
@@ -78,10 +78,10 @@ def members_of(model: Any, data: Any, seeds: Any, validation: Any, options: dict
     members, sources, base = [], Sources(), model() if isinstance(model, type) else model
     for chosen in itertools.product(*axes.values()):
         setting = dict(zip(axes, chosen))
-        source, held_out = setting.pop("data"), setting.pop("validation")
+        source, splits = setting.pop("data"), Splits(setting.pop("validation"), setting.pop("test", None))
         of_run = {name: setting.pop(name) for name in OF_A_RUN if name in setting}
-        config, run = settled(replaced(base, setting), source, of_run, held_out)
-        prepared, record = sources.prepared(config, run, source, held_out)
+        config, run = settled(replaced(base, setting), source, of_run, splits)
+        prepared, record = sources.prepared(config, run, source, splits)
         run = with_length(run, prepared.plan)
         for seed in numbers:
             own = dataclasses.replace(run, seed=seed)
@@ -108,6 +108,7 @@ def members_of_line(
     of_run = {name: value for name in OF_A_RUN if (value := getattr(run, name)) is not None}
     of_run.pop("epochs" if "steps" in values or run.steps is not None else "steps", None)
     data, validation = values.get("dataset", [run.dataset]), values.get("validation", run.validation)
+    of_run |= {} if run.test is None else {"test": run.test}
     own = {name: value for name, value in values.items() if name not in ("dataset", "validation")}
     rest = {name: value for name, value in of_run.items() if name not in own}
     numbers = range(run.seed, run.seed + seeds)
@@ -122,11 +123,12 @@ class Sources:
         self.records: dict[Any, Record] = {}
         self.training: dict[Any, loop.TrainingSet] = {}
 
-    def prepared(self, config: Any, run: RunConfig, data: Any, validation: Any) -> tuple[Prepared, Record]:
+    def prepared(self, config: Any, run: RunConfig, data: Any, splits: Splits) -> tuple[Prepared, Record]:
         """A setting's data and their record. Raises `UserError` where the two do not go together."""
-        source = run.dataset, run.data_dir, run.size, repr(run.validation), id(data) if run.dataset is None else None
+        own = repr(run.validation), repr(run.test), id(data) if run.dataset is None else None
+        source = run.dataset, run.data_dir, run.size, *own
         if source not in self.read:
-            self.read[source] = source_of(run, config.model, data, validation)
+            self.read[source] = source_of(run, config.model, data, splits)
         prepared = prepare(config, run, self.read[source])
         if source not in self.records:
             self.records[source] = describe(prepared, config.model)

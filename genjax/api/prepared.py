@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,10 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from genjax import data, random
-from genjax.data import Dataset
+from genjax.data import Dataset, rating_splits, ratings
 from genjax.data.binarisation import refuse_unbounded
 from genjax.data.places import refuse_missing
-from genjax.data.ratings import SplitRatings
+from genjax.data.ratings import Ratings, SplitRatings
 from genjax.data.record import Record, difference, of_images
 from genjax.data.room import refuse_too_large
 from genjax.errors import UserError
@@ -35,13 +36,31 @@ class Prepared(NamedTuple):
     settled: dict[str, Any]  # what the data decide of the algorithm
 
 
-def read(run: RunConfig, model: Model, old: bool = False, validation: Any = None) -> Any:
-    """A run's data by their name, split as it sees them, with another `validation` split where one is given; `old` as
-    a run did that keeps no record of them."""
+class Splits(NamedTuple):
+    """What a call says of validation and test: the splits themselves, or what a run's options say of them."""
+
+    validation: Any = True
+    test: Any = None
+
+    def named(self) -> dict[str, Any]:
+        """What a run's options can say: no array and no Dataset."""
+        said = {part: os.fspath(v) if isinstance(v, os.PathLike) else v for part, v in self._asdict().items()}
+        return {part: v for part, v in said.items() if v is not None and isinstance(v, bool | float | int | str)}
+
+    def given(self) -> dict[str, Any]:
+        """The splits themselves."""
+        return {part: v for part, v in self._asdict().items() if v is not None and part not in self.named()}
+
+
+def read(run: RunConfig, model: Model, old: bool = False, splits: Splits = Splits()) -> Any:  # noqa: B008 (immutable)
+    """A run's data by their name, split as it sees them, with other splits where they are given; `old` as a run did
+    that keeps no record of them."""
+    given = splits.given()
     if model.read is not None:
-        return model.read(run, old)
+        return model.read(run, old, **given)
     assert run.dataset is not None
-    return data.load(run.dataset, run.data_dir, run.size, run.validation if validation is None else validation)
+    own = {"validation": run.validation, "test": run.test} | given
+    return data.load(run.dataset, run.data_dir, run.size, **own)
 
 
 def describe(prepared: Prepared, model: Model) -> Record:
@@ -183,18 +202,23 @@ def as_long(folder: Path, prepared: Prepared) -> Prepared:
     return prepared
 
 
-def as_dataset(given: Any, validation: Any, whole: bool = False) -> Dataset | SplitRatings:
-    """A `Dataset`, examples or a pair of examples and targets, with the validation split that is asked for (of a name
-    see `read`); split ratings as they are. Of `whole` examples nothing is set aside that is not asked for."""
-    if isinstance(given, SplitRatings):
-        return given
-    if isinstance(given, Dataset):
-        if validation is False:
-            return given.without_validation()
-        if validation is True:
-            return given
-        raise UserError("`validation`: a Dataset has its own validation split; give it to Dataset.from_arrays.")
+def as_dataset(given: Any, splits: Splits, whole: bool = False) -> Dataset | SplitRatings:
+    """A `Dataset`, examples or a pair of examples and targets, or ratings, with the splits that are asked for (of a
+    name see `read`); what is split as it is. Of `whole` examples nothing is set aside that is not asked for."""
+    validation, test = splits
+    if isinstance(given, Ratings):
+        return rating_splits.assembled(ratings.ordered(given), "ratings", validation, test)
+    if isinstance(given, SplitRatings | Dataset):
+        of = "Dataset.from_arrays" if isinstance(given, Dataset) else "genjax.data.rating_splits.assembled"
+        for part, value in (("validation", not isinstance(validation, bool)), ("test", test is not None)):
+            if value:
+                raise UserError(f"`{part}`: these data have their own {part} split; give it to {of}.")
+        return given.without_validation() if isinstance(given, Dataset) and not validation else given
+    for part, value in splits._asdict().items():
+        if isinstance(value, str | os.PathLike):
+            raise UserError(f"`{part}` {value}: a file goes with data by name; give the arrays that it holds.")
     usual = 0.0 if whole else 0.1
     share = {True: usual, False: 0}.get(validation, validation) if isinstance(validation, bool) else validation
+    tested = (0.0 if whole else 0.2) if test is None else test
     x, y = given if isinstance(given, tuple) and len(given) == 2 else (given, None)
-    return Dataset.from_arrays(x, y, test=0.0 if whole else 0.2, validation=share)
+    return Dataset.from_arrays(x, y, test=tested, validation=share)

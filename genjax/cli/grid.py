@@ -126,7 +126,11 @@ def placed(arguments: list[str]) -> list[str]:
     option, made = "", []
     for argument in arguments:
         option = argument if argument.startswith("--") else option
-        is_path = option in ("--dataset", "--data-dir") and own(argument) and Path(argument).expanduser().exists()
+        is_path = (
+            option in ("--dataset", "--data-dir", "--validation", "--test")
+            and own(argument)
+            and Path(argument).expanduser().exists()
+        )
         made.append(absolute(argument) if is_path else argument)
     return made
 

@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args, get_origin
@@ -119,7 +119,7 @@ class Parser:
         }
         config = build(self.config, chosen) if base is None else replaced(base, chosen)
         of_run = {f.name: getattr(parsed, f.name) for f in self.of_run}
-        of_run["validation"] = _split(of_run["validation"])
+        of_run |= {"validation": _split(of_run["validation"], SPLITS), "test": _split(of_run["test"])}
         new = [name for name in LENGTHS if of_run[name] != getattr(usual, name)]
         of_run |= {name: None for name in LENGTHS if len(new) == 1 and name not in new}
         effort = {f.name: getattr(parsed, f.name) for f in self.of_effort}
@@ -138,7 +138,8 @@ class Parser:
         """The flat options of a run that exists."""
         values = flat(base)
         fields = {o.name: values[o.name] for o in self.of_model if o.of is None and o.name in values}
-        return fields | {f.name: getattr(run, f.name) for f in self.of_run} | {"validation": _said(run.validation)}
+        own = {f.name: getattr(run, f.name) for f in self.of_run}
+        return fields | own | {name: _said(own[name]) for name in ("validation", "test")}
 
 
 def _of_model(option: Option) -> Any:
@@ -148,8 +149,8 @@ def _of_model(option: Option) -> Any:
 
 
 def _of_run(field: Any, usual: Any) -> Any:
-    if field.name == "validation":
-        return _field(field.name, str, _said(usual), _doc(RunConfig, field.name))
+    if field.name in ("validation", "test"):
+        return _field(field.name, str if usual is not None else str | None, _said(usual), _doc(RunConfig, field.name))
     return _field(field.name, field.type, usual, _doc(RunConfig, field.name))
 
 
@@ -181,16 +182,16 @@ def _doc(kind: Any, name: str) -> str:
     return field_docs(kind).get(name, "")
 
 
-def _said(validation: bool | float | str) -> str:
-    return {True: "yes", False: "no"}[validation] if isinstance(validation, bool) else str(validation)
+def _said(split: bool | float | str | None) -> str | None:
+    return {True: "yes", False: "no"}[split] if isinstance(split, bool) else split if split is None else str(split)
 
 
-def _split(text: Any) -> bool | float | str:
-    """What --validation says: yes, no, a share or a file."""
+def _split(text: Any, words: Mapping[str, bool] = {}) -> bool | float | str | None:
+    """What --validation says: yes or no (`words`), a share or a file; or --test."""
     if not isinstance(text, str):
         return text
-    if text in SPLITS:
-        return SPLITS[text]
+    if text in words:
+        return words[text]
     with contextlib.suppress(ValueError):
         return float(text)
     return text

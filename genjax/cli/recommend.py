@@ -29,7 +29,7 @@ def command(arguments: list[str]) -> tuple[dict[str, Any], str]:
     if run.model.recommend is None:
         others = " or ".join(name for name, model in MODELS.items() if model.recommend)
         raise UserError(f"A {run.model.name} does not recommend; train a {others}.")
-    refuse_missing(run.settings, run.folder, f" for what user {options.user} has rated")
+    refuse_missing(run.settings, run.folder, f" for what user {options.user} has rated", splits=())
     best, said = run.model.recommend(run.settings, run.parameters, run.record, options.user, options.top)
     for sentence in said:
         say(sentence)

@@ -66,20 +66,22 @@ def read_npy(path: Path) -> Images:
     return Images(x, np.full(len(x), -1, np.int32), None, None, source="npy", example_shape=array.shape[1:])
 
 
-def read_pair(path: Path) -> tuple[Shaped[np.ndarray, "..."], Shaped[np.ndarray, "..."] | None]:
+def read_pair(
+    path: Path, split: str = "validation"
+) -> tuple[Shaped[np.ndarray, "..."], Shaped[np.ndarray, "..."] | None]:
     """Images and labels (or None) of one split in a file of its own: x and y of an `.npz`, or an `.npy` of images.
 
-    In an `.npz` they are called x_validation and y_validation, or x and y.
+    In an `.npz` they are called x_validation and y_validation (or as the `split` is), or x and y.
     """
     stored, arrays = _load(path, (*KEYS, "x", "y"))
     if not isinstance(arrays, dict):
         return arrays, None
-    for ending in ("_validation", ""):
+    for ending in (f"_{split}", ""):
         if f"x{ending}" in arrays:
             return arrays[f"x{ending}"], arrays.get(f"y{ending}")
     raise UserError(
-        f"{path}: holds {', '.join(stored) or 'nothing'} but no x_validation; save it with x_validation and "
-        "y_validation, or give an .npy of images."
+        f"{path}: holds {', '.join(stored) or 'nothing'} but no x_{split}; save it with x_{split} and "
+        f"y_{split}, or give an .npy of images."
     )
 
 

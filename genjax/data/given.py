@@ -82,21 +82,8 @@ def with_validation(images: Images, given: Given) -> Images:
 
     Raises `UserError` where they do not fit the source's.
     """
-    name, (height, width, channels) = "`validation`", images.train.shape[1:]
-    shape = (height, width, channels)
-    flat = shapes.rows(given.x, shape, images.example_shape or shapes.usual(shape), name)
-    if not len(flat):
-        raise UserError(f"{name} holds no examples; give False for none.")
-    chosen = values.scaled({name: flat}, bounded=True)[name].reshape(-1, *shape)
-    train, test = images.train, images.train[:0] if images.test is None else images.test
-    white = images.white or values.white(train, test)
-    if chosen.dtype != np.uint8 or train.dtype != np.uint8 or white != 255:  # not the same bytes
-        chosen = values.intensities(chosen, values.white(chosen)).reshape(-1, *shape)
-        train, test = (values.intensities(part, white).reshape(-1, *shape) for part in (train, test))
-        white = None
-    labels, target = meaning(given, len(flat), name, images.class_names)
-    if target is not None:
-        raise UserError(f"{name}: its y is no array of integers; give class numbers, as the source numbers them.")
+    test = images.train[:0] if images.test is None else images.test
+    chosen, labels, (train, test), white = _beside(given, images, (images.train, test), "`validation`")
     return images._replace(
         train=np.concatenate([train, chosen]),
         train_labels=np.concatenate([images.train_labels, labels]),
@@ -105,6 +92,39 @@ def with_validation(images: Images, given: Given) -> Images:
         white=white,
         chosen=True,
     )
+
+
+def with_test(images: Images, given: Given) -> Images:
+    """A source's images with others to test with; its own test images are left out.
+
+    Raises `UserError` where they do not fit the source's.
+    """
+    chosen, labels, (train,), white = _beside(given, images, (images.train,), "`test`")
+    return images._replace(train=train, test=chosen, test_labels=labels, white=white)
+
+
+def _beside(
+    given: Given, images: Images, others: tuple[Any, ...], name: str
+) -> tuple[Any, Int64[np.ndarray, " examples"], tuple[Any, ...], int | None]:
+    """A caller's images and labels as a source has them, the source's own on the same scale, and what is white there.
+
+    Raises `UserError` where they do not fit the source's.
+    """
+    height, width, channels = images.train.shape[1:]
+    shape = (height, width, channels)
+    flat = shapes.rows(given.x, shape, images.example_shape or shapes.usual(shape), name)
+    if not len(flat):
+        raise UserError(f"{name} holds no examples; give at least one, or leave it out.")
+    chosen = values.scaled({name: flat}, bounded=True)[name].reshape(-1, *shape)
+    white = images.white or values.white(*others)
+    if chosen.dtype != np.uint8 or images.train.dtype != np.uint8 or white != 255:  # not the same bytes
+        chosen = values.intensities(chosen, values.white(chosen)).reshape(-1, *shape)
+        others = tuple(values.intensities(part, white).reshape(-1, *shape) for part in others)
+        white = None
+    labels, target = meaning(given, len(flat), name, images.class_names)
+    if target is not None:
+        raise UserError(f"{name}: its y is no array of integers; give class numbers, as the source numbers them.")
+    return chosen, labels, others, white
 
 
 def own(scaled: values.Arrays) -> values.Arrays:

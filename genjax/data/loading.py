@@ -29,6 +29,7 @@ def load(
     size: int | None = None,
     validation: Any = True,
     seed: int = 0,
+    test: Any = None,
 ) -> Dataset:
     """Images of a known set (`genjax.data.catalog`), of a file or of a folder, split three ways.
 
@@ -39,13 +40,15 @@ def load(
     - `validation`: True, the source's own or else a tenth (of mnist and its like the last 5,000); False, none, these
       images go back into training; a share of the training images; or the split itself, instead of the source's: an
       array, a pair (x, y) with classes as the source numbers them, a `Dataset`, or an .npy or .npz file of these.
+    - `test`: None, the source's own or else a fifth; a share, where it has none of its own; or the split itself,
+      instead of the source's, as of `validation`.
     - `seed`: of what is drawn; the test images of a known set do not depend on it.
 
     Raises `UserError`. What a person should know of the data is in `Dataset.notes`, each of which is a `DataWarning`
     too.
     """
     try:
-        data = _load(os.fspath(name), data_dir, size, validation, seed)
+        data = _load(os.fspath(name), data_dir, size, validation, seed, test)
     except OSError as error:  # a folder on the way that may not be entered, a disk that fails
         raise UserError(
             f"`dataset` {name}: {error.filename or 'a file'} cannot be read ({error.strerror or error}); "
@@ -56,30 +59,39 @@ def load(
     return data
 
 
-def _load(name: str, data_dir: str | os.PathLike | None, size: int | None, validation: Any, seed: int) -> Dataset:
+def _load(
+    name: str, data_dir: str | os.PathLike | None, size: int | None, validation: Any, seed: int, test: Any
+) -> Dataset:
     place = None if data_dir is None else Path(data_dir).expanduser()
     if place is not None and not place.is_dir():
         raise UserError(f"`data_dir` {data_dir}: there is no such folder; give the one that holds the data.")
-    wanted = _validation(validation, place)  # refused before anything is read
+    wanted = _asked(validation, place, "validation", 0.1)  # refused before anything is read
+    tested = _asked(True if test is None else test, place, "test", Shares().test)
     called, images, entry = _read(name, place, size)
     custom, licence = (None, "see source") if entry is None else (entry.validation, entry.licence)
+    if isinstance(tested, Given):
+        images = given.with_test(images, tested)
+    elif test is not None and images.test is not None:
+        raise UserError(f"`test` {test}: `dataset` {name} has test images of its own; leave it out, or give a file.")
+    shares = Shares(seed=seed) if isinstance(tested, Given) else Shares(tested, seed=seed)
     if isinstance(wanted, Given):
-        return assemble(called, given.with_validation(images, wanted), licence, custom, Shares(seed=seed))
+        return assemble(called, given.with_validation(images, wanted), licence, custom, shares)
     if isinstance(validation, bool | np.bool_) or not wanted:
-        data = assemble(called, images, licence, custom, Shares(seed=seed))
+        data = assemble(called, images, licence, custom, shares)
         return data if wanted else data.without_validation()
     pooled = images._replace(validation=None)
-    return assemble(called, pooled, licence, custom, Shares(validation=wanted, seed=seed))
+    return assemble(called, pooled, licence, custom, shares._replace(validation=wanted))
 
 
-def _validation(value: Any, place: Path | None) -> float | Given:
+def _asked(value: Any, place: Path | None, argument: str, usual: float) -> float | Given:
+    """A share, or the split itself."""
     if not isinstance(value, str | os.PathLike):
-        return split_of(value, "validation", 0.1)
+        return split_of(value, argument, usual)
     path = _path(os.fspath(value), place)
     if path is None or path.suffix.lower() not in (".npz", ".npy"):
         why = "there is no such file" if path is None else "it is neither"
-        raise UserError(f"`validation` {value}: {why}; give an .npz (x_validation, y_validation) or .npy file.")
-    return Given(*arrays.read_pair(path))
+        raise UserError(f"`{argument}` {value}: {why}; give an .npz (x_{argument}, y_{argument}) or .npy file.")
+    return Given(*arrays.read_pair(path, argument))
 
 
 def _read(name: str, place: Path | None, size: int | None) -> tuple[str, Images, Entry | None]:

@@ -13,6 +13,7 @@ import csv
 import itertools
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -20,7 +21,6 @@ from typing import IO, NamedTuple
 import numpy as np
 from jaxtyping import Float, Float32, Int
 
-from genjax.data import splits
 from genjax.errors import UserError
 
 ENCODINGS = ("utf-8-sig", "latin-1")
@@ -64,6 +64,8 @@ class SplitRatings:
     values: tuple[float, ...]
     licence: str
     source: str
+    chosen: bool = False
+    """Whether a caller chose the ratings of a split, and they were not all drawn."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -83,25 +85,26 @@ class SplitRatings:
         )
 
 
-def read(path: str | os.PathLike) -> Ratings:
+def read(path: str | os.PathLike, argument: str = "dataset", least: int = 2) -> Ratings:
     """A file of user, item, rating and perhaps timestamp: MovieLens' u.data (tabs, no heading), or a CSV.
 
     A first line with a column called rating is a heading, and columns may then come in any order (userId, movieId,
     ... are understood); without one they are user, item, rating[, timestamp]. Ratings are multiples of 1 or of 1/2. The
     text is UTF-8, or else Latin-1, by which no two names become one.
-    Raises `UserError` that names the line, for one that is cut short, not numeric or given twice.
+    Raises `UserError` that names `argument` and line, for one that is cut short, not numeric or given twice, and where
+    there are fewer than `least` levels.
     """
-    place = f"`dataset` {path}"
+    place = f"`{argument}` {path}"
     try:
         for encoding in ENCODINGS:
             with open(path, encoding=encoding, newline="") as file, contextlib.suppress(UnicodeDecodeError):
-                return _parse(file, place)
+                return _parse(file, place, least)
     except OSError as error:
         raise UserError(f"{place} cannot be read ({error.strerror or error}); {REMEDY}.") from None
     raise AssertionError("Latin-1 decodes everything")
 
 
-def _parse(file: IO[str], place: str) -> Ratings:
+def _parse(file: IO[str], place: str, least: int) -> Ratings:
     first = file.readline()
     separator, quoting = ("\t", csv.QUOTE_NONE) if "\t" in first else (",", csv.QUOTE_MINIMAL)
     rows = csv.reader(itertools.chain([first], file), delimiter=separator, quoting=quoting)
@@ -141,7 +144,7 @@ def _parse(file: IO[str], place: str) -> Ratings:
         raise UserError(f"{place}, line {rows.line_num}: {error}; {REMEDY}.") from None
     if not ratings:
         raise UserError(f"{place} holds no ratings; {REMEDY}.")
-    levels, values = _levels(np.array(ratings), list(lines.values()), place)
+    levels, values = _levels(np.array(ratings), list(lines.values()), place, least)
     pairs = np.array(list(lines), np.int32)
     return Ratings(pairs[:, 0], pairs[:, 1], levels, tuple(users), tuple(items), values)
 
@@ -171,7 +174,7 @@ def _number(text: str, what: str, at: str) -> float:
 
 
 def _levels(
-    ratings: Float[np.ndarray, " ratings"], lines: list[int], place: str
+    ratings: Float[np.ndarray, " ratings"], lines: list[int], place: str, least: int
 ) -> tuple[Int[np.ndarray, " ratings"], tuple[float, ...]]:
     """Ratings as levels 1 to K, and what each level stands for: steps of 1, or 1/2, from 1 (1/2) or below."""
     step = 1.0 if np.all(ratings % 1.0 == 0) else 0.5
@@ -189,7 +192,7 @@ def _levels(
             f"{place}, line {lines[first]}: with a rating of {ratings[first]:g} there would be {count:.0f} levels, and "
             f"at most {MOST_LEVELS} are possible; check the order of the columns, or give a coarser scale."
         )
-    if count < 2:
+    if count < least:
         raise UserError(f"{place}: every rating is {low:g}, from which nothing can be predicted; give graded ratings.")
     values = tuple(float(low + step * level) for level in range(round(count)))
     return np.rint((ratings - low) / step + 1).astype(np.int32), values
@@ -258,13 +261,21 @@ def matrix(
 
 
 def split(
-    ratings: Ratings, name: str = "ratings", seed: int = 0, validation: float = 0.1, test: float = 0.1
+    ratings: Ratings,
+    name: str = "ratings",
+    seed: int = 0,
+    validation: float = 0.1,
+    test: float = 0.1,
+    given: Mapping[str, Int[np.ndarray, " ratings"]] = {},
 ) -> SplitRatings:
     """Hold out these shares of all ratings at random, such that each user and each item keeps one to learn from.
 
-    Raises `UserError` where no rating can be held out, or where the matrix would not fit into memory.
+    `given` has the last ratings, by their numbers, where they are a split themselves, also of users and items of whom
+    nothing is learned; nothing is drawn for it. Raises `UserError` where no rating can be held out, or where the matrix
+    would not fit into memory.
     """
     shape, total = (len(ratings.user_ids), len(ratings.item_ids)), len(ratings.levels)
+    total -= sum(map(len, given.values()))
     if shape[0] * shape[1] > LARGEST:
         raise UserError(
             f"`dataset` {name}: {shape[0]} users times {shape[1]} items are too many for one matrix of at most "
@@ -272,17 +283,17 @@ def split(
         )
     order = np.random.default_rng(seed).permutation(total)
     free = np.ones(total, bool)
-    for column in (ratings.users, ratings.items):
+    for column in (ratings.users[:total], ratings.items[:total]):
         free[order[np.unique(column[order], return_index=True)[1]]] = False
     free = order[free[order]]
-    tested = min(max(1, round(test * total)), len(free))
-    chosen = min(round(validation * total), len(free) - tested)
-    if not len(free):
+    if not len(free) and "test" not in given:
         raise UserError(
             f"`dataset` {name}: of {total} rating(s) none can be held out such that each user and each item keeps one "
             "to learn from; give more ratings of each."
         )
-    held = {"test": free[:tested], "validation": free[tested : tested + chosen]}
+    tested = 0 if "test" in given else min(max(1, round(test * total)), len(free))
+    chosen = 0 if "validation" in given else min(round(validation * total), len(free) - tested)
+    held = {"test": free[:tested], "validation": free[tested : tested + chosen], **given}
     train = np.zeros(shape, np.float32)
     train[ratings.users, ratings.items] = ratings.levels
     for rows in held.values():
@@ -293,15 +304,15 @@ def split(
         parts[part][ratings.users[rows], ratings.items[rows]] = -ratings.levels[rows]
     return SplitRatings(
         name=name, train=train, **parts, user_ids=ratings.user_ids, item_ids=ratings.item_ids, values=ratings.values,
-        licence="see source", source=name,
+        licence="see source", source=name, chosen=bool(given),
     )  # fmt: skip
 
 
-def find(name: str, data_dir: str | None = None) -> Path:
+def find(name: str, data_dir: str | None = None, argument: str = "dataset") -> Path:
     """A file of ratings, relative to `data_dir` if given. Raises `UserError` where there is no such file."""
     path = Path(data_dir or "").expanduser() / Path(name).expanduser()
     if not path.is_file():
-        raise UserError(f"`dataset` {name}: there is no such file of ratings; {REMEDY}.")
+        raise UserError(f"`{argument}` {name}: there is no such file of ratings; {REMEDY}.")
     return path
 
 
@@ -324,20 +335,3 @@ def titles(path: Path) -> dict[str, str]:
     quoting = csv.QUOTE_MINIMAL if TITLES[found.name] == "," else csv.QUOTE_NONE
     rows = csv.reader(text.splitlines(), delimiter=TITLES[found.name], quoting=quoting)
     return {row[0].strip(): row[1].strip() for row in rows if len(row) > 1}
-
-
-def load(
-    name: str, data_dir: str | None = None, validation: bool | float = True, by_line: bool = False
-) -> SplitRatings:
-    """The split of a file of ratings, relative to `data_dir` if given: the same for its lines in any order.
-
-    - `validation`: True, a tenth of all ratings; False, none; or a share.
-    - `by_line`: the split that earlier versions made, which depends on that order.
-
-    Raises `UserError`.
-    """
-    if isinstance(validation, str) or not np.isscalar(validation):
-        raise UserError(f"`validation` {validation}: of ratings it is a share; give 0.1 for a tenth, or 0 for none.")
-    share = splits.share(validation, "validation", 0.1)
-    ratings = read(find(name, data_dir))
-    return split(ratings if by_line else ordered(ratings), name, validation=share)

@@ -141,14 +141,15 @@ def of_ratings(data: SplitRatings) -> Record:
     known = data.all_known()
     users, items = np.nonzero(known)
     by_name = sorted(zip((data.user_ids[u] for u in users), (data.item_ids[i] for i in items), _values(data, known)))
-    counts = {part: int((getattr(data, part) <= -1).sum()) for part in ("validation", "test")}
+    asked = {part: getattr(data, part) <= -1 for part in ("validation", "test")}
+    counts = {part: int(where.sum()) for part, where in asked.items()}
     names = {"users": data.user_ids, "items": data.item_ids}
     return Record(
         what="ratings",
         shape=data.shape,
         counts={"train": int((data.train >= 1).sum())} | counts,
         unordered=checksum(json.dumps(by_name)),
-        ordered="",
+        ordered=checksum("asked", *map(np.flatnonzero, asked.values())) if data.chosen else "",
         labels="",
         class_names=(),
         brightness=None,

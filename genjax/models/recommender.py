@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int, Key
 from genjax import numerics
 from genjax.algorithms.recommender import FIVE_STARS, RecommenderConfig, RecommenderState, recommender, trained_machine
 from genjax.boltzmann.rating import RatingMachine, predict
-from genjax.data import ratings, tastes
+from genjax.data import rating_splits, ratings, tastes
 from genjax.data.ratings import Ratings, SplitRatings
 from genjax.data.record import Record, listed, of_ratings
 from genjax.errors import UserError
@@ -65,12 +65,14 @@ def begin(state: RecommenderState, trained: Parameters) -> RecommenderState:
     return state._replace(machine=machine, average=average)
 
 
-def read(run: RunConfig, old: bool = False) -> SplitRatings:
-    """The split ratings; `old` as a run has split them that keeps no record of them."""
+def read(run: RunConfig, old: bool = False, validation: Any = None, test: Any = None) -> SplitRatings:
+    """The split ratings, with other splits than the run's where they are given; `old` as a run has split them that
+    keeps no record of them."""
+    own = run.validation if validation is None else validation, run.test if test is None else test
     if run.dataset == GENERATED:
-        return ratings.split(generated(), GENERATED, validation=0.1 if run.validation else 0.0)
+        return rating_splits.assembled(generated(), GENERATED, *own, data_dir=run.data_dir)
     assert run.dataset is not None
-    return ratings.load(run.dataset, run.data_dir, bool(run.validation), by_line=old)
+    return rating_splits.load(run.dataset, run.data_dir, own[0], by_line=old, test=own[1])
 
 
 def generated() -> Ratings:

@@ -28,7 +28,10 @@ class RunConfig:
     validation: bool | float | str = True
     """Validation images, for the learning curves: yes (a tenth, of MNIST the last 5,000, unless the dataset has
     validation images of its own), no (they are trained on, too; also --no-validation), a share, or a file that holds
-    them."""
+    them; of ratings the same."""
+    test: float | str | None = None
+    """Test images, or ratings, in place of the data's own: a file that holds them, or a share (by default their own, or
+    else a fifth of images, a tenth of ratings)."""
     epochs: int | None = None
     """Passes over the training images (by default as many as make about 18,000 steps)."""
     batch_size: int = 100

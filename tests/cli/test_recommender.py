@@ -12,7 +12,7 @@ import pytest
 
 import genjax as library
 from genjax.boltzmann.rating import predict
-from genjax.data import ratings, tastes
+from genjax.data import rating_splits, ratings, tastes
 from genjax.data.record import of_ratings
 from genjax.models.recommender import evaluate, expected, parameters, prepare
 from genjax.training.settings import RunConfig
@@ -121,6 +121,26 @@ def test_mistakes_get_one_sentence(genjax, run, tmp_path, monkeypatch, arguments
     assert [path.name for path in tmp_path.iterdir()] == ["bad.csv"]
 
 
+def test_ready_splits_are_given_as_files(genjax, file, tmp_path, no_pictures):
+    """What was asked at the end is asked again; the summary says what the test file alone knows."""
+    lines, folder = lines_of(file), tmp_path / "run"
+    for name, some in (("base", lines[::2]), ("val", lines[1::4]), ("test", lines[3::4])):
+        (tmp_path / name).write_text("".join(some))
+    (tmp_path / "test").write_text((tmp_path / "test").read_text() + "u900\tfilm 1\t3\t1\n")
+    options = ["--dataset", "base", "--validation", "val", "--test", "test", "--data-dir", tmp_path, "--hidden", 2]
+    status, answer, said = genjax("train", "recommender", *options, "--steps", 2, "--out", folder, "--json")
+    assert status == 0, said
+    assert "`test`: 1 users (u900) are in it alone" in said
+    assert answer["evaluation"]["ratings"]["test"] == len(lines[3::4]) + 1
+    assert genjax("evaluate", folder, "--json")[1]["rmse"] == answer["evaluation"]["rmse"]
+    (tmp_path / "test").write_text("u1\tfilm 3\t5\t1\n")
+    assert genjax("evaluate", folder)[0] == 2
+    assert genjax("recommend", folder, "--user", "u7")[0] == 0
+    status, _, error = genjax("train", "recommender", *options[:-2], "--test", "base", "--steps", 1)
+    assert status == 2
+    assert "leave it out of one of them" in error
+
+
 @pytest.mark.slow
 def test_an_image_model_does_not_recommend(genjax, trained):
     status, _, error = genjax("recommend", trained, "--user", "1")
@@ -206,8 +226,8 @@ def test_damaged_names_are_one_sentence(genjax, run):
 
 def test_a_run_of_an_older_version_splits_by_line(genjax, run, file, tmp_path):
     """Without a record of its data, whose names it had in the order of the file."""
-    made = ratings.load(str(file), by_line=True)
-    assert made.item_ids != ratings.load(str(file)).item_ids
+    made = rating_splits.load(str(file), by_line=True)
+    assert made.item_ids != rating_splits.load(str(file)).item_ids
     config = json.loads((run / "config.json").read_text())
     old = shutil.copytree(run, tmp_path / "old")
     (old / "config.json").write_text(json.dumps({k: v for k, v in config.items() if k != "data"}))

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from genjax.data import ratings, tastes
+from genjax.data import rating_splits, ratings, tastes
 from genjax.errors import UserError
 
 U_DATA = "196\t242\t3\t881250949\n186\t302\t3\t891717742\n196\t377\t1\t878887116\n"
@@ -86,9 +86,9 @@ def test_no_such_file(tmp_path):
     with pytest.raises(UserError, match="cannot be read"):
         ratings.read(tmp_path)
     with pytest.raises(UserError, match="there is no such file"):
-        ratings.load("u.data", str(tmp_path))
+        rating_splits.load("u.data", str(tmp_path))
     write(tmp_path, "".join(f"{u},{i},{1 + (u + i) % 3}\n" for u in range(9) for i in range(9)))
-    assert ratings.load("u.data", str(tmp_path)).shape == (9, 9)
+    assert rating_splits.load("u.data", str(tmp_path)).shape == (9, 9)
 
 
 def test_the_split_keeps_every_rating_once_and_every_user_and_item_known():
@@ -149,14 +149,14 @@ def test_lines_in_another_order_are_the_same_ratings(tmp_path):
     rows = [
         f"{user},{item},{1 + (user * item) % 5}\n" for user in range(30) for item in range(15) if rng.random() < 0.6
     ]
-    first = ratings.load(str(write(tmp_path, "".join(rows), "a.csv")))
+    first = rating_splits.load(str(write(tmp_path, "".join(rows), "a.csv")))
     assert first.item_ids == tuple(str(item) for item in range(15))
     for shuffled in (rows[::-1], list(rng.permutation(rows))):
-        other = ratings.load(str(write(tmp_path, "".join(shuffled), "b.csv")))
+        other = rating_splits.load(str(write(tmp_path, "".join(shuffled), "b.csv")))
         assert (other.user_ids, other.item_ids, other.values) == (first.user_ids, first.item_ids, first.values)
         for part in ("train", "validation", "test"):
             np.testing.assert_array_equal(getattr(other, part), getattr(first, part))
-    assert not np.array_equal(ratings.load(str(tmp_path / "b.csv"), by_line=True).test, first.test)
+    assert not np.array_equal(rating_splits.load(str(tmp_path / "b.csv"), by_line=True).test, first.test)
 
 
 def test_ordered_ratings_are_the_same_ratings():

@@ -59,6 +59,31 @@ def test_the_split_itself(tmp_path, form):
     assert data.class_names == ("1", "2", "3", "4")
 
 
+@pytest.mark.parametrize("form", ["array", "pair", "npy", "npz"])
+def test_a_test_split_of_ones_own(tmp_path, form):
+    """In place of the source's; of a source without one nothing else is set aside."""
+    path = save(tmp_path, **SPLITS)
+    x, y = X[57:], Y[57:]
+    np.save(tmp_path / "t.npy", x)
+    save(tmp_path, "t.npz", x_test=x, y_test=y, x_validation=X[:9], y_validation=Y[:9])
+    value = {"array": x, "pair": (x / 255, y), "npy": tmp_path / "t.npy", "npz": "t.npz"}[form]
+    data = load(path, tmp_path, test=value)
+    assert lengths(data) == (40, 10, 3)
+    np.testing.assert_allclose(data.test * 255, x.reshape(3, 16), atol=1e-4)
+    np.testing.assert_array_equal(data.labels.test, -1 if form in ("array", "npy") else y - 1)
+    np.testing.assert_array_equal(data.train * 255, X[:40].reshape(40, 16))
+    alone = load(save(tmp_path, "alone.npz", x_train=X[:40], y_train=Y[:40]), tmp_path, test=value, validation="t.npz")
+    assert lengths(alone) == (40, 9, 3)
+    assert lengths(load(save(tmp_path, "alone.npz", x_train=X[:40], y_train=Y[:40]), test=0.5)) == (18, 2, 20)
+
+
+def test_a_share_is_no_test_split_where_there_is_one(tmp_path):
+    with pytest.raises(UserError, match=r"`test` 0.3: `dataset` .* has test images of its own"):
+        load(save(tmp_path, **SPLITS), test=0.3)
+    with pytest.raises(UserError, match=r"`test` nowhere.npz: there is no such file; give an .npz \(x_test, y_test"):
+        load(save(tmp_path, **SPLITS), test="nowhere.npz")
+
+
 def test_digits_keep_their_test_images_whatever_validates():
     usual, half = load(), load(validation=0.5, seed=3)
     given = load(validation=(usual.validation, usual.labels.validation))
