@@ -13,7 +13,7 @@ import tyro
 from genjax.cli.parsing import parse
 from genjax.errors import UserError, meant
 from genjax.training.mesh import Devices
-from genjax.training.options import Option, build, field_docs, fits, flat, options, replaced
+from genjax.training.options import Option, build, field_docs, fits, flat, options, replaced, with_given
 from genjax.training.settings import RunConfig
 
 Options = TypeVar("Options")
@@ -118,6 +118,7 @@ class Parser:
             o.name: value for o in self.of_model if (value := getattr(parsed, o.name)) is not None or o.of is None
         }
         config = build(self.config, chosen) if base is None else replaced(base, chosen)
+        config = with_given(config, _asked(arguments) & {o.name for o in self.of_model})
         of_run = {f.name: getattr(parsed, f.name) for f in self.of_run}
         of_run |= {"validation": _split(of_run["validation"], SPLITS), "test": _split(of_run["test"])}
         new = [name for name in LENGTHS if of_run[name] != getattr(usual, name)]
@@ -195,6 +196,12 @@ def _split(text: Any, words: Mapping[str, bool] = {}) -> bool | float | str | No
     with contextlib.suppress(ValueError):
         return float(text)
     return text
+
+
+def _asked(arguments: list[str]) -> set[str]:
+    """The names of all options on the line, also where they say what is the default."""
+    names = {a.partition("=")[0].removeprefix("--").replace("-", "_") for a in arguments if a.startswith("--")}
+    return names | {name.removeprefix("no_") for name in names}
 
 
 def _validation(arguments: list[str]) -> list[str]:

@@ -27,6 +27,7 @@ from genjax.typing import Answer, Batch, Measure, Model, Stage
 
 GENERATED = "generated"
 WATCHED = 4000  # rows, at most, that learning curves are about
+POINTS = 20  # of a learning curve, where there are as many epochs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +95,11 @@ def prepare(
     watched = asked[:: -(-len(asked) // WATCHED)] if len(asked) else asked
     held_out = Batch(jnp.asarray(validation[watched])) if len(asked) else None
     training = loop.TrainingSet(jnp.asarray(x), None, held_out)
-    return training, loop.plan(len(x), run.batch_size, "none"), {"values": data.values, "rows": len(x)}
+    steps = max(1, len(x) // run.batch_size)
+    total = steps * (run.epochs or 0) if run.steps is None else run.steps
+    # Runs are short: a curve of few points begins late, and says nothing of over-fitting.
+    plan = loop.plan(len(x), run.batch_size, "none", min(250, max(steps, total // POINTS)))
+    return training, plan, {"values": data.values, "rows": len(x)}
 
 
 def items_are_rows(shape: tuple[int, int]) -> bool:

@@ -1,4 +1,5 @@
-"""Defaults that follow the data: one rule a family, with its reason, in this place. What is given is never changed.
+"""Defaults that follow the data: one rule a family, with its reason, in this place. What is given is never changed,
+also where it is given at its default.
 
 **RBM.** Let s be the variance of training pixels along the direction in which they vary most (digits 0.7, MNIST 5,
 Caltech Silhouettes 18), and r the training images for each pixel that is on in 1 to 99 % of them (26, 120 and 5).
@@ -22,6 +23,7 @@ from jaxtyping import Float
 from genjax.algorithms.negative import PCD
 from genjax.algorithms.trajectory import Trajectory
 from genjax.data import Dataset
+from genjax.training.options import given_names
 
 FAR, FEW = 10.0, 10.0
 LOOKED_AT = 2000  # training images
@@ -50,9 +52,9 @@ def images_a_pixel(x: Float[np.ndarray, "examples values"], count: int) -> float
 
 def of_rbm(config: Any, dataset: Dataset) -> tuple[Any, str | None]:
     """The config with what the rule above changes of its defaults, and a sentence that says so; None for nothing."""
-    usual = {f.name: f.default for f in dataclasses.fields(config)}
-    own = any(getattr(config, name) != usual[name] for name in ("negative", "learning_rate"))
-    if not config.follow_data or own or config.negative != PCD() or config.visible_type.states != 2:
+    given = given_names(config)
+    phase = {"negative", *(f.name for f in dataclasses.fields(PCD))}
+    if not config.follow_data or given & {*phase, "learning_rate"} or config.visible_type.states != 2:
         return config, None
     x = dataset.mixed().train[:LOOKED_AT]
     wide, each = spread(x), images_a_pixel(x, len(dataset.train))
@@ -61,7 +63,7 @@ def of_rbm(config: Any, dataset: Dataset) -> tuple[Any, str | None]:
     changed: dict[str, Any] = {"negative": Trajectory(), "learning_rate": FAR_RATE}
     why = f"images lie in far modes (variance {wide:.0f} along their widest direction, above {FAR:g})"
     said = f"`negative` trajectory, `learning_rate` {FAR_RATE:g}"
-    if each < FEW and config.weight_decay == usual["weight_decay"]:
+    if each < FEW and "weight_decay" not in given:
         changed["weight_decay"] = FEW_DECAY
         why += f" and are few ({each:.1f} for each pixel in use, under {FEW:g})"
         said += f", `weight_decay` {FEW_DECAY:g}"

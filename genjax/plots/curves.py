@@ -53,6 +53,7 @@ def learning_curves(
             times = np.asarray(history["epoch" if "epoch" in history else "step"], np.float64)
             since = float(times[np.searchsorted(history["step"], best)])
             axes.axvspan(since, float(times[-1]), color="C3", alpha=0.12, linewidth=0, label="over-fitting")
+        axes.set_xlim(left=0)
         axes.set(xlabel="epoch" if "epoch" in history else "step", ylabel=plain(panel.unit), title=plain(panel.label))
         axes.title.set_fontsize(9)
         axes.grid(alpha=0.3)

@@ -4,13 +4,14 @@
 """
 
 import ast
+import copy
 import dataclasses
 import inspect
 import itertools
 import linecache
 import sys
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from types import UnionType
 from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -110,8 +111,8 @@ def build(kind: type[Config], given: Mapping[str, Any]) -> Config:
     """The config with these options by their flat names; a choice is a value of its, its name, or from outside.
 
     A lone number is taken where a field is a tuple. The names of all that was given go to the config's `check_given`,
-    where it has one. Raises `UserError` for a name that is no option, a value of another type, and an option that none
-    of the chosen values has.
+    where it has one, and are kept for `given_names`. Raises `UserError` for a name that is no option, a value of
+    another type, and an option that none of the chosen values has.
     """
     known = {option.name: option for option in options(kind)}
     for name in given:
@@ -137,7 +138,27 @@ def build(kind: type[Config], given: Mapping[str, Any]) -> Config:
     config: Any = kind(**values)
     if hasattr(config, "check_given"):
         config.check_given(set(given))
-    return config
+    return with_given(config, given)
+
+
+GIVEN = "_given"
+"""No field of a config: two that were asked for in other words are the same."""
+
+
+def with_given(config: Config, names: Iterable[str]) -> Config:
+    """The same config, which knows that these options were asked for by whoever made it."""
+    answer = copy.copy(config)
+    object.__setattr__(answer, GIVEN, frozenset(names))
+    return answer
+
+
+def given_names(config: Any) -> frozenset[str]:
+    """The options that somebody asked for, at their defaults or not; of a config that was not made by `build` those
+    that are not at their defaults."""
+    if (names := getattr(config, GIVEN, None)) is not None:
+        return names
+    usual = {option.name: option.default for option in options(type(config))}
+    return frozenset(name for name, value in flat(config).items() if name not in usual or value != usual[name])
 
 
 def _options_of(chosen: Choice) -> set[str]:

@@ -8,6 +8,8 @@ import pytest
 import genjax
 from genjax.algorithms.negative import CD
 from genjax.algorithms.trajectory import Trajectory
+from genjax.cli.options import Parser
+from genjax.cli.train import OF_TRAINING, Options
 from genjax.models.usual import images_a_pixel, of_rbm, spread
 
 
@@ -41,8 +43,27 @@ def test_far_modes_are_tempered_and_few_images_decay():
     assert (many.negative, many.weight_decay) == (Trajectory(), genjax.rbm().weight_decay)
     for own in (genjax.rbm(learning_rate=0.1), genjax.rbm(negative=CD()), genjax.rbm(follow_data=False)):
         assert of_rbm(own, dataset) == (own, None)
+    for asked in ({"learning_rate": 0.2}, {"negative": "pcd"}, {"k": 1}, {"chains": genjax.rbm().negative.chains}):
+        own = genjax.rbm(**asked)
+        assert own == genjax.rbm()
+        assert of_rbm(own, dataset) == (own, None)
+    kept = of_rbm(genjax.rbm(weight_decay=1e-5), dataset)[0]
+    assert (kept.negative, kept.weight_decay) == (Trajectory(), 1e-5)
     decayed = of_rbm(genjax.rbm(weight_decay=0.0), dataset)[0]
     assert decayed.weight_decay == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "follows"),
+    [([], True), (["--hidden", "8"], True), (["--learning-rate", "0.2"], False), (["--learning-rate=0.2"], False),
+     (["--k", "1"], False), (["--no-follow-data"], False)],
+)  # fmt: skip
+def test_a_default_that_is_typed_is_given(line, follows):
+    """From the command line, too, whose parser knows a value of every option."""
+    config = Parser(genjax.rbm.model_config, Options, "genjax train rbm", OF_TRAINING)(line)[0]
+    followed, sentence = of_rbm(config, genjax.Dataset.from_arrays(silhouettes(400)))
+    assert (sentence is not None) == follows
+    assert (followed.negative == Trajectory()) == follows
 
 
 @pytest.mark.slow
