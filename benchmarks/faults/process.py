@@ -29,6 +29,7 @@ class Process:
 
     def __init__(self, arguments: list[str], place: Path, before: Callable[[], Any] = lambda: None):
         self.said = place / "said.txt"
+        self.said.unlink(missing_ok=True)  # what another one said is not this one's
         self.status: int | None = None
         sys.stdout.flush()
         self.number = os.fork()

@@ -12,6 +12,7 @@ import numpy as np
 from genjax import random
 from genjax.api import folder as on_disk
 from genjax.api.classifier import classifier_of
+from genjax.api.compilation import forget_programs
 from genjax.api.prepared import prepare, read, same
 from genjax.api.trained import Start, Trained
 from genjax.data.places import refuse_missing
@@ -167,6 +168,7 @@ class Run(Trained):
             options["train"] = np.asarray(self.fixed_train(CODES).x)
         own = options.get("label")
         key = self.key(seed, start, own if isinstance(own, int) else None)
+        forget_programs()
         parameters = self.parameters
         with on(mesh_of(devices, "all")):
             return model.sample(key, parameters, n, **options)
@@ -361,6 +363,7 @@ class Run(Trained):
         asked = (mesh, seed, *sorted(effort.items()))
         kept = self.__dict__.setdefault("_answers_kept", {})
         if asked not in kept:
+            forget_programs()
             if self.known_log_z is not None and not effort and seed == 0:
                 options["known"] = self.known_log_z
             key, chains = random.key(seed, self.settings.rng), self.persistent_chains()
