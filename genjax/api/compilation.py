@@ -45,7 +45,7 @@ class Programs:
     count = 0
 
     @classmethod
-    def note(cls, event: str, seconds: float, **_: Any) -> None:
+    def note(cls, event: str, duration_secs: float, **_: Any) -> None:
         """Listener: count it."""
         cls.count += event == EVENT
 
