@@ -14,7 +14,7 @@ import numpy as np
 
 from genjax import random
 from genjax.api import folder as on_disk
-from genjax.api.compilation import compiling, forget_programs, keep_compiled_programs
+from genjax.api.compilation import compiling, keep_compiled_programs
 from genjax.api.fit import interruption, settled, source_of
 from genjax.api.grid_folder import Keeper, opened, was_halved
 from genjax.api.grid_training import Member, refuse_all_failed, together, whole_or_halves
@@ -183,7 +183,6 @@ def train_members(
     with Bar("training", total, note=compiling(devices, "all")) if progress else contextlib.nullcontext() as bar:
         done = 0
         for group in groups_of(members):
-            forget_programs()
             for indices in side_by_side.split(group, bytes_of(members[group[-1]])):
 
                 def shown(steps: int, runs: int, before: int = done, earlier: int = len(ended)) -> None:
