@@ -44,6 +44,7 @@ from experiments import (
     negative_phases,
     one_backbone,
     optimisers,
+    other_data,
     own_pictures,
     portions,
     pretraining,
@@ -62,7 +63,7 @@ from experiments import (
     vae_likelihood,
     vae_throughput,
 )
-from genjax.data import series
+from genjax.data import rating_splits, series
 from genjax.errors import UserError
 from genjax.evaluation import classifier
 
@@ -763,6 +764,30 @@ def test_own_pictures(tmp_path, monkeypatch, capsys):
     said = capsys.readouterr().out
     assert "(8, 8, 1), classes: ('china', 'flower')" in said
     assert "(8, 8, 3), classes: none" in said
+
+
+@pytest.mark.slow
+def test_other_data(tmp_path, monkeypatch, capsys):
+    """Ratings and images; a second call makes the one cell that is gone, and no other."""
+    rng = np.random.default_rng(0)
+    lines = [f"{u}\t{i}\t{rng.integers(1, 6)}\t0" for u in range(30) for i in rng.permutation(20)[:9]]
+    (tmp_path / "u.data").write_text("\n".join(lines))
+    data, scale = rating_splits.load(str(tmp_path / "u.data")), other_data.SCALES["smoke"]
+    made = other_data.cell(data, "recommender", scale)
+    assert [len(row["setting"]) for row in made["rows"]] == [0, 1]
+    assert -3 < made["trivial"] < 0
+    monkeypatch.setattr(sys, "argv", ["other_data", "--smoke", "--out", str(tmp_path / "out")])
+    other_data.main()
+    cells = [tmp_path / "out" / f"digits-{family}.json" for family in scale.families]
+    before = [json.loads(path.read_text()) for path in cells]
+    assert -29 < before[0]["trivial"] < -26
+    assert all(np.isfinite([row["test"] for row in one["rows"]]).all() for one in before)
+    cells[1].unlink()
+    asked = []
+    monkeypatch.setattr(other_data, "cell", lambda data, family, scale: asked.append(family) or before[1])
+    other_data.main()
+    assert asked == ["ae"]
+    assert "default loses" in capsys.readouterr().out
 
 
 @pytest.mark.slow
