@@ -12,7 +12,7 @@ binarised; of the autoencoder and the VAE the expected ones are measured. Writes
 the latents), samples.png (a row a model), results.jsonl and the table. Expect the VAE to give images back best with
 three latents, and the autoencoder with many; three latents to leave all three far from the data, and to draw few of its
 kinds (recall); and after few epochs the VAE's samples to be blurred and the GAN's not yet digits, each near the data
-and without their variety (precision high, recall low). Full: 400 epochs, 3 seeds; --quick: 60 epochs, one seed, 3 and
+and without their variety (precision high, recall low). Full: 400 epochs, 3 seeds; --quick: 40 epochs, one seed, 3 and
 100 latents.
 """
 
@@ -50,7 +50,7 @@ class Scale(NamedTuple):
 
 SCALES = {
     "full": Scale((3, 10, 100, 1000), 3, 400, (256, 128)),
-    "quick": Scale((3, 100), 1, 60, (128,)),
+    "quick": Scale((3, 100), 1, 40, (128,)),
     "smoke": Scale((2, 5), 1, 2, (16, 8)),
 }
 
@@ -103,7 +103,7 @@ def draw(rows: Rows, names: list[str], title: str) -> Figure:
 
 def main() -> None:
     """All models, latents and seeds; print the table, write results and figures."""
-    chosen = options(__doc__, "one-backbone", "60 epochs, one seed, 3 and 100 latents", more=IMAGES)
+    chosen = options(__doc__, "one-backbone", "40 epochs, one seed, 3 and 100 latents", more=IMAGES)
     scale, images = SCALES[chosen.scale], images_of(chosen).without_validation()
     classifier = classifier_of(images)
     if classifier is None:

@@ -108,15 +108,25 @@ class Plots:
         layers = run.model.filters(run.parameters)
         names = run.label_names(run.classes) if run.model.classify is not None and run.model.maxima is not None else []
         activating: dict[int, np.ndarray] = {}
+        spread = None if run.model.features is None else self.spread(seed)  # without features: patterns, in their order
         if run.model.maxima is not None and len(layers) > 1:
             norm, key = self.brightness(seed), random.key(seed, run.settings.rng)
             for layer, values in enumerate(layers[1:], 2):
                 labels = names if layer == len(layers) else []
-                chosen = np.arange(len(labels)) if labels else weights.strongest(values, units)
+                chosen = np.arange(len(labels)) if labels else weights.strongest(values, units, spread)
                 found = run.model.maxima(key, run.parameters, layer, chosen, norm)
                 if found is not None:
                     activating[layer] = found
-        return weights.layers(layers, run.image_shape, run.name, units, names, activating)
+        return weights.layers(layers, run.image_shape, run.name, units, names, activating, spread)
+
+    def spread(self, seed: int = 0) -> np.ndarray | None:
+        """The standard deviation of each value over the training data, as their means say of binary ones; of a machine
+        that comes without them over its own samples. None where neither is known."""
+        run = self.run
+        mean = None if run.record is None else run.record.mean
+        if mean is None and run.has_chains:
+            mean = run.draw(100, (100,), seed=seed)["means"].mean(0)
+        return None if mean is None or mean.min() < 0 or mean.max() > 1 else np.sqrt(mean * (1 - mean))
 
     def brightness(self, seed: int = 0) -> float:
         """The mean euclidean norm of the model's own expected images, which no image that drives a unit may exceed."""

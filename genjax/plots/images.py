@@ -12,6 +12,7 @@ from jaxtyping import Float
 from matplotlib import colormaps
 from matplotlib import figure as matplotlib_figure
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 
 from genjax.plots.figure import Figure, write
 from genjax.plots.heat_maps import RED, Shape, heat_map, no_images
@@ -55,21 +56,27 @@ def stretched(shape: Shape) -> bool:
     return LEAST * max(shape[:2]) > SIZE * min(shape[:2])
 
 
-def reddened(images: Images, shape: Shape) -> Float[np.ndarray, "images colours"]:
-    """Colour images with removed pixels (NaN in any channel) in red."""
-    pixels = images.reshape(len(images), -1, shape[2])
-    removed = np.isnan(pixels).any(2, keepdims=True)
-    return np.where(removed, np.array(RED, images.dtype), pixels).reshape(len(images), -1)
+def hatch(axes: Axes, removed: np.ndarray) -> None:
+    """Red strokes on white where pixels `(rows, columns)` are removed: no colour of an image could be mistaken for
+    them."""
+    down, right = np.nonzero(removed)
+    corners = np.stack([right - 0.5, down + 0.5, right + 0.5, down - 0.5], axis=-1).reshape(-1, 2, 2)
+    axes.add_collection(LineCollection(list(corners), colors=[RED], linewidths=0.7))
 
 
 def draw(axes: Axes, images: Images, shape: Shape, columns: int) -> None:
-    """A sheet of images in [0, 1] on these axes; removed pixels (NaN) are red."""
+    """A sheet of images in [0, 1] on these axes; removed pixels (NaN) are red, of colour images white with red
+    strokes."""
     kind: dict[str, Any] = {"aspect": "auto" if stretched(shape) else "equal"}
+    shown = tile(images, shape, columns)
     if shape[2] == 1:
         shades = colormaps["gray"].with_extremes(bad=RED)
-        axes.imshow(np.ma.masked_invalid(tile(images, shape, columns)), cmap=shades, vmin=0, vmax=1, **kind)
-    else:
-        axes.imshow(np.clip(tile(reddened(images, shape), shape, columns), 0, 1), **kind)
+        axes.imshow(np.ma.masked_invalid(shown), cmap=shades, vmin=0, vmax=1, **kind)
+        return
+    removed = np.asarray(np.isnan(shown).any(-1))
+    axes.imshow(np.where(removed[..., None], 1.0, np.clip(shown, 0, 1)), **kind)
+    if removed.any():
+        hatch(axes, removed)
 
 
 def sheet(images: Images, shape: Shape, title: str, caption: str = "") -> Figure:
@@ -91,7 +98,7 @@ def rows_of_images(
     labels: tuple[str, str] = ("", ""),
     caption: str = "",
 ) -> Figure:
-    """A row of images for each name; removed pixels (NaN) are red, and where a row is shorter nothing is drawn.
+    """A row of images for each name; removed pixels (NaN) are marked, and where a row is shorter nothing is drawn.
 
     `columns` are the columns' names, `labels` what columns and rows stand for.
     """
@@ -112,7 +119,7 @@ def rows_of_images(
 
 
 def side_by_side(columns: Mapping[str, Images], shape: Shape, title: str, across: int = 4) -> Figure:
-    """The same images under each heading, e.g. original | damaged | reconstruction. Removed pixels (NaN) are red."""
+    """The same images under each heading, e.g. original | damaged | reconstruction. Removed pixels (NaN) are marked."""
     if no_images(shape):
         return heat_map(columns, title)
     rows = -(-len(next(iter(columns.values()))) // across)

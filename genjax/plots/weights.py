@@ -18,9 +18,14 @@ GREY: dict[str, Any] = {"cmap": "gray", "vmin": 0, "vmax": 1}
 SCALE = "weight / largest weight of the "
 
 
-def strongest(weights: Float[np.ndarray, "visible hidden"], count: int) -> Int[np.ndarray, " units"]:
-    """The hidden units whose weights have the largest norm, largest first."""
-    return np.argsort(-np.linalg.norm(weights, axis=0))[:count]
+def strongest(
+    weights: Float[np.ndarray, "visible hidden"], count: int, spread: Float[np.ndarray, " visible"] | None = None
+) -> Int[np.ndarray, " units"]:
+    """The hidden units that the data move most, first the one that they move most: by the norm of its weights, each
+    times its value's standard deviation, the `spread`. Without it the largest weights win, and of handwritten digits
+    those are at the border, where there is never any ink."""
+    scaled = weights if spread is None else weights * spread[:, None]
+    return np.argsort(-np.linalg.norm(scaled, axis=0), kind="stable")[:count]
 
 
 def own_scale(weights: Float[np.ndarray, "visible units"]) -> Float[np.ndarray, "units visible"]:
@@ -48,12 +53,14 @@ def layers(
     count: int = 64,
     labels: Sequence[str] = (),
     activating: Mapping[int, Float[np.ndarray, "_ visible"]] | None = None,
+    spread: Float[np.ndarray, " visible"] | None = None,
 ) -> dict[str, Figure]:
     """All figures of a model's units, `filters-1`, `filters-2`, `maxima-2`, ..., `name` the run's.
 
     `weights` are each layer's to the pixels, those of higher layers through the layers below. `labels` name the units
-    of the highest layer where it is one of labels; of other layers the `count` strongest units are shown. `activating`
-    holds, by the layer's number from 1, the images that activate those same units most.
+    of the highest layer where it is one of labels; of other layers the `count` strongest units are shown, by their
+    weights and the `spread` of the values. `activating` holds, by the layer's number from 1, the images that activate
+    those same units most.
     """
     figures = {}
     for number, of_layer in enumerate(weights, 1):
@@ -63,7 +70,7 @@ def layers(
             figures[f"filters-{number}"] = label_weights(of_layer, names, shape, f"{name}: label weights{below}")
         else:
             title = f"{name}: weights of layer {number}{below}"
-            figures[f"filters-{number}"] = filters(of_layer, shape, title, count)
+            figures[f"filters-{number}"] = filters(of_layer, shape, title, count, spread)
         if activating and number in activating:
             what = "each label" if names else f"units of layer {number}"
             title = f"{name}: images that activate {what} most"
@@ -73,13 +80,20 @@ def layers(
     return figures
 
 
-def filters(weights: Float[np.ndarray, "visible hidden"], shape: Shape, title: str, count: int = 64) -> Figure:
-    """Weights of the hidden units with the largest norm, each on its own scale around zero."""
-    units = strongest(weights, count)
+def filters(
+    weights: Float[np.ndarray, "visible hidden"],
+    shape: Shape,
+    title: str,
+    count: int = 64,
+    spread: Float[np.ndarray, " visible"] | None = None,
+) -> Figure:
+    """Weights of the `strongest` hidden units, each on its own scale around zero."""
+    units = strongest(weights, count, spread)
     if not no_images(shape):
         weights, shape = cropped(weights, shape)
     chosen = own_scale(weights[:, units])
     caption = f"the {len(units)} strongest of {weights.shape[1]} hidden units"
+    caption += "" if spread is None else ": those that the data move most"
     caption = caption if len(units) < weights.shape[1] else f"all {len(units)} units"
     if no_images(shape):
         rows = {str(unit): row[None] for unit, row in zip(units, chosen)}

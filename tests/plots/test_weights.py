@@ -25,6 +25,15 @@ def test_the_strongest_units_have_the_largest_norm():
     assert np.all(own_scale(np.zeros((2, 1))) == 0)
 
 
+def test_units_at_values_that_never_vary_come_last():
+    """As at the border of handwritten digits, where weights are large and no ink is."""
+    weights = np.array([[9.0, 0.0, 0.0], [0.0, 1.0, 2.0]])
+    assert strongest(weights, 3).tolist() == [0, 2, 1]
+    assert strongest(weights, 3, np.array([0.0, 0.5])).tolist() == [2, 1, 0]
+    picture = filters(weights, (1, 2, 1), "", 2, np.array([0.0, 0.5])).axes[0]
+    assert [label.get_text() for label in picture.get_yticklabels()] == ["2", "1"]
+
+
 def test_filters_are_the_strongest_each_on_its_own_scale():
     weights = some(7).T - 0.5
     weights *= np.arange(1, 8)
