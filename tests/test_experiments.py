@@ -43,6 +43,7 @@ from experiments import (
     mode_coverage,
     negative_phases,
     one_backbone,
+    one_budget,
     optimisers,
     other_data,
     own_pictures,
@@ -340,6 +341,26 @@ def test_stacked_autoencoder(tmp_path, monkeypatch, capsys):
     assert all(0 < line["after"] < line["before"] < 100 for line in reconstructions)
     assert (tmp_path / "stacked_autoencoder.png").stat().st_size > 5000
     assert "32-16" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_one_budget(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["one_budget", "--smoke", "--out", str(tmp_path)])
+    one_budget.main()
+    rows = [json.loads(path.read_text()) for path in (tmp_path / "cells").glob("*.json")]
+    assert sorted({row["kind"] for row in rows}) == ["cost", "result", "speed", "trial"]
+    (mixture,) = (row for row in rows if (row["family"], row["kind"]) == ("mixture", "result"))
+    assert mixture["nats"]["kind"] == "exact" and -35 < mixture["nats"]["mean"] < -20
+    assert 0 < mixture["wrong_pixels"] < 0.4
+    shown = capsys.readouterr().out
+    assert "no likelihood" in shown and "real images, binary" in shown
+    for name in ("samples.png", "curves.png"):
+        assert (tmp_path / name).stat().st_size > 5000
+    monkeypatch.setattr(one_budget, "cell", lambda *asked: pytest.fail(f"{asked} is made again"))
+    monkeypatch.setattr(
+        one_budget, "made", lambda chosen, cells: [one_budget.path_of(chosen, *c).stat() for c in cells]
+    )
+    one_budget.main()
 
 
 @pytest.mark.slow
