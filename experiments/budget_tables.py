@@ -91,10 +91,11 @@ def curves(rows: Rows, names: Sequence[str]) -> Figure:
                 found.setdefault(measure, {}).setdefault(name, []).append(row["curve"])
     figure = Figure(figsize=(4.5 * max(1, len(found)), 4.5), layout="constrained")
     for axes, (measure, families) in zip(figure.subplots(1, max(1, len(found)), squeeze=False)[0], found.items()):
-        for colour, (name, of_seeds) in enumerate(families.items()):
+        for name, of_seeds in families.items():
+            style = {"color": f"C{list(names).index(name) % 10}", "linewidth": 1, "marker": ".", "markersize": 3}
             for place, curve in enumerate(of_seeds):
                 minutes = np.array(curve["seconds"]) / 60
-                axes.plot(minutes, curve[measure], color=f"C{colour}", label=name if not place else None, linewidth=1)
+                axes.plot(minutes, curve[measure], label=name if not place else None, **style)
         axes.set(xscale="log", xlabel="minutes of training, one core", title=measure.replace("_", " "))
         number(axes.xaxis)
         best = np.concatenate([curve[measure] for of_seeds in families.values() for curve in of_seeds])

@@ -61,7 +61,7 @@ class Scale(NamedTuple):
 
 SCALES = {
     "full": Scale({}, (1e-3, 3e-3), 550, 3300, 3),
-    "quick": Scale({"channels": (16, 32), "types": 8, "decoder": (128,)}, (3e-3,), 0, 55, 1),
+    "quick": Scale({"channels": (16, 32), "types": 8, "decoder": (128,)}, (3e-3,), 0, 40, 1),
     "smoke": Scale(SMALL, (3e-3, 1e-2), 60, 240, 2),
 }
 
@@ -120,7 +120,7 @@ def pictures(run: genjax.Run, found: Any, dataset: Any) -> dict[str, np.ndarray]
 
 def main() -> None:
     """Rates, runs, costs; print the table, write results and figures."""
-    chosen = options(__doc__, "capsules", "smaller networks, 55 steps, one seed", mnist=True)
+    chosen = options(__doc__, "capsules", "smaller networks, 40 steps, one seed", mnist=True)
     scale, dataset, runs = SCALES[chosen.scale], mnist(chosen), []
     results = Rows(chosen.out / "results.jsonl", "part", "setting", "seed")
     for setting in models(scale):
