@@ -220,9 +220,10 @@ def accuracy_table(runs: Sequence[dict[str, Any]], name: str) -> list[str]:
 
 
 def percent(values: np.ndarray, digits: int = 2) -> str:
-    """The mean of shares and its 95 % interval, in percent."""
+    """The mean of shares and its 95 % interval, which a single one has not, in percent."""
     low, high = interval(100 * values)
-    return f"{100 * values.mean():.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+    shown = f" [{low:.{digits}f}, {high:.{digits}f}]" if len(values) > 1 else ""
+    return f"{100 * values.mean():.{digits}f}{shown}"
 
 
 def seed_lines(axes: Any, x: Any, values: np.ndarray, colour: str, label: str) -> None:
