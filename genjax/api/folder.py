@@ -144,7 +144,7 @@ def unless_same(folder: Path, new: tuple[Any, RunConfig], saved: tuple[Any, RunC
                 )
 
 
-def moved(folder: Path, new: tuple[Any, RunConfig], saved: Saved) -> RunConfig:
+def with_new_places(folder: Path, new: tuple[Any, RunConfig], saved: Saved) -> RunConfig:
     """The options of a run that goes on where its data are now. Raises `UserError` where another one differs."""
     config, run = new
     places = {place: value for place in PLACES if (value := getattr(run, place)) != getattr(saved.run, place)}

@@ -22,7 +22,7 @@ from genjax.typing import Stage
 MAY_DIFFER = ("devices", "checkpoint_seconds", *on_disk.PLACES)  # of a grid that goes on
 
 
-def begun(folder: Path, model: str) -> list[str]:
+def saved_arguments(folder: Path, model: str) -> list[str]:
     """The arguments of the command that a grid of this model began with. Raises `UserError` where there are none."""
     if not (folder / "config.json").exists():
         raise UserError(f"`resume` {folder} is no grid's folder; name the folder of one.")

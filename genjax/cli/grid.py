@@ -13,7 +13,7 @@ from genjax.api.compare import notes_of
 from genjax.api.fit import check
 from genjax.api.grid import members_of_line, train_members
 from genjax.api.grid_figures import figures_of_grid
-from genjax.api.grid_folder import begun, opened
+from genjax.api.grid_folder import opened, saved_arguments
 from genjax.api.grid_results import SCORES, metrics_of, rows_of, summarise, tables_of, write
 from genjax.api.progress import Bar
 from genjax.cli.options import Parser, model_name, say, tuples
@@ -96,7 +96,7 @@ def again(name: str, arguments: list[str]) -> tuple[list[str], Path | None]:
         return arguments, None
     place = arguments.index("--resume")
     folder, rest = "".join(arguments[place + 1 : place + 2]), arguments[:place] + arguments[place + 2 :]
-    line = begun(Path(folder), name)
+    line = saved_arguments(Path(folder), name)
     if other := [option for option in rest if option.startswith("-") and option not in ("--devices", "--json")]:
         raise UserError(f"{other[0]} does not go with --resume {folder}; leave it out.")
     for option in ("--out", "--devices", "--json"):

@@ -132,7 +132,7 @@ def resumed(folder: Path, name: str, parser: Parser, arguments: list[str]) -> tu
         raise UserError(f"--resume {folder} holds a run of {other}, not {name}; use genjax train {other}.")
     parser.usual(on_disk.at_end(folder))
     config, run, effort, options = parser(arguments, saved.config, saved.run)
-    run = on_disk.moved(folder, (config, run), saved)
+    run = on_disk.with_new_places(folder, (config, run), saved)
     fit.check(config, run, effort, options.out)
     refuse_missing(run, folder)
     source = read(run, config.model, old=saved.record is None)
