@@ -55,7 +55,7 @@ FAMILIES = {
     "GAN": Family(genjax.gan, GREY),
     "WGAN-GP": Family(lambda: genjax.gan(**WGAN_GP), GREY),
 }
-FEW = ("mixture", "RBM", "GAN")
+FEW = ("mixture", "GAN")
 
 
 class Scale(NamedTuple):
