@@ -59,7 +59,7 @@ SCALES = {
 
 
 def uneven(mnist: Dataset) -> Dataset:
-    """A fifth of MNIST: of class 0 as many images as there are, of each next one fewer."""
+    """A fifth of MNIST: of each class fewer images than of the one before, of 9 a twentieth of those of 0."""
     rng, labels = np.random.default_rng(0), mnist.labels.train
     wanted = 0.2 * len(labels) * SHARES / SHARES.sum()
     rows = [rng.permutation(np.flatnonzero(labels == c))[: int(n)] for c, n in enumerate(wanted)]
