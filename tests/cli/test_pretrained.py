@@ -80,7 +80,7 @@ def test_evaluate_agrees_with_what_was_written_after_rounding(genjax, shelf, mon
 def test_reconstruct_takes_its_images_from_where_it_is_told(genjax, shelf, monkeypatch):
     places = []
 
-    def load(name, data_dir, size, validation):
+    def load(name, data_dir, size, validation, test):
         places.append(data_dir)
         return data.loading.load(name, None, size)
 
